@@ -1,0 +1,32 @@
+"""Every periodic task: how often, in which queue, and how long a message of it is any use.
+
+Periods belong to the code; an operator may pause a task in the admin. `expire_seconds`, never `expires`: the
+DatabaseScheduler drops the latter silently. It lies below the period, so that a worker which was away runs each task
+once and not as often as it was asked for.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+#: Tasks that lead to orders; and those that only read and write outside, for which late is better than never.
+TICKS, SLOW = "ticks", "slow"
+
+
+def _every(seconds: float, task: str, expire_seconds: int, queue: str = TICKS) -> dict[str, Any]:
+    return {
+        "task": task,
+        "schedule": timedelta(seconds=seconds),
+        "options": {"queue": queue, "expire_seconds": expire_seconds},
+    }
+
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    # Broker snapshot → accounts and positions.
+    "sync": _every(10, "trading.sync", 8),
+    # Quotes → signals → risk → orders.
+    "strategy": _every(5, "trading.strategy", 4),
+    # Timeouts, cancels, re-orders, the end of old signals.
+    "orders": _every(2, "trading.orders", 1),
+}

@@ -1,0 +1,197 @@
+"""Django settings: one file, driven by environment variables (each one is documented in `.env.example`)."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+import environ
+
+from miniqmt import schedule
+from monitoring.processes import exit_with_parent
+from monitoring.run_file import redis_url
+
+# Here, because every process of the system reads its settings: a child of `up` ends with it.
+exit_with_parent()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+_env_file = BASE_DIR / ".env"
+# Tests and replays must not depend on the operator's own .env (failure row 168).
+if _env_file.is_file() and env.bool("MINIQMT_READ_DOTENV", default=True):
+    environ.Env.read_env(_env_file, encoding="utf-8")
+
+#: Everything the program writes: database, secret key, locks. Only its owner may read it.
+HOME = Path(env.str("MINIQMT_HOME", default=str(BASE_DIR / "var"))).resolve()
+
+
+def _private_folder(folder: Path) -> Path:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _secret_key() -> str:
+    """Return DJANGO_SECRET_KEY, or the key kept in HOME, made on the first start."""
+    given = env.str("DJANGO_SECRET_KEY", default="")
+    if given:
+        return str(given)
+    path = _private_folder(HOME) / "secret_key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="utf-8").strip()
+    key = secrets.token_urlsafe(48)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(key)
+    return key
+
+
+SECRET_KEY = _secret_key()
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_celery_beat",
+    "simple_history",
+    "trading",
+    "grid",
+    "monitoring",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+]
+
+ROOT_URLCONF = "miniqmt.urls"
+WSGI_APPLICATION = "miniqmt.wsgi.application"
+ASGI_APPLICATION = "miniqmt.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+
+def _database() -> dict[str, object]:
+    url = env.str("DATABASE_URL", default="")
+    config: dict[str, object] = (
+        env.db_url_config(url)
+        if url
+        else {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": str(_private_folder(HOME) / "miniqmt.sqlite3"),
+        }
+    )
+    config["ATOMIC_REQUESTS"] = False
+    if config["ENGINE"] == "django.db.backends.sqlite3":
+        # IMMEDIATE: read-then-write never meets "database is locked". FULL: a power cut keeps every commit.
+        config["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON",
+        }
+    else:
+        config["CONN_HEALTH_CHECKS"] = True
+    return config
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+LANGUAGE_CODE = "zh-hans"
+LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
+TIME_ZONE = "Asia/Shanghai"  # the exchange's; not a setting
+USE_I18N = True
+FORMAT_MODULE_PATH = "miniqmt.formats"  # times with their seconds
+USE_TZ = True
+
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True  # served from where they lie: no step before the first start
+WHITENOISE_AUTOREFRESH = False
+
+#: Broker of messages: the given one, else the one `up` runs. Without any, the commands that need one say so.
+REDIS_URL = env.str("REDIS_URL", default="") or redis_url(HOME)
+CELERY_BROKER_URL = REDIS_URL or None
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = TIME_ZONE
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_EXPIRES = None  # there are none, so nothing cleans them up
+# Ticks are never redelivered or repeated: the next one is the retry (docs/adr/0002).
+CELERY_TASK_ACKS_LATE = False
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_DEFAULT_QUEUE = schedule.TICKS
+CELERY_TASK_QUEUES: dict[str, dict[str, str]] = {
+    schedule.TICKS: {},
+    schedule.SLOW: {},
+}  # a worker without -Q takes both
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SEND_TASK_EVENTS = True  # Flower shows what runs
+CELERY_TASK_SEND_SENT_EVENT = True
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 2
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+}
+#: Opening a connection costs more than most ticks: one serves so many tasks.
+CELERY_DB_REUSE_MAX = 500
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULE = schedule.SCHEDULE
+CELERY_BEAT_MAX_LOOP_INTERVAL = 1
+CELERY_BEAT_SYNC_EVERY = 1
+CELERY_BEAT_CRON_STARTING_DEADLINE = 60
+
+#: Strategies in order of precedence; each is called once per strategy tick.
+MINIQMT_STRATEGIES = ["trading.strategy.exit_signals", "trading.strategy.add_on_signals"]
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": sys.stderr}
+    },
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
+}

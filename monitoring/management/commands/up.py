@@ -1,0 +1,245 @@
+"""`manage.py up`: prepares everything, runs all processes, and stops them in order."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.utils import timezone
+
+from monitoring import stack
+from monitoring.child_log import console
+from monitoring.loopback import HOST, free_port
+from monitoring.processes import AlreadyRunning, only_instance, write_whole
+from monitoring.run_file import read_run_file, redis_url, write_run_file
+from monitoring.supervisor import ProcessSpec, ProcessStatus, StartError, State, Supervisor
+from trading.domain.types import AccountMode, Text
+from trading.management.paper_files import remove_notice
+from trading.models import Account
+from trading.services.clock import SIMULATED
+from trading.services.demo import ensure_demo_account
+
+ADMIN, PASSWORD_FILE = "admin", "admin-password.txt"
+#: The first ports tried.
+WEB_PORT, FLOWER_PORT = 8000, 5555
+DEMO = "demo"
+#: The ticks run by real time, the deadlines of gateway and orders by market time: faster, they would all be missed.
+FASTEST = 5.0
+
+
+@dataclass(frozen=True)
+class _Doors:
+    """Where to look, and with which password; a port of 0 is not served."""
+
+    web: int
+    flower: int
+    password: str
+    is_new: bool  # the password was made just now
+
+
+class Command(BaseCommand):
+    help = "Runs everything; stop it with Ctrl-C. 启动全部进程，按 Ctrl-C 停止。"
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--no-web", action="store_true", help="no web server 不启动网页")
+        parser.add_argument("--no-flower", action="store_true", help="no Flower 不启动 Flower")
+        parser.add_argument(
+            "--replay", metavar="SOURCE", help="play a recorded day instead of the demo 回放行情"
+        )
+        parser.add_argument(
+            "--speed", type=float, default=1.0, help="of market time, up to 5 (default 1) 倍速"
+        )
+        parser.add_argument(
+            "--position",
+            action="append",
+            default=[],
+            metavar="SYMBOL:QTY@COST",
+            help="holding of a new simulated account, repeatable 初始持仓",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        home = Path(settings.HOME)
+        try:
+            with only_instance(home / "up.lock"):
+                self._run(home, options)
+        except AlreadyRunning:
+            raise _problem(
+                f"miniqmt is already running in {home}; stop it first, or set MINIQMT_HOME to"
+                " another folder.",
+                f"{home} 中已有 miniqmt 在运行；请先停止它，或将 MINIQMT_HOME 设为另一个文件夹。",
+            ) from None
+        except StartError as problem:
+            raise _problem(
+                f"{problem}; the files in {home / 'logs'} say why.",
+                f"启动失败；原因见 {home / 'logs'} 中的日志。",
+            ) from None
+
+    def _run(self, home: Path, options: dict[str, Any]) -> None:
+        source = _source(home, options["replay"])
+        if not 0 < options["speed"] <= FASTEST:
+            raise _problem(
+                f"--speed must be above 0 and at most {FASTEST:g}; the command `replay` is faster.",
+                f"--speed 必须大于 0 且不超过 {FASTEST:g}；更快请用 replay 命令。",
+            )
+        around = self._prepare(home)
+        doors = self._open_doors(home, options)
+        processes = self._processes(around, doors, source, options)
+        facts = {
+            "pid": os.getpid(),
+            "source": source,
+            "redis_url": around.redis.url if around.redis.port else "",
+            "web": _address(doors.web),
+            "flower": _address(doors.flower),
+        }
+        has_said = False
+
+        def publish(statuses: Sequence[ProcessStatus]) -> None:
+            nonlocal has_said
+            rows = [status.as_row() for status in statuses]
+            write_run_file(home, {**facts, "processes": rows})
+            if not has_said and all(status.state is State.RUNNING for status in statuses):
+                has_said = True
+                self._say_where(home, doors, source)
+
+        supervisor = Supervisor(
+            processes,
+            home / "logs",
+            wall=timezone.now,
+            publish=publish,
+            show=console(sys.stdout),
+        )
+        try:
+            supervisor.run()
+        finally:
+            # Nobody must look for a Redis that is gone.
+            write_run_file(home, {"source": source, "redis_url": ""})
+        self._say("Everything has stopped.", "已全部停止。")
+
+    def _prepare(self, home: Path) -> stack.Surroundings:
+        """Bring database, account and Redis into being."""
+        with suppress(OSError):
+            stack.end_left_redis(redis_url(home))
+        remove_notice(home)
+        call_command("migrate", verbosity=0, interactive=False)
+        if ensure_demo_account():
+            self._say(
+                "A demo account with invented holdings has been made.",
+                "已建立演示账户及虚构持仓。",
+            )
+        given = os.environ.get("REDIS_URL", "")
+        redis = stack.Redis(given) if given else stack.our_redis()
+        return stack.Surroundings(Path(settings.BASE_DIR), home, redis)
+
+    def _open_doors(self, home: Path, options: dict[str, Any]) -> _Doors:
+        password, is_new = _admin(home)
+        return _Doors(
+            0 if options["no_web"] else free_port(WEB_PORT),
+            0 if options["no_flower"] else free_port(FLOWER_PORT),
+            password,
+            is_new,
+        )
+
+    def _processes(
+        self, around: stack.Surroundings, doors: _Doors, source: str, options: dict[str, Any]
+    ) -> list[ProcessSpec]:
+        market = ["--source", source, "--speed", str(options["speed"])]
+        for position in options["position"]:
+            market += ["--position", position]
+        modes = (*SIMULATED, AccountMode.LIVE)
+        accounts = Account.objects.filter(enabled=True, mode__in=modes)
+        processes = [
+            *([stack.redis_process(around)] if around.redis.port else []),
+            stack.paper_terminal(around, market),
+            *stack.trading_processes(around, list(accounts.values_list("name", flat=True))),
+        ]
+        if doors.flower:
+            processes.append(stack.flower(around, doors.flower, ADMIN, doors.password))
+        if doors.web:
+            processes.append(stack.web(around, doors.web))
+        connection.close()  # the supervisor needs no database
+        return processes
+
+    def _say_where(self, home: Path, doors: _Doors, source: str) -> None:
+        if source == DEMO:
+            self._say(
+                "This is a DEMO market: every price, holding and order in it is invented.",
+                "这是演示行情：其中的价格、持仓和委托都是虚构的。",
+            )
+        else:
+            self._say(
+                f"This is a REPLAY of {source} in a simulated market: no real order is sent.",
+                f"这是在模拟市场中回放 {source}：不会发出真实委托。",
+            )
+        if doors.web:
+            self._say(f"Open {_address(doors.web)}admin/", "用浏览器打开左侧地址。")
+        if doors.flower:
+            self._say(f"Tasks (Flower): {_address(doors.flower)}", "任务情况（Flower）。")
+        if doors.is_new:
+            self._say(
+                f"User {ADMIN}, password {doors.password} (said only now; kept in"
+                f" {home / PASSWORD_FILE})",
+                "用户名和初始密码，只显示这一次，另存于上述文件。",
+            )
+        else:
+            self._say(
+                f"User {ADMIN}; its first password is in {home / PASSWORD_FILE}",
+                "用户名；初始密码在上述文件中。",
+            )
+        self._say(f"Logs: {home / 'logs'}. Ctrl-C stops everything.", "按 Ctrl-C 全部停止。")
+
+    def _say(self, en: str, zh: str) -> None:
+        text = Text(en, zh)
+        with suppress(OSError):  # the terminal was closed: trading goes on
+            self.stdout.write(f"{text.en} {text.zh}")
+            self.stdout.flush()
+
+
+def _source(home: Path, replay: str | None) -> str:
+    """Return what is played. Raises CommandError when this data directory has seen another market."""
+    source = str(Path(replay).resolve()) if replay else DEMO
+    if replay and not Path(replay).exists():
+        raise _problem(f"There is no file or folder {replay}.", f"文件或文件夹 {replay} 不存在。")
+    played = read_run_file(home).get("source", source)
+    if played != source and (home / "paper.sqlite3").exists():
+        raise _problem(
+            f"The account in {home} has traded in another market ({played}); set MINIQMT_HOME to"
+            " a new folder.",
+            f"{home} 中的账户已在另一行情（{played}）中交易；请将 MINIQMT_HOME 设为新文件夹。",
+        )
+    return source
+
+
+def _admin(home: Path) -> tuple[str, bool]:
+    """Return the generated password and whether it is new; make it and its user where there are none."""
+    path = home / PASSWORD_FILE
+    try:
+        password, is_new = path.read_text(encoding="utf-8").strip(), False
+    except FileNotFoundError:
+        password, is_new = secrets.token_urlsafe(12), True
+        write_whole(path, password + "\n")
+    users = get_user_model().objects
+    if not users.filter(is_superuser=True).exists() and not users.filter(username=ADMIN).exists():
+        users.create_superuser(ADMIN, "", password)
+    return password, is_new
+
+
+def _address(port: int) -> str:
+    return f"http://{HOST}:{port}/" if port else ""
+
+
+def _problem(en: str, zh: str) -> CommandError:
+    text = Text(en, zh)
+    return CommandError(f"{text.en} {text.zh}")

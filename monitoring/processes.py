@@ -1,0 +1,91 @@
+"""What a process of ours needs to live among others: an end with its parent, one instance, files written whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+#: Set for children whose standard input is a pipe that ends when their parent is gone.
+PARENT_PIPE = "MINIQMT_PARENT_PIPE"
+#: Seconds an orphan has to end properly.
+ORPHAN_GRACE = 5.0
+
+
+class AlreadyRunning(Exception):
+    """Another process holds this lock."""
+
+
+@contextlib.contextmanager
+def only_instance(path: Path) -> Iterator[None]:
+    """Hold the lock of a file. Raises AlreadyRunning. The system frees it however the holder dies."""
+    with path.open("ab") as file:
+        try:
+            _try_lock(file.fileno())
+        except OSError:
+            raise AlreadyRunning(str(path)) from None
+        yield
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file's content at once, so that nobody reads half of it; only its owner may read it."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    draft.replace(path)
+
+
+def on_stop_signals(stop: Callable[[], None]) -> None:
+    """Call `stop` for Ctrl-C, SIGTERM and Windows' Ctrl-Break. It runs inside the handler: set a flag, no more."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        stop()
+
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        if number is not None:
+            signal.signal(number, handle)
+
+
+def exit_with_parent() -> None:
+    """End this process properly once the supervisor that started it is gone; does nothing in any other process.
+
+    The supervisor keeps the other end of our standard input open and never writes. However it dies, the system
+    closes that end, and we read the end of the file: no polling, and the same on every system.
+    """
+    # Taken out: a program we start ourselves has another standard input.
+    if os.environ.pop(PARENT_PIPE, "") != "1":
+        return
+    threading.Thread(target=_watch_parent, name="parent", daemon=True).start()
+
+
+def _watch_parent() -> None:
+    with contextlib.suppress(OSError, ValueError):
+        while os.read(0, 4096):
+            pass
+    # Only os.kill reaches the main thread when it waits in a system call; on Windows it would kill at once.
+    if sys.platform == "win32":
+        signal.raise_signal(signal.SIGTERM)
+    else:
+        os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(ORPHAN_GRACE)
+    os._exit(1)

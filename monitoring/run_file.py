@@ -1,0 +1,35 @@
+"""`run.json` in MINIQMT_HOME: what is running, and where every command finds it. Standard library only.
+
+It holds the password of the embedded Redis, so only its owner may read it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from monitoring.processes import write_whole
+
+NAME = "run.json"
+
+
+def read_run_file(home: Path) -> Mapping[str, Any]:
+    """Return what the last `up` said; empty when there was none, or nothing that can be read."""
+    try:
+        content = json.loads((home / NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def write_run_file(home: Path, content: Mapping[str, Any]) -> None:
+    """Replace the file at once. Raises OSError."""
+    write_whole(home / NAME, json.dumps(content, ensure_ascii=False, indent=1, default=str))
+
+
+def redis_url(home: Path) -> str:
+    """Return the address of the Redis that `up` runs, empty when it runs none."""
+    address = read_run_file(home).get("redis_url")
+    return address if isinstance(address, str) else ""

@@ -1,0 +1,188 @@
+"""The processes that `manage.py up` runs: what each is called, how it starts, and when it is ready."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from monitoring.loopback import HOST, answers, ask_redis, free_port
+from monitoring.processes import write_whole
+from monitoring.supervisor import ProcessSpec
+from trading.management.paper_files import terminal_address
+
+#: The children of one stage stop together; a higher one first.
+REDIS, TERMINAL, TRADING, DECIDING = range(4)
+#: The oldest Redis that will do; Windows still has very old ones.
+OLDEST_REDIS = (6, 2)
+
+
+@dataclass(frozen=True)
+class Redis:
+    """Where the broker of messages is; `port` 0: somebody else's, and not ours to run."""
+
+    url: str
+    port: int = 0
+    password: str = ""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the processes share: the project's folder, the data directory, and the Redis."""
+
+    project: Path
+    home: Path
+    redis: Redis
+
+    def spec(
+        self,
+        name: str,
+        *command: str,
+        environment: Mapping[str, str] | None = None,
+        **more: object,
+    ) -> ProcessSpec:
+        """Return a Python process that knows where everything is. `command`: a module and its arguments."""
+        known = {
+            "DJANGO_SETTINGS_MODULE": "miniqmt.settings",
+            "MINIQMT_HOME": str(self.home),
+            "REDIS_URL": self.redis.url,
+            **(environment or {}),
+        }
+        argv = (sys.executable, "-m", *command)
+        return ProcessSpec(name, argv, known, self.project, **more)  # type: ignore[arg-type]
+
+
+def our_redis() -> Redis:
+    """Choose port and password of a Redis of our own; both stay the same however often it starts."""
+    port, password = free_port(), secrets.token_urlsafe(24)
+    return Redis(f"redis://:{password}@{HOST}:{port}/0", port, password)
+
+
+def redis_process(around: Surroundings) -> ProcessSpec:
+    """Run the `redis-server` of this computer where it is new enough, else the embedded one. Raises OSError."""
+    redis = around.redis
+    answers_us = partial(_answers_us, redis)
+    program = installed_redis()
+    if program is None:
+        password_file = around.home / "redis.password"
+        write_whole(password_file, redis.password)
+        module = ("monitoring.embedded_redis", "--port", str(redis.port))
+        spec = around.spec("redis", *module, "--password-file", str(password_file))
+        argv: Sequence[str] = spec.argv
+    else:
+        config = around.home / "redis.conf"
+        write_whole(config, redis_config(redis))
+        argv = (program, str(config))
+    return ProcessSpec(
+        "redis",
+        argv,
+        folder=around.project,
+        ready=answers_us,
+        alive=answers_us,
+        stage=REDIS,
+        essential=True,
+    )
+
+
+def redis_config(redis: Redis) -> str:
+    """Return the configuration of `redis-server`: this computer only, with the password, nothing kept on disk."""
+    lines = (
+        f"bind {HOST}",
+        f"port {redis.port}",
+        f"requirepass {redis.password}",
+        'save ""',
+        "appendonly no",
+        "hz 1",
+    )
+    return "\n".join(lines) + "\n"
+
+
+def installed_redis() -> str | None:
+    """Return the path of `redis-server`, None where there is none or only an old one."""
+    program = shutil.which("redis-server")
+    if program is None:
+        return None
+    try:
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=5)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    version = re.search(r"v=(\d+)\.(\d+)", said.stdout)
+    is_good = version is not None and (int(version[1]), int(version[2])) >= OLDEST_REDIS
+    return program if is_good else None
+
+
+def paper_terminal(around: Surroundings, options: Sequence[str]) -> ProcessSpec:
+    """Run the simulated market. It fills the calendar first where that is empty, which takes some seconds."""
+    return around.spec(
+        "paper_terminal",
+        *("django", "paper_terminal", *options),
+        ready=lambda: terminal_address(around.home) is not None,
+        ready_within=90.0,
+        stage=TERMINAL,
+        essential=True,
+    )
+
+
+def trading_processes(around: Surroundings, accounts: Sequence[str]) -> list[ProcessSpec]:
+    """Run quotes, a gateway for each account (by name), and what decides: worker and beat."""
+    gateways = [
+        around.spec(f"gateway-{name}", "django", "gateway", name, stage=TRADING)
+        for name in accounts
+    ]
+    celery = ("celery", "-A", "miniqmt")
+    # Nobody else works here: no need to ask for others at the start, or to listen to them.
+    worker = ("worker", "--pool=threads", "-c", "4", "--without-gossip", "--without-mingle")
+    stop = partial(_stop_workers, around.redis.url) if sys.platform == "win32" else None
+    return [
+        around.spec("market_data", "django", "market_data", stage=TRADING),
+        *gateways,
+        around.spec("worker", *celery, *worker, stage=DECIDING, stop=stop),
+        around.spec("beat", *celery, "beat", stage=DECIDING),
+    ]
+
+
+def flower(around: Surroundings, port: int, user: str, password: str) -> ProcessSpec:
+    """Run Flower for this computer. Its password goes by the environment, which others cannot read."""
+    return around.spec(
+        "flower",
+        *("celery", "-A", "miniqmt", "flower", f"--address={HOST}", f"--port={port}"),
+        environment={"FLOWER_BASIC_AUTH": f"{user}:{password}"},
+        stage=DECIDING,
+    )
+
+
+def web(around: Surroundings, port: int) -> ProcessSpec:
+    """Run the web server for this computer."""
+    return around.spec(
+        "web",
+        *("uvicorn", "miniqmt.asgi:application", "--host", HOST, "--port", str(port)),
+        *("--lifespan", "off", "--no-access-log", "--log-level", "warning"),
+        *("--timeout-graceful-shutdown", "1"),
+        ready=lambda: answers(port),
+        ready_within=30.0,
+        stage=DECIDING,
+    )
+
+
+def end_left_redis(url: str) -> None:
+    """End the Redis that a killed `up` left behind: who knows its password has started it."""
+    left = re.fullmatch(r"redis://:([\w-]+)@127\.0\.0\.1:(\d+)/0", url)
+    if left is not None and answers(int(left[2])):
+        ask_redis(int(left[2]), left[1], "SHUTDOWN", "NOSAVE")
+
+
+def _answers_us(redis: Redis) -> bool:
+    return ask_redis(redis.port, redis.password, "PING") == "+PONG"
+
+
+def _stop_workers(url: str) -> None:
+    """Ask the workers to finish what they do and end: on Windows no signal says so."""
+    from celery import Celery  # large, and not needed before
+
+    Celery(broker=url).control.shutdown()

@@ -1,0 +1,353 @@
+"""Starts the processes of the system in order, keeps them running, and stops them in order.
+
+Standard library only, so that it stays small. It ends only what it started. One thread steps; one thread a child
+copies its output. Windows has no SIGTERM between processes: there Ctrl-Break is what asks a child to end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from monitoring.child_log import copy_output
+from monitoring.processes import PARENT_PIPE, on_stop_signals
+
+#: Seconds before a child that ended is started again, by how often it has ended in a row.
+BACKOFF = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+#: Seconds after which a child has proved that it runs; its next end counts as the first.
+PROVED = 60.0
+#: Seconds between two looks at the children; the end of a child's output wakes the supervisor at once.
+LOOK_EVERY = 0.25
+#: Seconds between two looks while starting and stopping.
+LOOK_CLOSELY = 0.05
+#: Seconds a killed child has before the system is not waited for any longer.
+KILLED_WITHIN = 5.0
+
+Monotonic = Callable[[], float]
+
+
+class State(StrEnum):
+    """Where a child is in its life."""
+
+    WAITING = "waiting"  # not started yet
+    STARTING = "starting"  # started, not ready
+    RUNNING = "running"
+    BACKING_OFF = "backing off"  # ended by itself, starts again soon
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """A process to run. Times in seconds.
+
+    `ready` is asked again and again until it is true; the next process waits for it, at most `ready_within`.
+    `alive` is asked every `alive_every`; a child for which it was false for `alive_within` is killed and started again.
+    `stop` asks the child to end, and may fail; without it the child gets SIGTERM (Windows: Ctrl-Break). One that has
+    not ended after `stop_within` is killed. Children of one `stage` stop together, a higher stage first; without
+    any, a child stops before those that were started before it. An `essential` one must become ready at the start.
+    """
+
+    name: str
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    ready: Callable[[], bool] | None = None
+    ready_within: float = 20.0
+    alive: Callable[[], bool] | None = None
+    alive_every: float = 5.0
+    alive_within: float = 30.0
+    stop: Callable[[], None] | None = None
+    stop_within: float = 5.0
+    stage: int | None = None
+    essential: bool = False
+
+
+@dataclass(frozen=True)
+class ProcessStatus:
+    """One process as others see it. `last_exit`: its last exit code, negative = ended by that signal."""
+
+    name: str
+    state: State
+    pid: int | None
+    since: datetime | None
+    restarts: int
+    last_exit: int | None
+
+    def as_row(self) -> dict[str, object]:
+        """Return what JSON can carry."""
+        since = None if self.since is None else self.since.isoformat()
+        return {**asdict(self), "since": since}
+
+
+class StartError(Exception):
+    """An essential process did not become ready; everything started so far was stopped."""
+
+
+class _Child:
+    """One process of ours, over all its starts."""
+
+    def __init__(self, spec: ProcessSpec, stage: int) -> None:
+        self.spec, self.stage = spec, stage
+        self.state = State.WAITING
+        self.process: subprocess.Popen[bytes] | None = None
+        self.since: datetime | None = None
+        self.started_at = 0.0
+        self.alive_at = 0.0
+        self.asked_at = 0.0  # whether it is alive
+        self.start_at = 0.0  # when it is due again
+        self.ends_in_a_row = 0
+        self.restarts = 0
+        self.last_exit: int | None = None
+
+    @property
+    def is_up(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def status(self) -> ProcessStatus:
+        pid = self.process.pid if self.process is not None and self.is_up else None
+        return ProcessStatus(
+            self.spec.name, self.state, pid, self.since, self.restarts, self.last_exit
+        )
+
+
+class Supervisor:
+    """Runs the given processes. `step` does what is due and returns; `run` steps until it is told to stop.
+
+    `publish` is called with the state of all processes whenever it changed. `show` gets lines for the operator:
+    the name of a process, and what happened. `wall` gives the time of day for people, `monotonic` the seconds
+    everything here is counted in.
+    """
+
+    def __init__(
+        self,
+        specs: Iterable[ProcessSpec],
+        logs: Path,
+        *,
+        wall: Callable[[], datetime],
+        monotonic: Monotonic = time.monotonic,
+        publish: Callable[[Sequence[ProcessStatus]], None] = lambda _statuses: None,
+        show: Callable[[str, str], None] = lambda _name, _line: None,
+    ) -> None:
+        self._children = [
+            _Child(spec, place if spec.stage is None else spec.stage)
+            for place, spec in enumerate(specs)
+        ]
+        self._logs, self._wall, self._monotonic = logs, wall, monotonic
+        self._publish, self._show = publish, show
+        self._published: tuple[ProcessStatus, ...] = ()
+        self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._stops_wanted = 0
+        logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def statuses(self) -> tuple[ProcessStatus, ...]:
+        """Return the state of all processes, in the order they start."""
+        return tuple(child.status() for child in self._children)
+
+    def want_stop(self) -> None:
+        """Make `run` stop everything; asked twice, it kills what is left at once. Safe in a signal handler."""
+        self._stops_wanted += 1
+        self._wakes.put(None)
+
+    def run(self) -> None:
+        """Start everything, keep it running until a stop signal, stop everything. Raises StartError."""
+        on_stop_signals(self.want_stop)
+        try:
+            while not self._stops_wanted:
+                self.step()
+                self._wait(LOOK_CLOSELY if self._is_starting() else LOOK_EVERY)
+        finally:
+            self.stop()
+
+    def step(self) -> None:
+        """Do what is due: start the next, notice the ready, the ended and the hung, start again. Raises StartError."""
+        now = self._monotonic()
+        for child in self._children:
+            if child.state is State.WAITING:
+                self._start(child)
+            self._look_at(child, now)
+            if child.state is State.STARTING and child.restarts == 0:
+                break  # the others wait for this one
+        self._tell()
+
+    def stop(self) -> None:
+        """Stop everything, the last started first, each within its own time; safe to call twice."""
+        for stage in sorted({child.stage for child in self._children}, reverse=True):
+            self._stop_together([child for child in self._children if child.stage == stage])
+        self._tell()
+
+    # --- one child ---
+
+    def _start(self, child: _Child) -> None:
+        spec, now = child.spec, self._monotonic()
+        child.started_at = child.alive_at = now
+        child.since = self._wall()
+        try:
+            child.process = _spawn(spec)
+        except OSError as problem:
+            self._show(spec.name, f"cannot start: {problem}")
+            self._ended(child, None)
+            return
+        child.state = State.STARTING
+        self._show(spec.name, f"started, process {child.process.pid}")
+        output = child.process.stdout
+        if output is not None:
+            copy_output(
+                output,
+                self._logs / f"{spec.name}.log",
+                lambda line: self._show(spec.name, line),
+                lambda: self._wakes.put(None),
+            )
+
+    def _look_at(self, child: _Child, now: float) -> None:
+        if child.state in (State.STARTING, State.RUNNING):
+            if child.process is not None and not child.is_up:
+                self._ended(child, child.process.returncode)
+            elif child.state is State.STARTING:
+                self._await_ready(child, now)
+            else:
+                self._check_alive(child, now)
+        elif child.state is State.BACKING_OFF and now >= child.start_at:
+            child.restarts += 1
+            self._start(child)
+
+    def _await_ready(self, child: _Child, now: float) -> None:
+        spec = child.spec
+        if spec.ready is None or _holds(spec.ready):
+            child.state, child.alive_at = State.RUNNING, now
+        elif now - child.started_at >= spec.ready_within:
+            if spec.essential and child.restarts == 0:
+                raise StartError(f"{spec.name} was not ready within {spec.ready_within:.0f} s")
+            self._show(spec.name, f"not ready after {spec.ready_within:.0f} s")
+            child.state, child.alive_at = State.RUNNING, now
+
+    def _check_alive(self, child: _Child, now: float) -> None:
+        spec = child.spec
+        if spec.alive is None or now - child.asked_at < spec.alive_every:
+            return
+        child.asked_at = now
+        if _holds(spec.alive):
+            child.alive_at = now
+        elif now - child.alive_at >= spec.alive_within and child.process is not None:
+            self._show(spec.name, f"silent for {spec.alive_within:.0f} s: killed")
+            child.process.kill()
+            child.alive_at = now
+
+    def _ended(self, child: _Child, code: int | None) -> None:
+        now = self._monotonic()
+        is_first = child.restarts == 0 and child.state in (State.WAITING, State.STARTING)
+        if child.spec.essential and is_first:
+            raise StartError(f"{child.spec.name} ended with {code} before it was ready")
+        _close_pipes(child.process)
+        has_proved = now - child.started_at >= PROVED
+        child.ends_in_a_row = 1 if has_proved else child.ends_in_a_row + 1
+        delay = BACKOFF[min(child.ends_in_a_row, len(BACKOFF)) - 1]
+        child.state, child.last_exit, child.start_at = State.BACKING_OFF, code, now + delay
+        child.process = None
+        self._show(child.spec.name, f"ended with {code}; starts again in {delay:g} s")
+
+    # --- stopping ---
+
+    def _stop_together(self, children: Sequence[_Child]) -> None:
+        asked_at = time.monotonic()
+        for child in children:
+            _ask_to_end(child)
+        while self._stops_wanted < 2 and any(
+            child.is_up and time.monotonic() - asked_at < child.spec.stop_within
+            for child in children
+        ):
+            self._wait(LOOK_CLOSELY)
+        for child in children:
+            if child.process is not None and child.is_up:
+                self._show(child.spec.name, "did not stop in time: killed")
+                child.process.kill()
+        killed_at = time.monotonic()
+        while (
+            any(child.is_up for child in children) and time.monotonic() - killed_at < KILLED_WITHIN
+        ):
+            self._wait(LOOK_CLOSELY)
+        for child in children:
+            if child.process is not None:
+                child.last_exit = child.process.poll()
+                _close_pipes(child.process)
+                self._show(child.spec.name, f"stopped, exit code {child.last_exit}")
+            child.process, child.state = None, State.STOPPED
+
+    # --- the rest ---
+
+    def _is_starting(self) -> bool:
+        return any(child.state in (State.WAITING, State.STARTING) for child in self._children)
+
+    def _wait(self, seconds: float) -> None:
+        with contextlib.suppress(queue.Empty):
+            self._wakes.get(timeout=seconds)
+
+    def _tell(self) -> None:
+        statuses = self.statuses()
+        if statuses == self._published:
+            return
+        try:
+            self._publish(statuses)
+            self._published = statuses
+        except OSError as problem:  # a full disk: said again at the next look
+            self._show("supervisor", f"cannot write its state: {problem}")
+
+
+def _spawn(spec: ProcessSpec) -> subprocess.Popen[bytes]:
+    # A group of its own: Ctrl-C in the terminal reaches us alone, and we stop the children in order.
+    group: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return subprocess.Popen(
+        list(spec.argv),
+        cwd=spec.folder,
+        env={
+            **os.environ,
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONUTF8": "1",
+            PARENT_PIPE: "1",
+            **spec.env,
+        },
+        stdin=subprocess.PIPE,  # nobody writes: its end tells the child that we are gone
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        **group,
+    )
+
+
+def _ask_to_end(child: _Child) -> None:
+    if child.process is None or not child.is_up:
+        return
+    if child.spec.stop is not None:
+        with contextlib.suppress(Exception):  # whatever went wrong, SIGTERM is next
+            child.spec.stop()
+            return
+    with contextlib.suppress(OSError):
+        if sys.platform == "win32":
+            child.process.send_signal(signal.CTRL_BREAK_EVENT)
+        else:
+            child.process.terminate()
+
+
+def _holds(question: Callable[[], bool]) -> bool:
+    """Ask a question from outside; one that fails is answered no."""
+    try:
+        return question()
+    except Exception:  # noqa: BLE001 - the supervisor must outlive every hook
+        return False
+
+
+def _close_pipes(process: subprocess.Popen[bytes] | None) -> None:
+    if process is not None and process.stdin is not None:
+        with contextlib.suppress(OSError):
+            process.stdin.close()

@@ -1,0 +1,64 @@
+"""Who may import what, where import-linter's contracts in pyproject.toml cannot say it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+from tests.architecture.sources import APPS, ROOT, module_of, python_files, tree_of
+
+pytestmark = pytest.mark.fast
+
+PROTECTED = ("trading.broker", "trading.paper")
+ALLOWED = (
+    *PROTECTED,
+    "trading.replay",
+    "trading.management.commands.gateway",
+    "trading.management.commands.market_data",
+    "trading.management.commands.paper_terminal",
+    "trading.management.commands.qmt_probe",
+    "trading.management.commands.replay",
+)
+BANNED_IN_RESIDENT_PROCESSES = ("exchange_calendars", "mootdx", "numpy", "pandas", "xtquant")
+
+
+def _is_in(module: str, packages: tuple[str, ...]) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+def _imports(tree: ast.Module) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def test_only_the_processes_that_run_them_import_the_broker_and_its_twin():
+    importers = {
+        module_of(path)
+        for path in python_files(*APPS)
+        if any(_is_in(name, PROTECTED) for name in _imports(tree_of(path)))
+    }
+
+    assert {name for name in importers if not _is_in(name, ALLOWED)} == set()
+
+
+def test_resident_processes_do_not_load_the_heavy_libraries(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINIQMT_HOME", str(tmp_path))
+    code = (
+        "import sys, django, miniqmt.celery\n"
+        "django.setup(); miniqmt.celery.app.loader.import_default_modules()\n"
+        f"print([name for name in {BANNED_IN_RESIDENT_PROCESSES} if name in sys.modules])"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, encoding="utf-8"
+    )
+
+    assert result.stdout.strip() == "[]", result.stdout + result.stderr

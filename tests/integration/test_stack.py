@@ -1,0 +1,82 @@
+"""The parts of `manage.py up` that need no whole stack: ports, the word with Redis, what is refused."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from monitoring import stack
+from monitoring.loopback import HOST, answers, ask_redis, free_port
+from monitoring.run_file import write_run_file
+from tests.redis_servers import PASSWORD, embedded_redis, installed_redis, wait_until
+from trading.models import Account, Instrument, TradingConfig
+from trading.services.demo import ensure_demo_account
+
+pytestmark = [pytest.mark.system, pytest.mark.unattended]
+
+
+def test_a_taken_port_gives_the_next_free_one():
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert answers(port)
+        assert port < free_port(port) < port + 50
+
+
+def test_our_redis_answers_only_to_its_password(tmp_path):
+    with embedded_redis(tmp_path) as server:
+        assert ask_redis(server.port, PASSWORD, "PING") == "+PONG"
+        assert ask_redis(server.port, "another", "PING").startswith("-NOAUTH")
+
+
+def test_a_redis_that_a_killed_start_left_is_ended_and_nobody_elses(tmp_path):
+    with installed_redis(tmp_path) as server:
+        stack.end_left_redis(server.url.replace(PASSWORD, "another"))
+        assert ask_redis(server.port, PASSWORD, "PING") == "+PONG"
+        stack.end_left_redis(server.url)
+        wait_until(lambda: not answers(server.port))
+
+
+def test_an_installed_redis_gets_a_password_and_keeps_nothing_on_disk():
+    redis = stack.our_redis()
+    lines = stack.redis_config(redis).splitlines()
+    assert f"requirepass {redis.password}" in lines
+    assert {f"bind {HOST}", 'save ""', "appendonly no"} <= set(lines)
+    assert redis.url == f"redis://:{redis.password}@{HOST}:{redis.port}/0"
+
+
+@pytest.mark.django_db
+def test_the_demo_account_is_made_once_and_only_where_there_is_none():
+    assert ensure_demo_account()
+    assert not ensure_demo_account()
+    account = Account.objects.get()
+    assert (account.name, account.mode) == ("demo", "demo")
+    assert TradingConfig.objects.get(account=account).auto_trading_enabled
+    assert all(
+        name.startswith("演示") for name in Instrument.objects.values_list("name", flat=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"speed": 20.0}, "at most 5"),
+        ({"replay": "no-such-file.csv"}, "no file or folder"),
+        ({"replay": __file__}, "another market"),
+    ],
+)
+def test_up_refuses_what_cannot_work_before_it_starts_anything(
+    tmp_path: Path, settings, options, problem
+):
+    settings.HOME = tmp_path
+    write_run_file(tmp_path, {"source": "demo"})
+    (tmp_path / "paper.sqlite3").touch()
+    with pytest.raises(CommandError, match=problem):
+        call_command("up", **options)
+    assert json.loads((tmp_path / "run.json").read_text("utf-8")) == {"source": "demo"}

@@ -1,0 +1,269 @@
+"""The supervisor keeps its processes running, in order, and stops them in order. Time is given; children are real."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from monitoring.child_log import console
+from monitoring.supervisor import (
+    BACKOFF,
+    PROVED,
+    ProcessSpec,
+    ProcessStatus,
+    StartError,
+    State,
+    Supervisor,
+)
+
+pytestmark = [pytest.mark.system, pytest.mark.unattended]
+
+WAITS = "import time; time.sleep(60)"
+ENDS = "raise SystemExit(3)"
+DEAF = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: None)
+getattr(signal, "SIGBREAK", None) and signal.signal(signal.SIGBREAK, lambda *_: None)
+print("ERROR deaf now", flush=True)
+time.sleep(60)
+"""
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def supervise(tmp_path, clock):
+    """Give a function that makes a supervisor; whatever it started is ended with the test."""
+    made = []
+
+    def make(*specs, **options):
+        supervisor = Supervisor(
+            specs,
+            tmp_path / "logs",
+            wall=lambda: datetime(2026, 7, 6, tzinfo=UTC),
+            monotonic=clock,
+            **options,
+        )
+        made.append(supervisor)
+        return supervisor
+
+    yield make
+    for supervisor in made:
+        supervisor.stop()
+
+
+def child(name, code=WAITS, **options):
+    return ProcessSpec(name, [sys.executable, "-c", code], **options)
+
+
+def status(supervisor, name):
+    return next(status for status in supervisor.statuses() if status.name == name)
+
+
+def step_until(supervisor, condition, seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while True:
+        supervisor.step()
+        if condition():
+            return
+        assert time.monotonic() < deadline, supervisor.statuses()
+        time.sleep(0.01)
+
+
+def is_in(supervisor, name, state):
+    return lambda: status(supervisor, name).state is state
+
+
+def test_processes_start_in_order_each_when_the_one_before_is_ready(supervise):
+    is_ready: list[bool] = []
+    supervisor = supervise(child("redis", ready=lambda: bool(is_ready)), child("worker"))
+    supervisor.step()
+    assert [status.state for status in supervisor.statuses()] == [State.STARTING, State.WAITING]
+    is_ready.append(True)
+    step_until(supervisor, is_in(supervisor, "worker", State.RUNNING))
+    assert status(supervisor, "redis").state is State.RUNNING
+
+
+def test_a_process_that_is_slow_to_get_ready_does_not_hold_up_the_others(supervise, clock):
+    supervisor = supervise(child("web", ready=lambda: False, ready_within=20), child("worker"))
+    supervisor.step()
+    clock.now += 20
+    supervisor.step()
+    assert status(supervisor, "worker").pid is not None
+
+
+@pytest.mark.parametrize(
+    "options", [{"ready": lambda: False}, {"code": ENDS, "ready": lambda: False}]
+)
+def test_without_an_essential_process_nothing_starts(supervise, clock, options):
+    supervisor = supervise(child("redis", essential=True, **options), child("worker"))
+    supervisor.step()
+    clock.now += 20
+    with pytest.raises(StartError, match="redis"):
+        step_until(supervisor, lambda: False)
+    assert status(supervisor, "worker").state is State.WAITING
+
+
+def test_a_process_that_was_killed_is_back_within_a_second(supervise, clock):
+    supervisor = supervise(child("worker"))
+    step_until(supervisor, is_in(supervisor, "worker", State.RUNNING))
+    first = status(supervisor, "worker")
+    supervisor._children[0].process.kill()
+    step_until(supervisor, is_in(supervisor, "worker", State.BACKING_OFF))
+    clock.now += 1
+    step_until(supervisor, is_in(supervisor, "worker", State.RUNNING))
+    now = status(supervisor, "worker")
+    assert now.pid != first.pid
+    assert (now.restarts, now.last_exit is not None and now.last_exit != 0) == (1, True)
+
+
+def test_a_process_that_ends_at_once_is_tried_less_and_less_often(supervise, clock):
+    supervisor = supervise(child("beat", ENDS))
+    waited = []
+    for _ in range(4):
+        step_until(supervisor, is_in(supervisor, "beat", State.BACKING_OFF))
+        due = supervisor._children[0].start_at
+        waited.append(due - clock.now)
+        clock.now = due - 0.01
+        supervisor.step()
+        assert status(supervisor, "beat").pid is None
+        clock.now = due
+        supervisor.step()
+    assert waited == [pytest.approx(seconds) for seconds in BACKOFF[:4]]
+    assert BACKOFF[-1] == 30
+    assert status(supervisor, "beat").last_exit == 3
+
+
+def test_one_that_had_run_for_a_minute_starts_quickly_again(supervise, clock):
+    supervisor = supervise(child("beat"))
+    for _ in range(3):
+        step_until(supervisor, is_in(supervisor, "beat", State.RUNNING))
+        clock.now += PROVED
+        supervisor._children[0].process.kill()
+        step_until(supervisor, is_in(supervisor, "beat", State.BACKING_OFF))
+        assert supervisor._children[0].start_at - clock.now == pytest.approx(BACKOFF[0])
+        clock.now += 1
+
+
+def test_a_program_that_is_not_there_is_tried_again_and_the_others_run(supervise):
+    supervisor = supervise(ProcessSpec("flower", ["/no/such/program"]), child("worker"))
+    step_until(supervisor, is_in(supervisor, "worker", State.RUNNING))
+    assert status(supervisor, "flower").state is State.BACKING_OFF
+
+
+def test_f131_a_process_without_a_heartbeat_is_killed_and_starts_again(supervise, clock):
+    beats = [True]
+    supervisor = supervise(
+        child("gateway", alive=lambda: beats[0], alive_every=5, alive_within=30)
+    )
+    step_until(supervisor, is_in(supervisor, "gateway", State.RUNNING))
+    clock.now += 5
+    supervisor.step()
+    beats[0] = False
+    for _ in range(5):
+        clock.now += 5
+        supervisor.step()
+    assert status(supervisor, "gateway").restarts == 0
+    clock.now += 5
+    step_until(supervisor, is_in(supervisor, "gateway", State.BACKING_OFF))
+
+
+def test_a_question_that_fails_is_no_answer(supervise):
+    def broken():
+        raise RuntimeError
+
+    supervisor = supervise(child("redis", ready=broken))
+    supervisor.step()
+    assert status(supervisor, "redis").state is State.STARTING
+
+
+def test_everything_stops_in_the_reverse_order_and_a_stage_together(supervise):
+    shown = []
+    supervisor = supervise(
+        child("redis", stage=0),
+        child("gateway", stage=1),
+        child("worker", stage=2),
+        child("web", stage=2),
+        show=lambda name, line: shown.append((name, line)),
+    )
+    step_until(supervisor, is_in(supervisor, "web", State.RUNNING))
+    processes = [running.process for running in supervisor._children]
+    supervisor.stop()
+    assert [name for name, line in shown if line.startswith("stopped")] == [
+        *("worker", "web", "gateway", "redis")
+    ]
+    assert all(process.poll() is not None for process in processes)
+    assert {status.state for status in supervisor.statuses()} == {State.STOPPED}
+
+
+def test_a_process_is_asked_its_own_way_and_killed_when_it_does_not_listen(supervise):
+    asked, lines = [], []
+    supervisor = supervise(
+        child("worker", DEAF, stop=lambda: asked.append("shutdown"), stop_within=0.2),
+        child("beat", DEAF, stop_within=0.2),
+        show=lambda name, line: lines.append((name, line)),
+    )
+    step_until(supervisor, lambda: len([name for name, line in lines if "deaf" in line]) == 2)
+    before = time.monotonic()
+    supervisor.stop()
+    assert asked == ["shutdown"]
+    assert 0.4 <= time.monotonic() - before < 2
+    assert ("beat", "did not stop in time: killed") in lines
+
+
+def test_what_a_process_says_is_kept_and_the_important_lines_are_shown(supervise, tmp_path):
+    shown = []
+    code = "print('quiet line'); print('2026 WARNING trading 行情 stale', flush=True); " + WAITS
+    supervisor = supervise(child("worker", code), show=lambda name, line: shown.append(line))
+    step_until(supervisor, lambda: any("WARNING" in line for line in shown))
+    supervisor.stop()
+    assert "quiet line" not in shown
+    log = (tmp_path / "logs" / "worker.log").read_text(encoding="utf-8")
+    assert log.splitlines() == ["quiet line", "2026 WARNING trading 行情 stale"]
+
+
+def test_f126_a_console_that_lacks_a_character_shows_the_rest():
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="gbk")
+    console(stream)("worker", "行情 🚀 ok")
+    assert stream.buffer.getvalue().decode("gbk").strip() == "worker | 行情 ? ok"
+
+
+def test_every_change_is_published_once(supervise):
+    published: list[Sequence[ProcessStatus]] = []
+    supervisor = supervise(child("worker"), publish=published.append)
+    step_until(supervisor, is_in(supervisor, "worker", State.RUNNING))
+    told = len(published)
+    for _ in range(5):
+        supervisor.step()
+    assert len(published) == told
+    row = published[-1][0].as_row()
+    assert (row["name"], row["state"], row["restarts"]) == ("worker", "running", 0)
+    assert row["since"] == "2026-07-06T00:00:00+00:00"
+
+
+def test_a_full_disk_does_not_end_the_supervisor(supervise):
+    def publish(_statuses):
+        raise OSError("No space left on device")
+
+    shown = []
+    supervisor = supervise(
+        child("worker"), publish=publish, show=lambda name, line: shown.append(line)
+    )
+    step_until(supervisor, is_in(supervisor, "worker", State.RUNNING))
+    assert any("No space left" in line for line in shown)

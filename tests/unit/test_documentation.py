@@ -1,0 +1,49 @@
+"""The pages say what the program does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.db.models import Field
+
+from trading.models import TradingConfig
+from trading.services.config import setting_names
+from trading.services.setting_help import HELP
+
+pytestmark = pytest.mark.fast
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        return " ".join(f"{gain}:{coefficient}" for gain, coefficient in value)
+    return "empty" if value is None else str(value)
+
+
+@pytest.mark.parametrize("name", setting_names())
+def test_the_configuration_page_names_each_setting_with_its_default(name):
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    [line] = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
+    default = line.split("|")[3].strip()
+    field = TradingConfig._meta.get_field(name)
+    assert isinstance(field, Field)
+    assert default == _shown(field.get_default())
+
+
+def test_the_form_explains_each_setting_with_the_range_of_the_configuration_page():
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in page.splitlines() if line.startswith("| `")]
+    ranges = {row[1].strip(" `"): row[4].strip() for row in rows}
+    assert tuple(HELP) == setting_names()
+    assert {name: entry.range.en for name, entry in HELP.items()} == ranges
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md", "docs/architecture.md"])
+def test_every_file_a_page_links_to_exists(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert ((ROOT / page).parent / target).exists(), target

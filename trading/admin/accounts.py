@@ -1,0 +1,107 @@
+"""Accounts: opened here, switched here; the broker's number is shown by its last four characters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from trading.admin.base import TRADE, actor_of, ask_and_act, market_now, say
+from trading.domain.types import Text, TradingState
+from trading.models import Account
+from trading.models.fields import both
+from trading.services.accounts import save_account, set_trading_state
+
+_FEES = (
+    *("commission_rate", "commission_minimum", "fund_commission_minimum"),
+    *("stamp_duty_rate", "transfer_fee_rate", "transfer_fee_exchanges", "freeze_margin"),
+)
+_MONEY = ("cash", "frozen_cash", "market_value", "total_asset", "previous_total")
+_STATE = (
+    *("trading_state", "state_reason"),
+    *("gateway_status", "gateway_reason_text", "gateway_seen_at", "snapshot_at"),
+)
+_FEE_GROUP = (both("Fees", "费率"), {"fields": _FEES})
+
+
+@admin.register(Account)
+class AccountAdmin(admin.ModelAdmin):
+    """Opened with its number; after that only `enabled` and the fees change by form, the switch by actions."""
+
+    list_display = (
+        *("name", "number", "mode", "enabled", "trading_state", "state_reason"),
+        *("gateway_status", "gateway_seen_at", "total_asset", "snapshot_at"),
+    )
+    list_filter = ("mode", "enabled", "trading_state", "gateway_status")
+    search_fields = ("name",)
+    readonly_fields = ("number", *_STATE, *_MONEY)
+    actions = ("halt", "reduce_only", "resume")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_trade_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(TRADE))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return [(None, {"fields": ("name", "broker_account_id", "mode")}), _FEE_GROUP]
+        return [
+            (None, {"fields": ("name", "number", "mode", "enabled")}),
+            (both("State", "状态"), {"fields": _STATE}),
+            (both("Money", "资金"), {"fields": _MONEY}),
+            _FEE_GROUP,
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.readonly_fields if obj is None else ("name", "mode", *self.readonly_fields)
+
+    def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:
+        save_account(obj, form.changed_data, market_now(obj), actor_of(request))
+
+    @admin.display(description=both("broker account", "资金账号"))
+    def number(self, row: Account) -> str:
+        return row.masked_number
+
+    @admin.display(description=both("reason", "原因"))
+    def state_reason(self, row: Account) -> str:
+        return _words(row.trading_state_reason)
+
+    @admin.display(description=both("gateway reason", "网关原因"))
+    def gateway_reason_text(self, row: Account) -> str:
+        return _words(row.gateway_reason)
+
+    @admin.action(
+        description=both("Halt: nothing at all", "停止：不发任何委托"), permissions=["trade"]
+    )
+    def halt(self, request: HttpRequest, rows: QuerySet[Account]) -> HttpResponse | None:
+        title = Text(
+            "Halt: no order at all, stop-losses neither", "停止：不发任何委托，止损也不发"
+        )
+        return self._set(request, rows, TradingState.HALTED, title)
+
+    @admin.action(
+        description=both("Reduce only: no buying", "只减仓：不买入"), permissions=["trade"]
+    )
+    def reduce_only(self, request: HttpRequest, rows: QuerySet[Account]) -> HttpResponse | None:
+        title = Text("Reduce only: selling goes on, no buying", "只减仓：继续卖出，不再买入")
+        return self._set(request, rows, TradingState.REDUCING, title)
+
+    @admin.action(description=both("Resume trading", "恢复交易"), permissions=["trade"])
+    def resume(self, request: HttpRequest, rows: QuerySet[Account]) -> HttpResponse | None:
+        return self._set(request, rows, TradingState.ACTIVE, Text("Resume trading", "恢复交易"))
+
+    def _set(
+        self, request: HttpRequest, rows: QuerySet[Account], state: TradingState, title: Text
+    ) -> HttpResponse | None:
+        def act(row: Account, answers: dict[str, Any]) -> bool:
+            why = Text(answers["why"], answers["why"])
+            return set_trading_state(row.pk, state, why, market_now(row), actor_of(request))
+
+        return ask_and_act(self, request, rows, title, act)
+
+
+def _words(reason: dict[str, str]) -> str:
+    return say(Text(reason.get("en", ""), reason.get("zh", ""))) or "-"

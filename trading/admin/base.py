@@ -1,0 +1,130 @@
+"""What the pages share: nothing is written through a form, numbers of accounts are masked, acting needs a reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import get_language
+
+from trading.domain.types import AccountMode, Text
+from trading.models import Account
+from trading.models.fields import both
+from trading.services.clock import market_time
+from trading.services.corrections import CorrectionError
+
+TRADE = "trading.trade_account"
+_PAGE = "admin/trading/reason.html"
+
+
+def say(text: Text) -> str:
+    """Return the text in the language of the reader."""
+    return text.in_language(get_language() or "en")
+
+
+def masked(account: Account, value: object) -> str:
+    """Return a value as text, without the full number of the account."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+    number = account.broker_account_id
+    return text.replace(number, account.masked_number) if number else text
+
+
+def actor_of(request: HttpRequest) -> str:
+    """Return who acts, as the journal keeps it."""
+    return request.user.get_username()[:64]
+
+
+def market_now(account: Account) -> Any:
+    """Return the market time of this account now."""
+    return market_time(AccountMode(account.mode), timezone.now())
+
+
+class ReadOnly:
+    """Nobody adds, changes or deletes these rows by hand, a superuser neither."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class Readable(ReadOnly, admin.ModelAdmin):
+    """A list with filters and pages to read; `has_trade_permission` is what `permissions=["trade"]` asks."""
+
+    list_per_page = 50
+    show_full_result_count = False
+    list_select_related: ClassVar[tuple[str, ...]] = ("account",)
+
+    def has_trade_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(TRADE))
+
+
+class ReasonForm(forms.Form):
+    """Every action says why."""
+
+    why = forms.CharField(
+        label=both("Reason", "原因"), max_length=200, widget=forms.TextInput(attrs={"size": 80})
+    )
+
+
+Act = Callable[[Any, dict[str, Any]], bool]
+
+
+def ask_and_act(
+    page: admin.ModelAdmin,
+    request: HttpRequest,
+    rows: QuerySet[Any],
+    title: Text,
+    act: Act,
+    form_class: type[ReasonForm] = ReasonForm,
+) -> HttpResponse | None:
+    """Show the rows and ask for the reason; once given, act on each row and say what came of it.
+
+    `act(row, answers)` is True when it changed something; a CorrectionError is told, the other rows go on.
+    """
+    form = form_class(request.POST if "confirmed" in request.POST else None)
+    if form.is_valid():
+        for row in rows:
+            _act_on(page, request, row, act, form.cleaned_data)
+        return None
+    context = {
+        **page.admin_site.each_context(request),
+        "opts": page.model._meta,
+        "title": say(title),
+        "rows": rows,
+        "form": form,
+        "action": request.POST.get("action"),
+        "checkbox": ACTION_CHECKBOX_NAME,
+        "confirm": say(Text("Do it", "确认执行")),
+        "back": say(Text("Back, change nothing", "返回，不做更改")),
+        "about": say(Text("This concerns:", "涉及：")),
+    }
+    return TemplateResponse(request, _PAGE, context)
+
+
+def _act_on(
+    page: admin.ModelAdmin, request: HttpRequest, row: Model, act: Act, answers: dict[str, Any]
+) -> None:
+    try:
+        changed = act(row, answers)
+    except CorrectionError as problem:
+        page.message_user(request, say(problem.text), messages.ERROR)
+        return
+    done = Text(f"{row}: done.", f"{row}：已执行。")
+    same = Text(f"{row}: it was so already, nothing changed.", f"{row}：状态原本如此，未做更改。")
+    if changed:
+        page.message_user(request, say(done), messages.SUCCESS)
+    else:
+        page.message_user(request, say(same), messages.WARNING)

@@ -1,0 +1,254 @@
+"""The gateway of one account, as an object that is stepped: it acts and observes; ticks decide.
+
+It owns the broker session, and is the only one that moves an order past APPROVED. Everything it knows is in the
+database; the services it calls come as an argument (`Desk`), so that it runs the same under a command, a replay or
+a simulation. `step(now)` returns at once; no thread, no sleep, no clock.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from trading.domain.reports import BrokerTrade, ConnectionReport, Snapshot
+from trading.domain.types import GatewayStatus, Text
+from trading.errors import GatewayUnavailable, OrderRejected, SubmitUncertain
+from trading.ports import Broker, Claimed, Desk
+
+log = logging.getLogger(__name__)
+
+#: Waits between connection attempts, in seconds of market time.
+BACKOFF = (2, 4, 8, 16, 30, 60)
+#: Start-up compares two snapshots this far apart before it arms (R1).
+CONFIRM_AFTER = timedelta(seconds=3)
+POLL_BUSY = timedelta(seconds=3)  # R9: while anything is open
+POLL_IDLE = timedelta(seconds=10)
+#: No snapshot for this long in an armed gateway: stop submitting until one comes (R3).
+SNAPSHOT_TOO_OLD = timedelta(seconds=15)
+#: The heartbeat an armed gateway leaves in its account's row, at most this often.
+BEAT = timedelta(seconds=30)
+#: An unanswered round of queries is asked again after this long.
+ASK_AGAIN = timedelta(seconds=8)
+
+
+class Gateway:
+    """See the module. `wanted` may be set by a nudge; `due(now)` says whether a step has anything to do."""
+
+    def __init__(self, broker: Broker, desk: Desk) -> None:
+        self._broker, self._desk = broker, desk
+        self.status = GatewayStatus.OBSERVING
+        self.reason = Text("starting", "正在启动")
+        self.wanted = True
+        self._epoch = 0
+        self._connected = False
+        self._failures = 0
+        self._next_attempt: datetime | None = None
+        self._asked_at: datetime | None = None  # of the round of queries that has not answered yet
+        self._last_ask: datetime | None = None
+        self._good: Snapshot | None = None
+        self._first: Snapshot | None = None  # start-up: the one to be confirmed
+        self._open_work = self._in_flight = True
+        self._beat_at: datetime | None = None
+        self._looked_at: datetime | None = None
+
+    # -- what a driver needs to know
+
+    def due(self, now: datetime) -> bool:
+        """Whether `step(now)` could do anything: a nudge, work in flight, or a poll that is due."""
+        return (
+            self.wanted
+            or self._broker.pending
+            or self._in_flight
+            or not self._connected
+            or self._blind(now)
+            or self._poll_due(now)
+        )
+
+    @property
+    def snapshot_at(self) -> datetime | None:
+        """When the newest trusted snapshot was asked for."""
+        return self._good.taken_at if self._good is not None else None
+
+    def nudge(self) -> None:
+        """Something was committed for this gateway: look at once."""
+        self.wanted = True
+
+    # -- one step
+
+    def step(self, now: datetime) -> bool:
+        """Observe, then act; True when the books may have changed. Raises nothing the broker caused."""
+        nudged, self.wanted = self.wanted, False
+        if not self._connected and not self._connect(now):
+            # Without a connection nothing answers any more, and the deadline of what was sent passes all the same.
+            return self._epoch > 0 and self._desk.overdue(self._epoch, now) > 0
+        changed = self._observe(now)
+        if not (changed or nudged or now != self._looked_at):
+            return False  # only an answer without news came since the agenda was read
+        self._looked_at = now
+        agenda = self._desk.agenda()
+        if agenda.open_work:
+            changed |= self._desk.overdue(self._epoch, now) > 0
+            if self.status is GatewayStatus.ARMED:
+                changed |= self._act(now)
+            if changed:
+                agenda = self._desk.agenda()
+        self._open_work, self._in_flight = agenda.open_work, agenda.in_flight
+        wish = agenda.snapshot_wanted
+        wished = wish is not None and (self._last_ask is None or wish > self._last_ask)
+        if wished or self._poll_due(now):
+            self._ask(now)
+        return changed
+
+    def close(self, now: datetime) -> None:
+        """Stop in order."""
+        self._observing(Text("stopped", "已停止"), now)
+        self._broker.close()
+        self._connected = False
+
+    def _connect(self, now: datetime) -> bool:
+        if self._next_attempt is not None and now < self._next_attempt:
+            return False
+        if not self._epoch:
+            self._epoch = self._desk.take_over(now)
+        try:
+            self._broker.connect(now)
+        except GatewayUnavailable as problem:
+            wait = self._back_off(now)
+            self._observing(
+                Text(
+                    f"no connection ({problem}); next attempt in {wait} s",
+                    f"未连接（{problem}），{wait} 秒后重试",
+                ),
+                now,
+            )
+            return False
+        self._connected, self._next_attempt = True, None
+        self._asked_at = self._last_ask = self._first = self._good = None
+        self._observing(Text("reading the account", "正在读取账户"), now)
+        return True
+
+    def _back_off(self, now: datetime) -> int:
+        """Wait longer after each failure, until the gateway is armed; return the seconds."""
+        wait = BACKOFF[min(self._failures, len(BACKOFF) - 1)]
+        self._failures += 1
+        self._next_attempt = now + timedelta(seconds=wait)
+        return wait
+
+    def _observe(self, now: datetime) -> bool:
+        # A late status of an old connection says nothing about now; its fills happened all the same.
+        events = [
+            event
+            for event in self._broker.drain(now)
+            if event.epoch == self._broker.epoch or isinstance(event.report, BrokerTrade)
+        ]
+        was, changed = self.status, False
+        if events:
+            changed = self._desk.record(events, now)
+        for event in events:
+            if isinstance(event.report, Snapshot):
+                self._seen(event.report, now)
+            elif isinstance(event.report, ConnectionReport):
+                self._connection(event.report, now)
+        if self._blind(now):
+            self._observing(
+                Text("the terminal has not answered for 15 s", "终端超过 15 秒没有应答"), now
+            )
+        return changed or self.status is not was
+
+    def _blind(self, now: datetime) -> bool:
+        """Whether an armed gateway has had no trusted snapshot for too long (R3)."""
+        too_old = self._good is None or now - self._good.taken_at > SNAPSHOT_TOO_OLD
+        return self.status is GatewayStatus.ARMED and too_old
+
+    def _connection(self, report: ConnectionReport, now: datetime) -> None:
+        if report.ok:
+            return
+        self._observing(
+            Text(f"connection lost: {report.message}", f"连接中断：{report.message}"), now
+        )
+        self._broker.close()
+        self._connected = False
+        self._back_off(now)
+
+    def _seen(self, snapshot: Snapshot, now: datetime) -> None:
+        self._asked_at = None
+        problem = self._desk.problem_with(snapshot)
+        if problem is not None:
+            self._first = None
+            if self.status is not GatewayStatus.ARMED:
+                self._observing(problem, now)
+            return
+        self._good = snapshot
+        if self.status is GatewayStatus.ARMED:
+            if self._beat_at is None or now - self._beat_at >= BEAT:
+                self._beat(now)
+        elif self._first is None or not _same_books(self._first, snapshot):
+            self._first = snapshot
+        elif snapshot.taken_at - self._first.taken_at >= CONFIRM_AFTER:
+            self.status, self.reason = GatewayStatus.ARMED, Text("armed", "已就绪")
+            self._failures = 0
+            self._beat(now)
+
+    def _beat(self, now: datetime) -> None:
+        self._beat_at = now
+        self._desk.beat(self.status, self.reason, now)
+
+    def _observing(self, reason: Text, now: datetime) -> None:
+        if (self.status, self.reason) != (GatewayStatus.OBSERVING, reason):
+            log.warning("observing: %s", reason.en)
+        self.status, self.reason = GatewayStatus.OBSERVING, reason
+        self._first = None
+        self._beat(now)
+
+    def _act(self, now: datetime) -> bool:
+        # First the ends: an order of an earlier day has a number that may be another order's today.
+        changed = self._desk.day_end(self._epoch, now) > 0
+        changed |= self._desk.expire(now) > 0
+        while (claimed := self._desk.claim_next(self._epoch, now)) is not None:
+            self._send(claimed, now)
+            changed = True
+        seen_at = self._good.taken_at if self._good else None
+        for broker_order_id in self._desk.claim_cancels(self._epoch, seen_at, now):
+            changed = True
+            try:
+                self._broker.cancel(broker_order_id)
+            except GatewayUnavailable as problem:
+                log.warning("cancel of %s was not sent: %s", broker_order_id, problem)
+        return changed
+
+    def _send(self, claimed: Claimed, now: datetime) -> None:
+        """The one call that can create an order; SUBMITTING is committed, and there is no second attempt."""
+        why = self._desk.objection(claimed, now)
+        if why is not None:
+            self._desk.hold_back(claimed.order_id, why, self._epoch, now)
+            return
+        try:
+            seq = self._broker.submit(claimed.request)
+        except OrderRejected as problem:
+            self._desk.refused(claimed.order_id, str(problem), self._epoch, now)
+        except SubmitUncertain as problem:
+            self._desk.uncertain(claimed.order_id, str(problem), self._epoch, now)
+        else:
+            self._desk.sent(claimed.order_id, seq, self._epoch, now)
+
+    def _poll_due(self, now: datetime) -> bool:
+        if not self._connected:
+            return False
+        if self._asked_at is not None:
+            return now - self._asked_at >= ASK_AGAIN
+        if self._last_ask is None:
+            return True
+        settled = self.status is GatewayStatus.ARMED and self._good is not None
+        wait = (POLL_BUSY if self._open_work else POLL_IDLE) if settled else CONFIRM_AFTER
+        return now - self._last_ask >= wait
+
+    def _ask(self, now: datetime) -> None:
+        try:
+            self._broker.request_snapshot(now)
+        except GatewayUnavailable as problem:
+            log.warning("no snapshot: %s", problem)
+        self._asked_at = self._last_ask = now
+
+
+def _same_books(one: Snapshot, other: Snapshot) -> bool:
+    return (one.positions, one.orders, one.trades) == (other.positions, other.orders, other.trades)

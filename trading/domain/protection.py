@@ -1,0 +1,193 @@
+"""Protection status of a holding: which price would sell it now, or the reason why none would (rules §1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from trading.domain.exits import ExitRules, next_sale
+from trading.domain.positions import Position
+from trading.domain.types import CHINA, GatewayStatus, SignalKind, Text, TradingState
+from trading.domain.wording import yuan
+
+
+class Protection(StrEnum):
+    """Protection status of a holding; everything but PROTECTED is a reason why it is not."""
+
+    PROTECTED = "protected"
+    STOP_LOSS_OFF = "stop_loss_off"
+    HOLDING_OFF = "holding_off"
+    AUTO_OFF = "auto_off"
+    HALTED = "halted"
+    GATEWAY_OBSERVING = "gateway_observing"
+    GATEWAY_DOWN = "gateway_down"
+    QUOTE_STALE = "quote_stale"
+    QUOTE_REFUSED = "quote_refused"
+    SUSPENDED = "suspended"
+    NO_COST = "no_cost"
+    T1 = "t1"
+    AT_LIMIT_DOWN = "at_limit_down"
+    ORDER_WORKING = "order_working"
+    UNKNOWN_ORDER = "unknown_order"
+    ATTEMPTS_EXHAUSTED = "attempts_exhausted"
+    EX_RIGHTS_UNVERIFIED = "ex_rights_unverified"
+    MARKET_CLOSED = "market_closed"
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectionFacts:
+    """What surrounds a holding right now; the defaults are a day on which everything works.
+
+    `holding_on`: the holding's own switch. `market_open`: continuous trading. `quote_time`: of the newest accepted
+    quote. `quote_refused_since`: set while the newest quotes of this symbol are refused. `sellable`: shares.
+    `order_working`: an exit order of this holding is at the broker; `resting_at_limit_down`: and it waits there.
+    `unknown_order`: an order in this symbol of which nobody knows whether it exists. `attempts_exhausted`: the last
+    re-order ended unfilled. `ex_rights_paused`: unverified, and the reference moved beyond the daily limit.
+    """
+
+    sellable: int
+    holding_on: bool = True
+    auto_on: bool = True
+    trading_state: TradingState = TradingState.ACTIVE
+    gateway_alive: bool = True
+    gateway_status: GatewayStatus = GatewayStatus.ARMED
+    market_open: bool = True
+    quote_fresh: bool = True
+    quote_time: datetime | None = None
+    quote_refused_since: datetime | None = None
+    suspended: bool = False
+    order_working: bool = False
+    resting_at_limit_down: bool = False
+    unknown_order: bool = False
+    attempts_exhausted: bool = False
+    ex_rights_unverified: bool = False
+    ex_rights_paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectionReport:
+    """The status, and the sale that would come first if the price fell (kind, price in yuan), were nothing in its way."""
+
+    status: Protection
+    kind: SignalKind | None
+    price: Decimal | None
+    text: Text
+
+
+def protection_of(
+    position: Position, rules: ExitRules, facts: ProtectionFacts
+) -> ProtectionReport:
+    """Return the protection status; of several reasons the one that is named first here.
+
+    1. Somebody or something switched it off, and it stays off until a person acts: halted, auto trading off, holding
+       off, stop-loss off, no cost, a reference price beyond the limit.
+    2. The way to the exchange is closed: gateway down, gateway observing.
+    3. The exchange trades it not: suspended.
+    4. While the market is open, a stop reached now would not be decided or would not be sent: quote refused, quote
+       stale, unknown order, attempts exhausted.
+    5. The sale is on its way: resting at limit-down, order working.
+    6. Nothing can be sold today (T+1); then: the market is closed.
+    7. It would sell, but perhaps at the wrong price: ex-rights unverified.
+    """
+    sale = next_sale(position, rules)
+    kind, price = sale if sale is not None else (None, None)
+    reasons = _for_good(position, rules, facts) + _for_now(facts)
+    status = next((status for status, holds in reasons if holds), Protection.PROTECTED)
+    return ProtectionReport(status, kind, price, _text(status, kind, price, position, facts))
+
+
+def _for_good(
+    position: Position, rules: ExitRules, facts: ProtectionFacts
+) -> tuple[tuple[Protection, bool], ...]:
+    return (
+        (Protection.HALTED, facts.trading_state is TradingState.HALTED),
+        (Protection.AUTO_OFF, not facts.auto_on),
+        (Protection.HOLDING_OFF, not facts.holding_on),
+        (Protection.STOP_LOSS_OFF, not rules.stop_loss_enabled),
+        (Protection.NO_COST, position.cost_for_decision is None),
+        (Protection.EX_RIGHTS_UNVERIFIED, facts.ex_rights_paused),
+        (Protection.GATEWAY_DOWN, not facts.gateway_alive),
+        (Protection.GATEWAY_OBSERVING, facts.gateway_status is not GatewayStatus.ARMED),
+    )
+
+
+def _for_now(facts: ProtectionFacts) -> tuple[tuple[Protection, bool], ...]:
+    is_open = facts.market_open
+    return (
+        (Protection.SUSPENDED, facts.suspended),
+        (Protection.QUOTE_REFUSED, is_open and facts.quote_refused_since is not None),
+        # Outside continuous trading no quote is expected: lunch is not staleness.
+        (Protection.QUOTE_STALE, is_open and not facts.quote_fresh),
+        (Protection.UNKNOWN_ORDER, facts.unknown_order),
+        (Protection.ATTEMPTS_EXHAUSTED, is_open and facts.attempts_exhausted),
+        (Protection.AT_LIMIT_DOWN, facts.resting_at_limit_down),
+        (Protection.ORDER_WORKING, facts.order_working),
+        (Protection.T1, facts.sellable <= 0),
+        (Protection.MARKET_CLOSED, not is_open),
+        (Protection.EX_RIGHTS_UNVERIFIED, facts.ex_rights_unverified),
+    )
+
+
+_WORDS = {
+    Protection.STOP_LOSS_OFF: Text("the stop-loss is off", "止损已关闭"),
+    Protection.HOLDING_OFF: Text(
+        "exits are switched off for this holding", "该持仓的自动卖出已关闭"
+    ),
+    Protection.AUTO_OFF: Text("auto trading is off", "自动交易已关闭"),
+    Protection.HALTED: Text("trading is halted", "交易已停止"),
+    Protection.GATEWAY_OBSERVING: Text("the gateway only observes", "交易网关仅在观察"),
+    Protection.GATEWAY_DOWN: Text("the gateway is down", "交易网关未运行"),
+    Protection.QUOTE_STALE: Text("the quote is stale", "行情过时"),
+    Protection.QUOTE_REFUSED: Text("the quotes are refused as implausible", "行情异常被拒收"),
+    Protection.SUSPENDED: Text("trading in it is suspended", "停牌"),
+    Protection.NO_COST: Text("the cost is unknown", "成本未知"),
+    Protection.T1: Text("nothing can be sold today (T+1)", "今日无可卖数量（T+1）"),
+    Protection.AT_LIMIT_DOWN: Text("a sell order rests at limit-down", "卖单在跌停价排队"),
+    Protection.ORDER_WORKING: Text("a sell order is working", "卖单委托中"),
+    Protection.UNKNOWN_ORDER: Text("an order is in an unknown state", "有委托状态不明"),
+    Protection.ATTEMPTS_EXHAUSTED: Text(
+        "the last sell attempt ended unfilled", "卖出重试已用尽仍未成交"
+    ),
+    Protection.EX_RIGHTS_UNVERIFIED: Text("ex-rights could not be verified", "除权除息未核实"),
+    Protection.MARKET_CLOSED: Text("the market is closed", "休市"),
+}
+
+_RULES = {
+    SignalKind.STOP_LOSS: Text("the stop-loss", "止损"),
+    SignalKind.TRAILING_TAKE_PROFIT: Text("the trailing take-profit", "动态止盈"),
+    SignalKind.FIRST_TAKE_PROFIT: Text("the first take-profit", "首次止盈"),
+}
+
+
+def _text(
+    status: Protection,
+    kind: SignalKind | None,
+    price: Decimal | None,
+    position: Position,
+    facts: ProtectionFacts,
+) -> Text:
+    sale = Text("", "")
+    if kind is not None and price is not None:
+        rule = _RULES[kind]
+        sale = Text(f"{rule.en} sells at {yuan(price)}", f"{rule.zh}价 {yuan(price)}")
+    if status is Protection.PROTECTED:
+        part = Text("", "")
+        if facts.sellable < position.quantity:
+            part = Text(
+                f", {facts.sellable} of {position.quantity} shares today",
+                f"，今日可卖 {facts.sellable} / {position.quantity} 股",
+            )
+        return Text(f"protected: {sale.en}{part.en}", f"受保护：{sale.zh}{part.zh}")
+    since = _since(status, facts)
+    why = _WORDS[status]
+    return Text(f"unprotected: {why.en}{since.en}", f"未受保护：{why.zh}{since.zh}")
+
+
+def _since(status: Protection, facts: ProtectionFacts) -> Text:
+    at = facts.quote_refused_since if status is Protection.QUOTE_REFUSED else facts.quote_time
+    if status not in (Protection.QUOTE_STALE, Protection.QUOTE_REFUSED) or at is None:
+        return Text("", "")
+    shown = at.astimezone(CHINA).strftime("%H:%M:%S")
+    return Text(f" since {shown}", f"（自 {shown}）")

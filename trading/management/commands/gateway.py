@@ -1,0 +1,149 @@
+"""`manage.py gateway ACCOUNT`: the one process that holds an account's broker session."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
+
+from trading.broker import vendor
+from trading.broker.gateway import Gateway
+from trading.broker.qmt import QmtBroker
+from trading.domain.types import AccountMode, Text
+from trading.errors import GatewayUnavailable
+from trading.management.gateway_loop import GatewayLoop, Protection
+from trading.management.one_instance import AlreadyRunning, one_instance
+from trading.management.paper_files import read_token, terminal_address
+from trading.management.waiting import StopSignal
+from trading.models import Account
+from trading.paper import tcp_client, xttrader, xttype
+from trading.services.calendar import load_calendar
+from trading.services.clock import SIMULATED
+from trading.services.desk import AccountDesk
+from trading.services.nudges import NudgeListener
+from trading.services.shared_quotes import open_quotes
+
+log = logging.getLogger(__name__)
+
+#: Session numbers of the gateways begin here; each account has its own.
+FIRST_SESSION = 100
+#: Seconds to wait after a cycle that failed: the database may be coming back.
+AFTER_TROUBLE = 1.0
+
+
+class Command(BaseCommand):
+    help = "Runs the gateway of one account. 运行一个账户的网关。"
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("account", help="name of the account 账户名称")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        account = _account(options["account"])
+        home = Path(settings.HOME)
+        try:
+            with one_instance(home / f"gateway-{account.pk}.lock"):
+                stop = StopSignal()
+                self._run(account, _broker(account, home, stop.wake), stop)
+        except AlreadyRunning:
+            raise _problem(
+                f"A gateway of {account.name} is already running; an account has one.",
+                f"账户 {account.name} 的网关已在运行；每个账户只能有一个网关。",
+            ) from None
+
+    def _run(self, account: Account, broker: QmtBroker, stop: StopSignal) -> None:
+        calendar, quotes = load_calendar(), open_quotes()
+        gateway = Gateway(broker, AccountDesk(account.pk, quotes, calendar))
+        protection = Protection(account.pk, quotes, gateway.nudge, timezone.now, time.monotonic)
+        loop = GatewayLoop(account.pk, gateway, protection, calendar, timezone.now)
+        listener = NudgeListener(settings.REDIS_URL, account.pk, stop.wake)
+        listener.start()
+        self.stdout.write(f"Gateway of {account.name} is running. 网关已启动。")
+        self.stdout.flush()
+        try:
+            while not stop.asked():
+                if stop.wait(_cycle(loop)):
+                    gateway.nudge()
+        finally:
+            listener.stop()
+            _close(gateway, loop)
+
+
+def _cycle(loop: GatewayLoop) -> float:
+    close_old_connections()
+    try:
+        return loop.cycle()
+    except Exception:
+        # Whatever it was, the account must not be left alone: the next cycle looks at everything again.
+        log.exception("a cycle of the gateway failed")
+        return AFTER_TROUBLE
+
+
+def _close(gateway: Gateway, loop: GatewayLoop) -> None:
+    try:
+        gateway.close(loop.now() or timezone.now())
+    except DatabaseError:
+        log.exception("the gateway could not say goodbye")
+
+
+def _account(name: str) -> Account:
+    try:
+        return Account.objects.get(name=name)
+    except DatabaseError:
+        raise _problem(
+            "The database is not set up; run `python manage.py migrate` and start again.",
+            "数据库尚未建立；请先运行 `python manage.py migrate`，再重新启动。",
+        ) from None
+    except Account.DoesNotExist:
+        raise _problem(
+            f"There is no account named {name!r}.", f"没有名为“{name}”的账户。"
+        ) from None
+
+
+def _broker(account: Account, home: Path, arrived: Callable[[], None]) -> QmtBroker:
+    number = account.broker_account_id
+    session = FIRST_SESSION + account.pk
+    if account.mode in SIMULATED:
+        tcp_client.use_token(lambda: read_token(home))
+        return QmtBroker(xttrader, xttype, lambda: _twin_at(home), session, number, arrived)
+    if account.mode != AccountMode.LIVE:
+        raise _problem(
+            f"Accounts of mode {account.mode} have no gateway.",
+            f"模式为 {account.mode} 的账户没有网关。",
+        )
+    try:
+        real_xttrader, real_xttype = vendor.load("xttrader"), vendor.load("xttype")
+    except GatewayUnavailable as problem:
+        raise CommandError(str(problem)) from None
+    return QmtBroker(real_xttrader, real_xttype, _qmt_folder(), session, number, arrived)
+
+
+def _twin_at(home: Path) -> str:
+    address = terminal_address(home)
+    if address is None:
+        raise GatewayUnavailable("no paper terminal has been started here")
+    return address
+
+
+def _qmt_folder() -> str:
+    path = os.environ.get("MINIQMT_QMT_PATH", "")
+    if not path or not Path(path).is_dir():
+        raise _problem(
+            "Set MINIQMT_QMT_PATH to the userdata_mini folder of your QMT.",
+            "请将 MINIQMT_QMT_PATH 设为 QMT 的 userdata_mini 文件夹。",
+        )
+    return path
+
+
+def _problem(en: str, zh: str) -> CommandError:
+    text = Text(en, zh)
+    return CommandError(f"{text.en} {text.zh}")

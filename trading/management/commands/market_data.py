@@ -1,0 +1,172 @@
+"""`manage.py market_data`: the one process that reads quotes from a terminal and stores them for all others."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
+
+from trading.broker import vendor
+from trading.domain.calendar import MarketPhase, TradingCalendar, phase_at
+from trading.domain.types import AccountMode, Symbol, Text
+from trading.errors import GatewayUnavailable
+from trading.management.one_instance import AlreadyRunning, one_instance
+from trading.management.paper_files import read_token, terminal_address
+from trading.management.quote_line import Line, QuoteLine
+from trading.management.waiting import StopSignal
+from trading.models import Account
+from trading.paper import tcp_client, xtdata
+from trading.selectors import symbols_of_interest
+from trading.services.calendar import load_calendar
+from trading.services.clock import market_time
+from trading.services.pricing import limits_by_rule
+from trading.services.shared_quotes import open_quotes_to_write
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two steps while the exchange is open and while it is closed, and between two looks at the accounts.
+OPEN, CLOSED, LOOK_AGAIN = 0.5, 5.0, 5.0
+
+
+class Command(BaseCommand):
+    help = "Reads quotes and stores them for all processes. 运行行情进程。"
+    requires_system_checks = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        home = Path(settings.HOME)
+        try:
+            with one_instance(home / "market_data.lock"):
+                self._run(home)
+        except AlreadyRunning:
+            raise _problem(
+                f"The market data process is already running in {home}.",
+                f"{home} 中的行情进程已在运行。",
+            ) from None
+        except DatabaseError:
+            raise _problem(
+                "The database is not set up; run `python manage.py migrate` and start again.",
+                "数据库尚未建立；请先运行 `python manage.py migrate`，再重新启动。",
+            ) from None
+
+    def _run(self, home: Path) -> None:
+        stop = StopSignal()
+        calendar = load_calendar()
+        mode = _mode()
+        with closing(open_quotes_to_write()) as store:
+            line = QuoteLine(_opener(mode, home), store, "xtquant", limits_by_rule(calendar))
+            with closing(line):
+                interest = _Interest()
+                self.stdout.write("Market data is running. 行情进程已启动。")
+                self.stdout.flush()
+                while not stop.asked():
+                    stop.wait(_step(line, interest, mode, calendar))
+
+
+class _Interest:
+    """The symbols that enabled accounts hold, work on or wait for; read again every few seconds."""
+
+    def __init__(self) -> None:
+        self._read_at = float("-inf")
+        self.symbols: frozenset[Symbol] = frozenset()
+
+    def read(self, at: float) -> frozenset[Symbol]:
+        if at - self._read_at >= LOOK_AGAIN:
+            accounts = Account.objects.filter(enabled=True).values_list("pk", flat=True)
+            wanted = (symbols_of_interest(account) for account in accounts)
+            self.symbols, self._read_at = frozenset().union(*wanted), at
+        return self.symbols
+
+
+def _step(
+    line: QuoteLine, interest: _Interest, mode: AccountMode, calendar: TradingCalendar
+) -> float:
+    close_old_connections()
+    try:
+        now = market_time(mode, timezone.now())
+        phase = phase_at(calendar, now)
+        before, at = line.problem, time.monotonic()
+        line.step(interest.read(at), now, at, trading=phase.continuous)
+        if line.problem != before:
+            log.warning("quotes: %s", line.problem or "they come again")
+    except GatewayUnavailable as problem:
+        log.warning("quotes: %s", problem)
+        return OPEN
+    except DatabaseError:
+        log.exception("the accounts cannot be read")
+        return OPEN
+    return CLOSED if phase is MarketPhase.CLOSED else OPEN
+
+
+def _mode() -> AccountMode:
+    """Return whose market it is: the real one as soon as one enabled account is live."""
+    live = Account.objects.filter(enabled=True, mode=AccountMode.LIVE).exists()
+    return AccountMode.LIVE if live else AccountMode.DEMO
+
+
+def _opener(mode: AccountMode, home: Path) -> Callable[[], Line]:
+    if mode is not AccountMode.LIVE:
+        tcp_client.use_token(lambda: read_token(home))
+        return lambda: _TwinLine(home)
+    try:
+        module = vendor.load("xtdata")
+    except GatewayUnavailable as problem:
+        raise CommandError(str(problem)) from None
+    return lambda: _QmtLine(module)
+
+
+class _TwinLine:
+    """The quotes of the paper terminal that runs here now."""
+
+    def __init__(self, home: Path) -> None:
+        address = terminal_address(home)
+        if address is None:
+            raise ConnectionError("no paper terminal has been started here")
+        self._data = xtdata.connect_to(address)
+        self._client = self._data.connect()
+
+    @property
+    def is_open(self) -> bool:
+        return self._client.is_connected()
+
+    def subscribe_whole_quote(self, code_list: list[str], callback: Callable[[Any], None]) -> Any:
+        return self._data.subscribe_whole_quote(code_list, callback)
+
+    def get_full_tick(self, code_list: list[str]) -> Mapping[str, Any]:
+        return self._data.get_full_tick(code_list)
+
+    def close(self) -> None:
+        self._data.disconnect()
+
+
+class _QmtLine:
+    """The quotes of the real terminal: the vendor's module finds it by itself."""
+
+    def __init__(self, module: Any) -> None:
+        self._xtdata = module
+        self._client = module.reconnect()
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self._client.is_connected())
+
+    def subscribe_whole_quote(self, code_list: list[str], callback: Callable[[Any], None]) -> Any:
+        return self._xtdata.subscribe_whole_quote(code_list, callback)
+
+    def get_full_tick(self, code_list: list[str]) -> Any:
+        return self._xtdata.get_full_tick(code_list)
+
+    def close(self) -> None:
+        self._xtdata.disconnect()
+
+
+def _problem(en: str, zh: str) -> CommandError:
+    text = Text(en, zh)
+    return CommandError(f"{text.en} {text.zh}")

@@ -1,0 +1,33 @@
+"""The rows; money and prices are exact integers behind `Decimal`."""
+
+from __future__ import annotations
+
+from trading.models.accounts import Account, GatewayLease, MarketClock, TickLease
+from trading.models.config import TradingConfig
+from trading.models.events import BrokerEvent, BrokerSnapshot, Event, EventLevel
+from trading.models.market import Close, CorporateAction, Instrument, TradingDay
+from trading.models.orders import Fill, Order, OrderEvent
+from trading.models.positions import Position
+from trading.models.signals import Denial, Signal
+
+__all__ = [
+    "Account",
+    "BrokerEvent",
+    "BrokerSnapshot",
+    "Close",
+    "CorporateAction",
+    "Denial",
+    "Event",
+    "EventLevel",
+    "Fill",
+    "GatewayLease",
+    "Instrument",
+    "MarketClock",
+    "Order",
+    "OrderEvent",
+    "Position",
+    "Signal",
+    "TickLease",
+    "TradingConfig",
+    "TradingDay",
+]

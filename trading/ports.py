@@ -1,0 +1,180 @@
+"""The ports: what the house asks of a broker and of a source of quotes. Adapters subclass them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple, Protocol
+
+from trading.domain.reports import Event, Snapshot
+from trading.domain.types import GatewayStatus, Quote, Side, Symbol, Text
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """A fixed-price limit order to send. `client_order_id` (≤ 13 ASCII characters) travels in the remark."""
+
+    client_order_id: str
+    symbol: Symbol
+    side: Side
+    quantity: int
+    price: Decimal
+
+
+class Broker(Protocol):
+    """One broker session of one account. Every call returns at once; answers arrive as events from `drain`."""
+
+    @property
+    def epoch(self) -> int:
+        """Number of the current connection; events of earlier ones carry theirs."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether `drain` has something to return."""
+
+    def connect(self, now: datetime) -> None:
+        """Open the session and subscribe. Raises GatewayUnavailable."""
+
+    def submit(self, request: OrderRequest) -> int:
+        """Send once and return the seq of the answer.
+
+        Raises OrderRejected (it certainly does not exist) or SubmitUncertain (it may).
+        """
+
+    def cancel(self, broker_order_id: int) -> None:
+        """Ask for a cancel; only a later report tells. Raises GatewayUnavailable when it was not sent."""
+
+    def request_snapshot(self, now: datetime) -> None:
+        """Ask for account, positions, orders and trades; the answer is one Snapshot event, or none."""
+
+    def drain(self, now: datetime) -> Sequence[Event]:
+        """Return and forget the events received since the last call, in order of arrival."""
+
+    def close(self) -> None:
+        """End the session; safe to call twice."""
+
+
+class Feed(Protocol):
+    """A source of quotes."""
+
+    name: str
+
+    #: Seconds without any accepted quote after which the feed counts as silent (10; minute bars: one bar).
+    heartbeat: int
+
+    def subscribe(self, symbols: Iterable[Symbol]) -> None:
+        """Make sure these symbols are delivered; idempotent."""
+
+    def poll(self, now: datetime) -> Sequence[Quote]:
+        """Return the quotes that arrived since the last call, oldest first. Raises GatewayUnavailable."""
+
+
+class Arrival(NamedTuple):
+    """An accepted quote and when its batch reached the store; batches arrive at strictly rising times."""
+
+    at: datetime
+    quote: Quote
+
+
+class QuoteReader(Protocol):
+    """The readable side of the quote store. Equal time stamps of a symbol are told apart by a microsecond."""
+
+    def since(self, after: Mapping[Symbol, datetime]) -> Mapping[Symbol, Sequence[Arrival]]:
+        """Return per symbol what arrived after its time, oldest first, at most the last 64; absent = nothing new.
+
+        One call sees whole batches only, so the newest arrival it returns is a safe mark for the next call.
+        """
+
+    def latest(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, Quote]:
+        """Return the newest accepted quote of each symbol that has one."""
+
+    def fed_at(self, symbol: Symbol) -> datetime | None:
+        """Return when the feed of this symbol last delivered any accepted quote, None = never."""
+
+    def heartbeat(self, symbol: Symbol) -> int:
+        """Return the heartbeat of the feed of this symbol, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An order this gateway has moved to SUBMITTING: to be sent exactly once."""
+
+    order_id: int
+    request: OrderRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Agenda:
+    """What a gateway has to do.
+
+    `open_work`: any order that works, or ended in a chain that may go on. `in_flight`: one of them waits for the
+    gateway (approved, submitting, to be cancelled). `snapshot_wanted`: when somebody asked for a fresh snapshot.
+    """
+
+    open_work: bool
+    in_flight: bool
+    snapshot_wanted: datetime | None
+
+
+class Desk(Protocol):
+    """The services the gateway calls; every method is one short transaction, none calls the outside."""
+
+    def take_over(self, now: datetime) -> int:
+        """Take the lease with a higher epoch and return it; SUBMITTING orders of lower epochs become UNKNOWN."""
+
+    def beat(self, status: GatewayStatus, reason: Text, now: datetime) -> None:
+        """Record the gateway's status and heartbeat."""
+
+    def record(self, events: Sequence[Event], now: datetime) -> bool:
+        """Store the raw reports, then reconcile: bind, book fills, move states, project the snapshot.
+
+        True when the books may have changed; a snapshot equal to the last one changes nothing.
+        """
+
+    def problem_with(self, snapshot: Snapshot) -> Text | None:
+        """Say why a snapshot cannot be trusted (a failed, empty or shrunken list is a bad query), or None."""
+
+    def agenda(self) -> Agenda:
+        """Return what there is to do."""
+
+    def expire(self, now: datetime) -> int:
+        """End approved orders that waited too long in the outbox; return how many."""
+
+    def claim_next(self, epoch: int, now: datetime) -> Claimed | None:
+        """Claim the most urgent approved order, as the pace allows: SUBMITTING is committed."""
+
+    def objection(self, claimed: Claimed, now: datetime) -> str | None:
+        """Check kill switch, phase and quote age once more, after the claim and just before the call."""
+
+    def hold_back(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
+        """A claimed order was not sent after all: EXPIRED."""
+
+    def sent(self, order_id: int, seq: int, epoch: int, now: datetime) -> None:
+        """Remember the seq of a submit."""
+
+    def refused(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
+        """The order certainly does not exist: REJECTED."""
+
+    def uncertain(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
+        """The order may exist: UNKNOWN, reservation kept, alarm."""
+
+    def overdue(self, epoch: int, now: datetime) -> int:
+        """Move SUBMITTING orders without evidence for 8 s to UNKNOWN; return how many."""
+
+    def claim_cancels(self, epoch: int, seen_at: datetime | None, now: datetime) -> Sequence[int]:
+        """Claim wanted cancels of orders re-read at or after the wish; return broker order ids."""
+
+    def day_end(self, epoch: int, now: datetime) -> int:
+        """After 15:35: end what still rests, with reason DAY_END, of earlier days at any time; return how many."""
+
+
+class QuoteWriter(Protocol):
+    """The writable side of the quote store."""
+
+    def put(self, feed: str, quotes: Iterable[Quote], heartbeat: int, now: datetime) -> None:
+        """Store accepted quotes in their order of arrival and note that the feed delivered at `now`.
+
+        `heartbeat`: the feed's, in seconds. Without quotes nothing changes: silence is not a delivery.
+        """

@@ -1,0 +1,1 @@
+"""A recorded day through the real services: the composition behind `manage.py replay`."""

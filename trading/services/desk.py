@@ -1,0 +1,246 @@
+"""The gateway's desk: the services it calls, each one short transaction on the database and nothing else."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F
+
+from trading.domain.calendar import TradingCalendar, books_closed, phase_at
+from trading.domain.freshness import freshness
+from trading.domain.orders import OrderState, state_at_day_end
+from trading.domain.reports import Event, Snapshot
+from trading.domain.risk import cancel_allowed
+from trading.domain.types import (
+    CHINA,
+    GatewayStatus,
+    Side,
+    SignalKind,
+    Symbol,
+    Text,
+    TradingState,
+)
+from trading.errors import ConfigError
+from trading.models import Account, EventLevel, GatewayLease, Order
+from trading.ports import Agenda, Claimed, Desk, OrderRequest, QuoteReader
+from trading.selectors import WORKING_STATES, instrument_of, read_agenda
+from trading.services import config
+from trading.services.booking import settle_chain
+from trading.services.events import journal
+from trading.services.execution import Execution
+from trading.services.moves import move
+
+#: No evidence of a submitted order for this long: its outcome is unknown (design, life of an order).
+SUBMIT_DEADLINE = timedelta(seconds=8)
+LEASE = timedelta(seconds=10)
+#: Sells before buys; among them exits, then what a person wants, then the rest.
+_URGENCY = {kind: -kind.priority for kind in SignalKind}
+
+
+class AccountDesk(Desk):
+    """The desk of one account. `quotes` answers how old a quote is at the last check before the call."""
+
+    def __init__(self, account_id: int, quotes: QuoteReader, calendar: TradingCalendar) -> None:
+        self._account_id, self._quotes, self._calendar = account_id, quotes, calendar
+        self._execution = Execution(account_id)
+        self._epoch = 0
+
+    def take_over(self, now: datetime) -> int:
+        with transaction.atomic():
+            GatewayLease.objects.get_or_create(account_id=self._account_id)
+            # The UPDATE takes the row until the commit: of two that start at once the second gets the next epoch.
+            GatewayLease.objects.filter(account_id=self._account_id).update(
+                epoch=F("epoch") + 1, owner=uuid.uuid4().hex, expires_at=now + LEASE
+            )
+            lease = GatewayLease.objects.get(account_id=self._account_id)
+            self._epoch = self._execution.epoch = lease.epoch
+            for order in self._orders(OrderState.SUBMITTING):
+                self._unknown(order, Text("its sender ended", "发送进程已结束"), now)
+        return lease.epoch
+
+    def beat(self, status: GatewayStatus, reason: Text, now: datetime) -> None:
+        Account.objects.filter(pk=self._account_id).update(
+            gateway_status=status, gateway_reason=reason._asdict(), gateway_seen_at=now
+        )
+
+    def record(self, events: Sequence[Event], now: datetime) -> bool:
+        with transaction.atomic():
+            return self._execution.record(events, now)
+
+    def problem_with(self, snapshot: Snapshot) -> Text | None:
+        return self._execution.judge(snapshot)
+
+    def agenda(self) -> Agenda:
+        return read_agenda(self._account_id)
+
+    def expire(self, now: datetime) -> int:
+        late = list(self._orders(OrderState.APPROVED).filter(expires_at__lt=now))
+        for order in late:
+            with transaction.atomic():
+                self._drop(order, order.cancel_reason or "OUTBOX_EXPIRED", now)
+        return len(late)
+
+    def claim_next(self, epoch: int, now: datetime) -> Claimed | None:
+        waiting = self._orders(OrderState.APPROVED).filter(expires_at__gte=now)
+        try:
+            pace = config.load(self._account_id).risk.orders_per_second
+        except ConfigError:
+            return None  # no settings, no orders; the ticks have raised the alarm
+        if self._sent_since(now - timedelta(seconds=1)) >= pace:
+            return None  # they wait for the next second, most urgent first
+        for order in sorted(waiting, key=_turn):
+            with transaction.atomic():
+                if move(order, OrderState.SUBMITTING, epoch, now, claimed_at=now, epoch=epoch):
+                    return _claimed(order)
+        return None
+
+    def objection(self, claimed: Claimed, now: datetime) -> str | None:
+        order = Order.objects.select_related("account").get(pk=claimed.order_id)
+        state = TradingState(order.account.trading_state)
+        if state is TradingState.HALTED or (
+            state is TradingState.REDUCING and order.side == Side.BUY
+        ):
+            return "TRADING_STATE"
+        symbol = claimed.request.symbol
+        if not phase_at(self._calendar, now, instrument_of(symbol)).accepts_orders:
+            return "MARKET_CLOSED"
+        if order.kind != SignalKind.MANUAL:
+            quote = self._quotes.latest([symbol]).get(symbol)
+            fed_at, heartbeat = self._quotes.fed_at(symbol), self._quotes.heartbeat(symbol)
+            if not freshness(quote, fed_at, heartbeat, now):
+                return "QUOTE_STALE"
+        return None
+
+    def hold_back(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
+        with transaction.atomic():
+            self._drop(Order.objects.get(pk=order_id), why, now)
+
+    def sent(self, order_id: int, seq: int, epoch: int, now: datetime) -> None:
+        Order.objects.filter(pk=order_id, epoch=epoch).update(seq=seq)
+
+    def refused(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
+        with transaction.atomic():
+            self._execution.reject(Order.objects.get(pk=order_id), why, now)
+
+    def uncertain(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
+        with transaction.atomic():
+            self._unknown(Order.objects.get(pk=order_id), Text(why, why), now)
+
+    def overdue(self, epoch: int, now: datetime) -> int:
+        late = list(
+            self._orders(OrderState.SUBMITTING).filter(claimed_at__lte=now - SUBMIT_DEADLINE)
+        )
+        for order in late:
+            with transaction.atomic():
+                self._unknown(order, Text("no answer for 8 s", "8 秒内没有回报"), now)
+        return len(late)
+
+    def claim_cancels(self, epoch: int, seen_at: datetime | None, now: datetime) -> Sequence[int]:
+        """An order is cancelled only after it was read again since the wish: it may have filled meanwhile (F10)."""
+        if seen_at is None:
+            return []
+        ids: list[int] = []
+        limits = config.load(self._account_id).risk
+        recent = self._cancelled_since(now - timedelta(seconds=10))
+        wanted = self._orders(
+            OrderState.SUBMITTED, OrderState.PARTIALLY_FILLED, OrderState.CANCEL_REQUESTED
+        ).filter(cancel_wanted_at__lte=seen_at, broker_order_id__isnull=False)
+        for order in wanted:
+            if not cancel_allowed(recent + len(ids), limits):
+                break  # the counter throttles: the rest waits
+            if not phase_at(
+                self._calendar, now, instrument_of(Symbol(order.symbol))
+            ).accepts_cancels:
+                continue
+            with transaction.atomic():
+                done = move(
+                    order,
+                    OrderState.CANCEL_REQUESTED,
+                    epoch,
+                    now,
+                    detail={"reason": order.cancel_reason},
+                    cancel_wanted_at=None,
+                    last_cancel_at=now,
+                    cancel_tries=order.cancel_tries + 1,
+                )
+            if done and order.broker_order_id is not None:
+                ids.append(order.broker_order_id)
+        return ids
+
+    def day_end(self, epoch: int, now: datetime) -> int:
+        today = now.astimezone(CHINA).date()
+        rows = self._orders().filter(trade_date__lte=today)
+        if not books_closed(now):
+            rows = rows.filter(trade_date__lt=today)  # its day ended while no gateway was armed
+        ended = 0
+        for order in rows:
+            end = state_at_day_end(OrderState(order.state), order.filled_quantity)
+            if end.value == order.state:
+                continue
+            with transaction.atomic():
+                if move(order, end, epoch, now, end_reason="DAY_END"):
+                    settle_chain(order, epoch, now, final=True)
+                    ended += 1
+        return ended
+
+    # -- inside
+
+    def _orders(self, *states: OrderState):  # type: ignore[no-untyped-def]
+        wanted = [state.value for state in states] or list(WORKING_STATES)
+        return Order.objects.filter(account_id=self._account_id, state__in=wanted)
+
+    def _sent_since(self, moment: datetime) -> int:
+        return Order.objects.filter(account_id=self._account_id, claimed_at__gt=moment).count()
+
+    def _cancelled_since(self, moment: datetime) -> int:
+        return Order.objects.filter(account_id=self._account_id, last_cancel_at__gt=moment).count()
+
+    def _drop(self, order: Order, why: str, now: datetime) -> None:
+        if move(order, OrderState.EXPIRED, self._epoch, now, end_reason=why):
+            settle_chain(order, self._epoch, now, final=True)
+            text = Text(
+                f"The order for {order.quantity} {order.symbol} was not sent: {why}.",
+                f"{order.symbol} {order.quantity} 股的委托没有发出：{why}。",
+            )
+            journal(
+                self._account_id,
+                EventLevel.WARNING,
+                "ORDER_EXPIRED",
+                text,
+                now,
+                symbol=order.symbol,
+            )
+
+    def _unknown(self, order: Order, why: Text, now: datetime) -> None:
+        if not move(
+            order, OrderState.UNKNOWN, self._epoch, now, was_unknown=True, detail={"why": why.en}
+        ):
+            return
+        text = Text(
+            f"The outcome of the {order.side} of {order.quantity} {order.symbol} ({order.client_order_id}) is unknown: "
+            f"{why.en}. Its shares or cash stay reserved; it is not sent again. Look at the terminal.",
+            f"{order.symbol} {order.quantity} 股委托（{order.client_order_id}）结果未知：{why.zh}。"
+            "所占资金或股份继续保留，不会重发。请查看客户端。",
+        )
+        journal(
+            self._account_id, EventLevel.ALARM, "ORDER_UNKNOWN", text, now, symbol=order.symbol
+        )
+        self._execution.trip(now)
+
+
+def _turn(order: Order) -> tuple[bool, int, int]:
+    return order.side == Side.BUY, _URGENCY[SignalKind(order.kind)], order.pk
+
+
+def _claimed(order: Order) -> Claimed:
+    request = OrderRequest(
+        client_order_id=order.client_order_id,
+        symbol=Symbol(order.symbol),
+        side=Side(order.side),
+        quantity=order.quantity,
+        price=order.price,
+    )
+    return Claimed(order.pk, request)

@@ -1,0 +1,34 @@
+"""Whose turn a tick is: two schedulers, a doubled message or a late worker are harmless.
+
+The claim is made inside the tick's own transaction, so claim, work and commit are one: whoever comes second waits for
+the row and then finds the tick done. A tick that fails or dies gives its claim back with its rollback.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db.models import Q, QuerySet
+
+from trading.models import TickLease
+
+
+def is_due(name: str, period: timedelta, now: datetime) -> bool:
+    """Look, without a write lock, whether a tick could be claimed now (real time)."""
+    started = TickLease.objects.filter(name=name).values_list("started_at", flat=True).first()
+    return started is None or started <= now - period / 2
+
+
+def claim(name: str, period: timedelta, now: datetime) -> bool:
+    """Claim the next run of a tick by one conditional UPDATE (real time); False when it is not due."""
+    if _due(name, period, now).update(started_at=now):
+        return True
+    if TickLease.objects.filter(name=name).exists():
+        return False
+    _, created = TickLease.objects.get_or_create(name=name, defaults={"started_at": now})
+    return created
+
+
+def _due(name: str, period: timedelta, now: datetime) -> QuerySet[TickLease]:
+    due = Q(started_at__isnull=True) | Q(started_at__lte=now - period / 2)
+    return TickLease.objects.filter(due, name=name)

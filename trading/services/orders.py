@@ -1,0 +1,180 @@
+"""Orders before the gateway (birth, reservation) and around it (timeouts, cancel requests, re-orders)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from django.db import IntegrityError
+from django.db.models import Q
+
+from trading.domain.fees import cash_needed
+from trading.domain.order_ids import client_order_id, decision_key, next_counter
+from trading.domain.orders import OrderState, WorkingRef, expires_at_outbox
+from trading.domain.types import Side, SignalKind, Symbol, Text
+from trading.models import Account, EventLevel, Order, OrderEvent, Position, Signal
+from trading.services.accounts import fee_schedule
+from trading.services.events import journal
+from trading.services.pricing import Priced
+
+#: After a person cancelled an exit, that holding's automatic exits rest (rules §1).
+PERSON_PAUSE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What an order is born with. `attempt`: 0, or the number of the re-order."""
+
+    account: Account
+    revision: int
+    priced: Priced
+    now: datetime
+    on: date
+    attempt: int = 0
+
+
+def approve(
+    approval: Approval,
+    *,
+    signal: Signal | None,
+    position: Position | None,
+    chain_quantity: int,
+    root: Order | None = None,
+) -> Order:
+    """Write an approved order with its reservation, inside the caller's transaction.
+
+    A quantity above the exchange's largest order starts a chain: this is its first piece.
+    """
+    intent, account, now = approval.priced.intent, approval.account, approval.now
+    quantity = intent.lot.split(intent.quantity)[0]
+    reserved = Decimal(0)
+    if intent.side is Side.BUY:
+        reserved = cash_needed(
+            fee_schedule(account), intent.instrument, quantity, intent.price, approval.on
+        )
+    order = Order.objects.create(
+        account=account,
+        signal=signal,
+        position=position,
+        root=root,
+        client_order_id=_client_order_id(account, now),
+        decision_key=_decision_key(account, intent.kind, intent.symbol, position, approval.on),
+        trade_date=approval.on,
+        symbol=intent.symbol,
+        side=intent.side,
+        kind=intent.kind,
+        purpose=intent.kind.purpose,
+        quantity=quantity,
+        chain_quantity=chain_quantity,
+        price=intent.price,
+        limit_down=approval.priced.limits.down,
+        trigger_price=signal.trigger_price if signal is not None else None,
+        attempt=approval.attempt,
+        state=OrderState.APPROVED,
+        reserved_cash=reserved,
+        approved_at=now,
+        expires_at=expires_at_outbox(intent.kind, now),
+        config_revision=approval.revision,
+    )
+    OrderEvent.objects.create(
+        order=order, at=now, new_state=OrderState.APPROVED, detail={"attempt": order.attempt}
+    )
+    return order
+
+
+def working_ref(order: Order) -> WorkingRef:
+    """Return what other decisions need to know of an order."""
+    return WorkingRef(
+        client_order_id=order.client_order_id,
+        symbol=Symbol(order.symbol),
+        side=Side(order.side),
+        kind=SignalKind(order.kind),
+        state=OrderState(order.state),
+        quantity=order.quantity,
+        filled=order.filled_quantity,
+        price=order.price,
+        cash=order.reserved_cash,
+    )
+
+
+def request_cancel(order: Order, reason: str, now: datetime, *, by_person: bool = False) -> bool:
+    """Ask the gateway to cancel; it reads the order again first. True when this is a new wish.
+
+    An order still in the outbox is simply not sent: its expiry is moved to now.
+    """
+    rows = Order.objects.filter(pk=order.pk, cancel_wanted_at__isnull=True)
+    if (
+        not by_person
+        and OrderState(order.state) is OrderState.CANCEL_REQUESTED
+        and reason == order.cancel_reason
+    ):
+        rows = rows.none()  # under way; a retry is the orders tick's, which passes its own reason
+    return _want_cancel(rows, order, reason, now, by_person)
+
+
+def retry_cancel(order: Order, now: datetime) -> bool:
+    """Ask again for a cancel that did not end the order."""
+    rows = Order.objects.filter(pk=order.pk, cancel_wanted_at__isnull=True)
+    return _want_cancel(
+        rows, order, order.cancel_reason or "TIMEOUT", now, order.cancelled_by_person
+    )
+
+
+def _want_cancel(rows, order: Order, reason: str, now: datetime, by_person: bool) -> bool:  # type: ignore[no-untyped-def]
+    if OrderState(order.state) is OrderState.APPROVED:
+        return bool(
+            rows.filter(state=OrderState.APPROVED).update(
+                expires_at=now - timedelta(seconds=1),
+                cancel_reason=reason,
+                cancelled_by_person=by_person,
+            )
+        )
+    working = [state.value for state in OrderState if state.at_broker]
+    done = rows.filter(state__in=working).update(
+        cancel_wanted_at=now, cancel_reason=reason, cancelled_by_person=by_person
+    )
+    if done:
+        Account.objects.filter(pk=order.account_id).update(snapshot_wanted_at=now)
+    return bool(done)
+
+
+def pause_after_person(order: Order, now: datetime) -> None:
+    """A person ended an exit order: its holding's automatic exits rest for five minutes, with an alarm."""
+    if order.position_id is None or not SignalKind(order.kind).protective:
+        return
+    Position.objects.filter(pk=order.position_id).update(exits_paused_until=now + PERSON_PAUSE)
+    text = Text(
+        f"The exit order of {order.symbol} was cancelled by a person: its automatic exits rest for 5 minutes.",
+        f"{order.symbol} 的退出委托被人工撤销：该持仓的自动退出暂停 5 分钟。",
+    )
+    journal(order.account_id, EventLevel.ALARM, "EXITS_PAUSED", text, now, symbol=order.symbol)
+
+
+def _client_order_id(account: Account, now: datetime) -> str:
+    """Take the next number of the account by a conditional update: two writers never get the same."""
+    for _ in range(10):
+        seen = Account.objects.values_list("order_counter", flat=True).get(pk=account.pk)
+        number = next_counter(seen, now)
+        if Account.objects.filter(pk=account.pk, order_counter=seen).update(order_counter=number):
+            return client_order_id(account.pk % 1024, number)
+    raise IntegrityError("the order counter was contended ten times in a row")
+
+
+def _decision_key(
+    account: Account, kind: SignalKind, symbol: Symbol, position: Position | None, on: date
+) -> str:
+    """The key counts *ended* orders: a doubled tick makes the same key, and the database refuses it.
+
+    An order that was ever unknown counts for good: one that is bound and works again must not give a key back.
+    """
+    life = position.life if position is not None else 0
+    ended = Order.objects.filter(
+        Q(state__in=[state.value for state in OrderState if state.terminal]) | Q(was_unknown=True),
+        account=account,
+        trade_date=on,
+        kind=kind,
+        symbol=symbol,
+        position=position,
+    ).count()
+    return f"{account.pk}|{decision_key(on, kind, symbol, life, ended)}"

@@ -1,0 +1,51 @@
+"""Quotes are read before a tick's transaction begins: no transaction waits for a call to the outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from trading.domain.types import Quote, Symbol
+from trading.ports import Arrival, QuoteReader
+from trading.selectors import symbols_of_interest
+
+DEFAULT_HEARTBEAT = 10
+
+
+class CapturedQuotes(QuoteReader):
+    """What the quote store said at one moment, for some symbols; of any other it knows nothing."""
+
+    def __init__(
+        self,
+        arrivals: Mapping[Symbol, Sequence[Arrival]],
+        latest: Mapping[Symbol, Quote],
+        fed: Mapping[Symbol, tuple[datetime | None, int]],
+    ) -> None:
+        self._arrivals, self._latest, self._fed = arrivals, latest, fed
+
+    def since(self, after: Mapping[Symbol, datetime]) -> Mapping[Symbol, Sequence[Arrival]]:
+        found = {
+            symbol: tuple(one for one in self._arrivals.get(symbol, ()) if one.at > moment)
+            for symbol, moment in after.items()
+        }
+        return {symbol: arrivals for symbol, arrivals in found.items() if arrivals}
+
+    def latest(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, Quote]:
+        return {symbol: self._latest[symbol] for symbol in symbols if symbol in self._latest}
+
+    def fed_at(self, symbol: Symbol) -> datetime | None:
+        return self._fed.get(symbol, (None, DEFAULT_HEARTBEAT))[0]
+
+    def heartbeat(self, symbol: Symbol) -> int:
+        return self._fed.get(symbol, (None, DEFAULT_HEARTBEAT))[1]
+
+
+def capture(account_id: int, quotes: QuoteReader) -> CapturedQuotes:
+    """Read everything a tick of this account may ask of the store: holdings, pending signals, unsettled orders."""
+    marks = symbols_of_interest(account_id)
+    arrivals = quotes.since(marks)
+    return CapturedQuotes(
+        arrivals,
+        dict(quotes.latest(marks)),
+        {symbol: (quotes.fed_at(symbol), quotes.heartbeat(symbol)) for symbol in marks},
+    )

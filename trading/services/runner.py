@@ -1,0 +1,135 @@
+"""Running the ticks: who is due, under which lease, at which market time. Used by worker tasks and by the gateway.
+
+A tick that fails is logged and left: the next one is the retry (docs/adr/0002).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from trading.domain.calendar import MarketPhase, TradingCalendar, books_closed, phase_at
+from trading.domain.types import CHINA, AccountMode
+from trading.models import Account
+from trading.ports import QuoteReader
+from trading.services import leases
+from trading.services.calendar import load_calendar
+from trading.services.clock import Clock, environment_of, read_clocks
+from trading.services.orders_tick import orders_tick
+from trading.services.quotes import capture
+from trading.services.sync import sync_tick
+from trading.services.tick import Nudge, strategy_tick
+
+log = logging.getLogger(__name__)
+
+Run = Callable[[int, datetime, QuoteReader, TradingCalendar, Nudge], object]
+
+
+@dataclass(frozen=True, slots=True)
+class TickSpec:
+    """A tick: its period in real seconds, what it does for one account, and when it could have any use."""
+
+    name: str
+    period: timedelta
+    run: Run
+    useful: Callable[[MarketPhase, datetime], bool]
+
+
+def _always_in_session(phase: MarketPhase, now: datetime) -> bool:
+    return phase is not MarketPhase.CLOSED or books_closed(now)
+
+
+SYNC = TickSpec(
+    "sync",
+    timedelta(seconds=10),
+    lambda account, now, quotes, calendar, nudge: sync_tick(account, now, quotes, calendar),
+    _always_in_session,
+)
+STRATEGY = TickSpec(
+    "strategy", timedelta(seconds=5), strategy_tick, lambda phase, now: phase.continuous
+)
+ORDERS = TickSpec("orders", timedelta(seconds=2), orders_tick, _always_in_session)
+TICKS = {spec.name: spec for spec in (SYNC, STRATEGY, ORDERS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An account a tick is due for, at its market time."""
+
+    account_id: int
+    name: str
+    now: datetime
+
+
+def market_times(real: datetime, only: int | None = None) -> Sequence[Due]:
+    """Return the enabled accounts with their market time at a real time; two queries."""
+    clocks = read_clocks()
+    accounts = Account.objects.filter(enabled=True).order_by("pk")
+    if only is not None:
+        accounts = accounts.filter(pk=only)
+    rows = accounts.values_list("pk", "name", "mode")
+    return [
+        Due(pk, name, _market(clocks.get(environment_of(AccountMode(mode))), real))
+        for pk, name, mode in rows
+    ]
+
+
+def run_tick(
+    spec: TickSpec,
+    quotes: QuoteReader,
+    nudge: Nudge,
+    clock: Callable[[], datetime],
+    only: int | None = None,
+) -> int:
+    """Run a tick for every account (or `only` one) that it is due for and useful to; returns how many ran.
+
+    `clock` gives real time. An account whose tick fails does not keep the others from theirs.
+    """
+    ran = 0
+    calendar: TradingCalendar | None = None
+    for due in market_times(clock(), only):
+        calendar = calendar or load_calendar()
+        if not spec.useful(phase_at(calendar, due.now), due.now):
+            continue
+        try:
+            ran += _run(spec, due, quotes, calendar, nudge, clock)
+        except Exception:
+            # One account's trouble must not stop the protection of the others; the next tick tries again.
+            log.exception("tick %s of account %s failed", spec.name, due.name)
+    return ran
+
+
+def _run(
+    spec: TickSpec,
+    due: Due,
+    quotes: QuoteReader,
+    calendar: TradingCalendar,
+    nudge: Nudge,
+    clock: Callable[[], datetime],
+) -> bool:
+    """Run one tick of one account: its claim, its writes and its end are one transaction, one commit.
+
+    A tick that fails therefore gives its claim back, and the next one may run at once.
+    """
+    lease = lease_name(spec, due.account_id)
+    if not leases.is_due(lease, spec.period, clock()):
+        return False
+    captured = capture(due.account_id, quotes)
+    with transaction.atomic():
+        if not leases.claim(lease, spec.period, clock()):
+            return False
+        spec.run(due.account_id, due.now, captured, calendar, nudge)
+    return True
+
+
+def lease_name(spec: TickSpec, account_id: int) -> str:
+    """Return the name of an account's tick lease."""
+    return f"{spec.name}:{account_id}"
+
+
+def _market(clock: Clock | None, real: datetime) -> datetime:
+    return real.astimezone(CHINA) if clock is None else clock.market(real)

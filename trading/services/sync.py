@@ -1,0 +1,226 @@
+"""The sync tick: the newest complete broker snapshot becomes Account and Position rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Max
+
+from trading.domain.calendar import TradingCalendar, books_closed
+from trading.domain.reports import BrokerPosition, Snapshot
+from trading.domain.types import CHINA, Symbol, Text
+from trading.models import (
+    Account,
+    BrokerSnapshot,
+    Close,
+    CorporateAction,
+    Event,
+    EventLevel,
+    Position,
+)
+from trading.ports import QuoteReader
+from trading.selectors import open_positions
+from trading.services.adoption import adopt_missing
+from trading.services.events import journal
+
+#: A snapshot older than this is asked for again.
+ASK_AFTER = timedelta(seconds=10)
+#: A quantity that differs for this long is no fill on its way.
+SECOND_LOOK = timedelta(seconds=10)
+
+
+def store_snapshot(account_id: int, snapshot: Snapshot, now: datetime) -> bool:
+    """Keep the newest complete snapshot, and project it at once: the caller has just booked its fills.
+
+    True when it says anything new.
+    """
+    assert snapshot.asset is not None
+    assert snapshot.positions is not None
+    asset = snapshot.asset
+    payload = {
+        "cash": [str(asset.cash), str(asset.frozen_cash)],
+        "positions": [
+            [
+                p.symbol,
+                p.quantity,
+                p.sellable,
+                str(p.open_price),
+                str(p.diluted_cost),
+                p.yesterday,
+                p.name,
+            ]
+            for p in sorted(snapshot.positions, key=lambda p: p.symbol)
+        ],
+    }
+    digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
+    # Values move with every quote and decide nothing: they are written, and count as no news.
+    Account.objects.filter(pk=account_id).update(
+        snapshot_at=snapshot.taken_at, market_value=asset.market_value, total_asset=asset.total
+    )
+    # An account seen for the first time has no previous close: its day's loss counts from here.
+    Account.objects.filter(pk=account_id, previous_total=None).update(previous_total=asset.total)
+    if BrokerSnapshot.objects.filter(
+        pk=account_id, digest=digest, projected_digest=digest
+    ).exists():
+        _watch_differences(account_id, now)
+        return False
+    if not BrokerSnapshot.objects.filter(pk=account_id, digest=digest).exists():
+        BrokerSnapshot.objects.update_or_create(
+            account_id=account_id,
+            defaults={
+                "epoch": snapshot.epoch,
+                "taken_at": snapshot.taken_at,
+                "digest": digest,
+                "payload": payload,
+            },
+        )
+    project(account_id, now)
+    _watch_differences(account_id, now)
+    return True
+
+
+def sync_tick(
+    account_id: int, now: datetime, quotes: QuoteReader, calendar: TradingCalendar
+) -> None:
+    """Project the newest snapshot; ask for a fresh one when it is old; record closes when the books close."""
+    with transaction.atomic():
+        project(account_id, now)
+        account = Account.objects.get(pk=account_id)
+        if account.snapshot_at is None or now - account.snapshot_at >= ASK_AFTER:
+            Account.objects.filter(pk=account_id).update(snapshot_wanted_at=now)
+        if books_closed(now):
+            _close_books(account, now, quotes, calendar)
+
+
+def project(account_id: int, now: datetime) -> None:
+    """Write what the newest snapshot says into Account and Position; nothing to do when it is projected already."""
+    snapshot = BrokerSnapshot.objects.filter(pk=account_id).first()
+    if snapshot is None:
+        return
+    if snapshot.digest == snapshot.projected_digest:
+        return
+    account, reported = Account.objects.get(pk=account_id), _positions_of(snapshot.payload)
+    ours = _project_positions(account, reported)
+    settled = adopt_missing(account, ours, reported.values(), snapshot.taken_at, now)
+    cash, frozen = (Decimal(text) for text in snapshot.payload["cash"])
+    Account.objects.filter(pk=account_id).update(cash=cash, frozen_cash=frozen)
+    if settled:
+        BrokerSnapshot.objects.filter(pk=account_id, digest=snapshot.digest).update(
+            projected_digest=snapshot.digest
+        )
+
+
+def _positions_of(payload: Mapping[str, Any]) -> dict[Symbol, BrokerPosition]:
+    rows = {}
+    for symbol, quantity, sellable, open_price, diluted, yesterday, name in payload["positions"]:
+        rows[Symbol(symbol)] = BrokerPosition(
+            Symbol(symbol),
+            quantity,
+            sellable,
+            Decimal(open_price),
+            Decimal(diluted),
+            0,
+            yesterday,
+            name,
+        )
+    return rows
+
+
+def _project_positions(
+    account: Account, reported: Mapping[Symbol, BrokerPosition]
+) -> Mapping[Symbol, Position]:
+    ours = {Symbol(row.symbol): row for row in open_positions(account.pk)}
+    changed = []
+    for symbol, row in ours.items():
+        fields = _seen_at_broker(row, reported.get(symbol))
+        if any(getattr(row, name) != value for name, value in fields.items()):
+            for name, value in fields.items():
+                setattr(row, name, value)
+            changed.append(row)
+    if changed:
+        Position.objects.bulk_create(
+            changed,
+            update_conflicts=True,
+            unique_fields=["id"],
+            update_fields=["broker_quantity", "broker_sellable", "broker_cost"],
+            batch_size=500,
+        )
+    return ours
+
+
+def _seen_at_broker(row: Position, broker: BrokerPosition | None) -> dict[str, Any]:
+    """A symbol the terminal does not show keeps its shares in our books, and none is sellable (R7)."""
+    if broker is None:
+        return {"broker_quantity": None, "broker_sellable": None, "broker_cost": row.broker_cost}
+    return {
+        "broker_quantity": broker.quantity,
+        "broker_sellable": broker.sellable,
+        "broker_cost": broker.diluted_cost,
+    }
+
+
+def _watch_differences(account_id: int, now: datetime) -> None:
+    """Say once when the terminal's quantity differs from ours in two looks apart; fills travel on their own."""
+    rows = Position.objects.filter(account_id=account_id, closed_at=None).exclude(
+        broker_quantity=F("quantity"), stale_since=None
+    )
+    differing = []
+    for row in rows:
+        if row.broker_quantity == row.quantity:
+            Position.objects.filter(pk=row.pk).update(stale_since=None)
+        elif row.stale_since is None:
+            Position.objects.filter(pk=row.pk).update(stale_since=now)
+        elif now - row.stale_since >= SECOND_LOOK:
+            differing.append(row)
+    if differing:
+        _tell_differences(account_id, differing, now)
+
+
+def _tell_differences(account_id: int, rows: Sequence[Position], now: datetime) -> None:
+    told = dict(
+        Event.objects.filter(account_id=account_id, code="POSITION_DIFFERS")
+        .values_list("symbol")
+        .annotate(at=Max("at"))
+    )
+    today = now.astimezone(CHINA).date()
+    # An ex-rights morning: the terminal shows the new shares first, ours follow with today's first quote.
+    coming = set(CorporateAction.objects.filter(on=today).values_list("symbol", flat=True))
+    for row in rows:
+        at = told.get(row.symbol)
+        explained = row.symbol in coming and row.checked_close_on != today
+        if explained or (at is not None and row.stale_since is not None and at >= row.stale_since):
+            continue
+        seen = row.broker_quantity
+        shown = "no such holding" if seen is None else f"{seen} shares"
+        text = Text(
+            f"{row.symbol}: the terminal shows {shown}, our books {row.quantity}. "
+            "Nothing is written off; only what both agree on can be sold.",
+            f"{row.symbol}：客户端显示 {'无此持仓' if seen is None else f'{seen} 股'}，账本为 {row.quantity} 股。"
+            "不作冲销，只卖出双方都认可的数量。",
+        )
+        journal(account_id, EventLevel.ALARM, "POSITION_DIFFERS", text, now, symbol=row.symbol)
+
+
+def _close_books(
+    account: Account, now: datetime, quotes: QuoteReader, calendar: TradingCalendar
+) -> None:
+    """Once a day after 15:35: remember closes (to notice an ex-rights morning by) and the day's total."""
+    today = now.astimezone(CHINA).date()
+    if account.previous_total_on == today or not calendar.is_session(today):
+        return
+    symbols = [Symbol(row.symbol) for row in open_positions(account.pk)]
+    rows = [
+        Close(symbol=symbol, on=today, close=quote.last)
+        for symbol, quote in quotes.latest(symbols).items()
+        if quote.time.astimezone(CHINA).date() == today
+    ]
+    Close.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
+    Account.objects.filter(pk=account.pk).update(
+        previous_total=account.total_asset, previous_total_on=today
+    )

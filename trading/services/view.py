@@ -1,0 +1,195 @@
+"""What one strategy tick knows of an account: every part is read at most once, and only when a decision needs it.
+
+An ordinary tick, on which no rule is reached, reads the configuration, the holdings and three yes-or-no facts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from functools import cached_property
+
+from django.db.models import Count, Q
+
+from trading.domain.calendar import MarketPhase, TradingCalendar, sessions_since_listing
+from trading.domain.exits import ExitRules
+from trading.domain.freshness import freshness
+from trading.domain.instruments import Instrument, Settlement
+from trading.domain.orders import OrderState
+from trading.domain.positions import Position as PositionValue
+from trading.domain.settings import SettingError
+from trading.domain.types import CHINA, Quote, Side, SignalState, Symbol
+from trading.models import Account, Denial, Order, Position, Signal
+from trading.ports import QuoteReader
+from trading.selectors import (
+    Busy,
+    bought_on,
+    instruments_today,
+    open_positions,
+    position_value_of,
+    read_busy,
+    unsettled_orders,
+)
+from trading.services.config import Settings
+
+
+class TickView:
+    """Everything one tick may know. Parts are read lazily, inside the tick's transaction."""
+
+    def __init__(
+        self,
+        account_id: int,
+        settings: Settings,
+        now: datetime,
+        phase: MarketPhase,
+        quotes: QuoteReader,
+        calendar: TradingCalendar,
+    ) -> None:
+        self.account_id, self.settings, self.now, self.phase = account_id, settings, now, phase
+        self.quotes, self.calendar = quotes, calendar
+        self.on: date = now.astimezone(CHINA).date()
+        self._latest: dict[Symbol, Quote | None] = {}
+        #: Own thresholds that cannot be used, by symbol.
+        self.misfits: dict[Symbol, SettingError] = {}
+
+    @cached_property
+    def account(self) -> Account:
+        return Account.objects.get(pk=self.account_id)
+
+    @cached_property
+    def rows(self) -> Mapping[Symbol, Position]:
+        """The open lives by symbol."""
+        return {Symbol(row.symbol): row for row in open_positions(self.account_id)}
+
+    @cached_property
+    def busy(self) -> Busy:
+        """What is open besides the holdings."""
+        return read_busy(self.account_id)
+
+    @cached_property
+    def orders(self) -> Sequence[Order]:
+        """Working orders, and ended ones whose chain may go on."""
+        return unsettled_orders(self.account_id) if self.busy.orders else ()
+
+    def approved(self, order: Order) -> None:
+        """Count an order of this very tick: the next decision must see what it promises."""
+        self.orders = [*self.orders, order]
+
+    @cached_property
+    def pending(self) -> Sequence[Signal]:
+        signals = Signal.objects.filter(account_id=self.account_id, state=SignalState.PENDING)
+        return list(signals) if self.busy.signals else ()
+
+    @cached_property
+    def denials(self) -> Sequence[Denial]:
+        current = Denial.objects.filter(account_id=self.account_id, cleared_at__isnull=True)
+        return list(current) if self.busy.denials else ()
+
+    @cached_property
+    def bought(self) -> Mapping[Symbol, int]:
+        """Shares bought today by symbol."""
+        return bought_on(self.account_id, self.on)
+
+    @cached_property
+    def positions(self) -> Mapping[Symbol, PositionValue]:
+        """The holdings as the domain's values."""
+        return {symbol: position_value_of(row) for symbol, row in self.rows.items()}
+
+    @cached_property
+    def last_quotes(self) -> Mapping[Symbol, Quote]:
+        """The newest quote of each holding that has one."""
+        quotes = {symbol: self.latest(symbol) for symbol in self.rows}
+        return {symbol: quote for symbol, quote in quotes.items() if quote is not None}
+
+    @cached_property
+    def todays(self) -> Mapping[str, int]:
+        """How many orders, buys and cancels there were today."""
+        cancelled = Q(last_cancel_at__gt=self.now - timedelta(seconds=10))
+        return Order.objects.filter(account_id=self.account_id, trade_date=self.on).aggregate(
+            orders=Count("pk"),
+            buys=Count("pk", filter=Q(side=Side.BUY)),
+            cancels=Count("pk", filter=Q(cancel_tries__gt=0)),
+            cancels_last_10s=Count("pk", filter=cancelled),
+        )
+
+    def count_again(self) -> None:
+        """An order was approved: today's numbers are read anew when they are asked for."""
+        self.__dict__.pop("todays", None)
+
+    @cached_property
+    def refused(self) -> Mapping[tuple[Symbol, Side], Sequence[Order]]:
+        """Today's ended orders, newest first, of each symbol and side; only of symbols that were refused today."""
+        todays = Order.objects.filter(account_id=self.account_id, trade_date=self.on)
+        symbols = todays.filter(state=OrderState.REJECTED).values("symbol")
+        found: dict[tuple[Symbol, Side], list[Order]] = defaultdict(list)
+        for order in todays.filter(symbol__in=symbols, ended_at__isnull=False).order_by("-pk"):
+            found[Symbol(order.symbol), Side(order.side)].append(order)
+        return found
+
+    def instrument(self, symbol: Symbol) -> Instrument:
+        return instruments_today([symbol], self.now)[symbol]
+
+    def session(self, symbol: Symbol) -> int | None:
+        """Return the number of today's session since the listing; the first ones have no limits."""
+        return sessions_since_listing(self.calendar, self.instrument(symbol), self.on)
+
+    def latest(self, symbol: Symbol) -> Quote | None:
+        """Return the newest accepted quote; the first question reads those of all holdings at once."""
+        if symbol not in self._latest:
+            asked = {symbol} if self._latest else {symbol, *self.rows}
+            self._latest |= dict.fromkeys(asked) | dict(self.quotes.latest(asked))
+        return self._latest[symbol]
+
+    def fresh(self, symbol: Symbol) -> bool:
+        """Whether this symbol's newest quote may be decided on."""
+        fed_at, heartbeat = self.quotes.fed_at(symbol), self.quotes.heartbeat(symbol)
+        return freshness(self.latest(symbol), fed_at, heartbeat, self.now)
+
+    def rules_of(self, row: Position | None) -> ExitRules:
+        """Return the exit rules of a holding: its own thresholds, else the account's.
+
+        Own thresholds that are out of range count as none: the holding stays protected (see `misfits`).
+        """
+        rules = self.settings.exits
+        if row is None:
+            return rules
+        own = row.stop_loss_ratio, row.first_take_profit_ratio
+        if row.exit_enabled and own == (None, None):
+            return rules
+        try:
+            return rules.for_holding(
+                enabled=row.exit_enabled, stop_loss_ratio=own[0], first_take_profit_ratio=own[1]
+            )
+        except SettingError as problem:
+            self.misfits[Symbol(row.symbol)] = problem
+            return rules.for_holding(enabled=row.exit_enabled)
+
+    def paused(self, row: Position) -> bool:
+        """Whether nothing is decided for a holding: a person cancelled its exit, or its ex-rights are unexplained."""
+        rests = row.exits_paused_until is not None and self.now < row.exits_paused_until
+        return rests or row.paused_by_ex_rights
+
+    def locked(self, symbol: Symbol) -> int:
+        """Shares bought today that T+1 keeps until tomorrow."""
+        t1 = self.instrument(symbol).settlement is Settlement.T1
+        return self.bought.get(symbol, 0) if t1 else 0
+
+    def free_after_cancels(self, symbol: Symbol) -> int:
+        """Shares an exit may count on: orders of ours could be cancelled for it, an UNKNOWN one keeps its own."""
+        row = self.rows[symbol]
+        if row.broker_sellable is None:
+            return 0
+        at_work = frozen = 0
+        for order in self.orders:
+            if (
+                order.symbol == symbol
+                and order.side == Side.SELL
+                and OrderState(order.state).working
+            ):
+                left = order.quantity - order.filled_quantity
+                frozen += left if OrderState(order.state) is OrderState.UNKNOWN else 0
+                at_work += left
+        return max(
+            0, min(row.broker_sellable + at_work, row.quantity - self.locked(symbol)) - frozen
+        )
