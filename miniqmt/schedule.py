@@ -29,4 +29,6 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "strategy": _every(5, "trading.strategy", 4),
     # Timeouts, cancels, re-orders, the end of old signals.
     "orders": _every(2, "trading.orders", 1),
+    # Late ticks, silent gateway or feed, stuck orders, settings, calendar, disk.
+    "health": _every(30, "monitoring.health", 25),
 }
