@@ -33,6 +33,8 @@ from trading.services.events import journal
 ASK_AFTER = timedelta(seconds=10)
 #: A quantity that differs for this long is no fill on its way.
 SECOND_LOOK = timedelta(seconds=10)
+#: Event of each session's end; its detail holds `total` and `before` as exact texts, null when nobody said.
+BOOKS_CLOSED = "BOOKS_CLOSED"
 
 
 def store_snapshot(account_id: int, snapshot: Snapshot, now: datetime) -> bool:
@@ -224,3 +226,24 @@ def _close_books(
     Account.objects.filter(pk=account.pk).update(
         previous_total=account.total_asset, previous_total_on=today
     )
+    _tell_close(account, now)
+
+
+def _tell_close(account: Account, now: datetime) -> None:
+    """The journal keeps each session's totals: the account's row knows only the newest."""
+    total, before = account.total_asset, account.previous_total
+    change = None if total is None or before is None else total - before
+    text = Text(
+        f"Books closed: total {_shown(total)} yuan, {_shown(change)} since the previous close.",
+        f"当日账簿已关闭：总资产 {_shown(total)} 元，较前收变动 {_shown(change)} 元。",
+    )
+    detail = {"total": _exact(total), "before": _exact(before)}
+    journal(account.pk, EventLevel.INFO, BOOKS_CLOSED, text, now, **detail)
+
+
+def _exact(amount: Decimal | None) -> str | None:
+    return None if amount is None else str(amount)
+
+
+def _shown(amount: Decimal | None) -> str:
+    return "?" if amount is None else f"{amount:.2f}"
