@@ -237,8 +237,15 @@ def _tell_close(account: Account, now: datetime) -> None:
         f"Books closed: total {_shown(total)} yuan, {_shown(change)} since the previous close.",
         f"当日账簿已关闭：总资产 {_shown(total)} 元，较前收变动 {_shown(change)} 元。",
     )
-    detail = {"total": _exact(total), "before": _exact(before)}
-    journal(account.pk, EventLevel.INFO, BOOKS_CLOSED, text, now, **detail)
+    journal(
+        account.pk,
+        EventLevel.INFO,
+        BOOKS_CLOSED,
+        text,
+        now,
+        total=_exact(total),
+        before=_exact(before),
+    )
 
 
 def _exact(amount: Decimal | None) -> str | None:
