@@ -22,6 +22,7 @@ from trading.services import leases
 from trading.services.calendar import load_calendar
 from trading.services.clock import Clock, environment_of, read_clocks
 from trading.services.events import journal, journal_once
+from trading.services.pace import pace_of
 from trading.services.runner import TICKS, TickSpec, lease_name
 from trading.services.tick import settings_and_problem
 
@@ -127,9 +128,10 @@ def _tick_facts(moment: _Moment) -> list[health.TickFacts]:
     facts = []
     for name, spec in names.items():
         at = started.get(name)
-        needed = moment.needs(spec, health.patience(spec.period))
+        period = pace_of(AccountMode(moment.account.mode)).period(spec.period)
+        needed = moment.needs(spec, health.patience(period))
         age = None if at is None else moment.real - at
-        facts.append(health.TickFacts(spec.name, spec.period, age, needed))
+        facts.append(health.TickFacts(spec.name, period, age, needed))
     return facts
 
 

@@ -14,7 +14,7 @@ from django.db.models import F, Max
 
 from trading.domain.calendar import TradingCalendar, books_closed
 from trading.domain.reports import BrokerPosition, Snapshot
-from trading.domain.types import CHINA, Symbol, Text
+from trading.domain.types import CHINA, AccountMode, Symbol, Text
 from trading.models import (
     Account,
     BrokerSnapshot,
@@ -28,6 +28,7 @@ from trading.ports import QuoteReader
 from trading.selectors import open_positions
 from trading.services.adoption import adopt_missing
 from trading.services.events import journal
+from trading.services.pace import pace_of, pace_of_account
 
 #: A snapshot older than this is asked for again.
 ASK_AFTER = timedelta(seconds=10)
@@ -94,7 +95,8 @@ def sync_tick(
     with transaction.atomic():
         project(account_id, now)
         account = Account.objects.get(pk=account_id)
-        if account.snapshot_at is None or now - account.snapshot_at >= ASK_AFTER:
+        old = pace_of(AccountMode(account.mode)).market(ASK_AFTER)
+        if account.snapshot_at is None or now - account.snapshot_at >= old:
             Account.objects.filter(pk=account_id).update(snapshot_wanted_at=now)
         if books_closed(now):
             _close_books(account, now, quotes, calendar)
@@ -178,7 +180,7 @@ def _watch_differences(account_id: int, now: datetime) -> None:
             Position.objects.filter(pk=row.pk).update(stale_since=None)
         elif row.stale_since is None:
             Position.objects.filter(pk=row.pk).update(stale_since=now)
-        elif now - row.stale_since >= SECOND_LOOK:
+        elif now - row.stale_since >= pace_of_account(account_id).market(SECOND_LOOK):
             differing.append(row)
     if differing:
         _tell_differences(account_id, differing, now)

@@ -25,7 +25,7 @@ from trading.domain.calendar import TradingCalendar
 from trading.domain.fees import FeeSchedule
 from trading.domain.instruments import Instrument
 from trading.domain.symbols import SymbolError, parse_symbol
-from trading.domain.types import CHINA, Symbol, Text
+from trading.domain.types import CHINA, AccountMode, Symbol, Text
 from trading.errors import SourceError
 from trading.management.one_instance import AlreadyRunning, one_instance
 from trading.management.paper_files import remove_notice, token_for, write_notice
@@ -46,12 +46,14 @@ from trading.paper.terminal import Terminal
 from trading.selectors import instruments_of
 from trading.services.calendar import load_calendar
 from trading.services.clock import DEMO, use_real_time
+from trading.services.pace import pace_of
 
 STORE, LOCK = "paper.sqlite3", "paper.lock"
 #: The first port tried when none is asked for, and how many after it.
 FIRST_PORT, PORTS = 8700, 50
-#: Where the clock starts on the first day of a recording: before the opening auction.
-RECORDING_STARTS = clock_time(9, 14, 50)
+#: Where the clock starts on the first day of a recording: before the opening auction; or before its first quote, by as
+#: much real time as the other processes need to be there.
+RECORDING_STARTS, LEAD = clock_time(9, 14, 50), timedelta(seconds=10)
 BOOKS_CLOSED = clock_time(15, 40)
 
 _POSITION = re.compile(r"(?P<symbol>[^:]+):(?P<quantity>[0-9]+)@(?P<cost>[0-9]+(\.[0-9]+)?)")
@@ -92,7 +94,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--start", help="market time to begin at, such as 2026-08-10T09:29:50 起始时间"
         )
-        parser.add_argument("--speed", type=float, default=1.0, help="of market time 倍速")
+        parser.add_argument(
+            "--speed",
+            type=float,
+            default=settings.MINIQMT_SPEED,
+            help="of market time (default: MINIQMT_SPEED, or 1) 倍速",
+        )
         parser.add_argument(
             "--account", default="8800000001", help="opened when the store is empty 资金账号"
         )
@@ -217,7 +224,9 @@ def _market(source: str, seed: int, calendar: TradingCalendar) -> _Market:
         recording = open_source(Path(source))
     except (SourceError, OSError) as problem:
         raise CommandError(str(problem)) from None
-    starts = datetime.combine(recording.sessions[0], RECORDING_STARTS, CHINA)
+    earliest = datetime.combine(recording.sessions[0], RECORDING_STARTS, CHINA)
+    lead = pace_of(AccountMode.PAPER).market(LEAD)
+    starts = max(earliest, next(recording.quotes()).time - lead)
     return _Market(RecordingSource(recording), instruments_of(recording.symbols), (), starts)
 
 
