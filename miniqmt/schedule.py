@@ -8,6 +8,7 @@ once and not as often as it was asked for.
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from trading.domain.pace import Pace
@@ -38,7 +39,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
 }
 
 
-def at_speed(speed: float) -> dict[str, dict[str, Any]]:
+def at_speed(speed: Decimal) -> dict[str, dict[str, Any]]:
     """Return the schedule for a simulated market that runs this fast: the ticks come as much more often."""
     pace = Pace(speed)
     return {name: _faster(entry, pace) for name, entry in SCHEDULE.items()}

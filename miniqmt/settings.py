@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import environ
@@ -146,7 +147,7 @@ WHITENOISE_USE_FINDERS = True  # served from where they lie: no step before the 
 WHITENOISE_AUTOREFRESH = False
 
 #: How fast the simulated market runs; `up --speed` tells all its processes. Live accounts live in real time.
-MINIQMT_SPEED = env.float("MINIQMT_SPEED", default=1.0)
+MINIQMT_SPEED = Decimal(str(env.float("MINIQMT_SPEED", default=1.0)))
 
 #: Broker of messages: the given one, else the one `up` runs. Without any, the commands that need one say so.
 REDIS_URL = env.str("REDIS_URL", default="") or redis_url(HOME)

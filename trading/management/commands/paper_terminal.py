@@ -97,7 +97,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--speed",
             type=float,
-            default=settings.MINIQMT_SPEED,
+            default=float(settings.MINIQMT_SPEED),
             help="of market time (default: MINIQMT_SPEED, or 1) 倍速",
         )
         parser.add_argument(
