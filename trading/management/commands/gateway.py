@@ -21,12 +21,12 @@ from trading.broker.qmt import QmtBroker
 from trading.domain.types import AccountMode, Text
 from trading.errors import GatewayUnavailable
 from trading.management.gateway_loop import GatewayLoop, Protection
+from trading.management.known_days import calendar_known_on
 from trading.management.one_instance import AlreadyRunning, one_instance
 from trading.management.paper_files import read_token, terminal_address
 from trading.management.waiting import StopSignal
 from trading.models import Account
 from trading.paper import tcp_client, xttrader, xttype
-from trading.services.calendar import load_calendar
 from trading.services.clock import SIMULATED
 from trading.services.desk import AccountDesk
 from trading.services.nudges import NudgeListener
@@ -62,7 +62,7 @@ class Command(BaseCommand):
             ) from None
 
     def _run(self, account: Account, broker: QmtBroker, stop: StopSignal) -> None:
-        calendar, quotes = load_calendar(), open_quotes()
+        calendar, quotes = calendar_known_on(timezone.localdate()), open_quotes()
         pace = pace_of(AccountMode(account.mode))
         gateway = Gateway(broker, AccountDesk(account.pk, quotes, calendar, pace), pace)
         protection = Protection(

@@ -19,6 +19,7 @@ from trading.broker import vendor
 from trading.domain.calendar import MarketPhase, TradingCalendar, phase_at
 from trading.domain.types import AccountMode, Symbol, Text
 from trading.errors import GatewayUnavailable
+from trading.management.known_days import calendar_known_on
 from trading.management.one_instance import AlreadyRunning, one_instance
 from trading.management.paper_files import read_token, terminal_address
 from trading.management.quote_line import Line, QuoteLine
@@ -26,7 +27,6 @@ from trading.management.waiting import StopSignal
 from trading.models import Account
 from trading.paper import tcp_client, xtdata
 from trading.selectors import symbols_of_interest
-from trading.services.calendar import load_calendar
 from trading.services.clock import market_time
 from trading.services.pace import pace_of
 from trading.services.pricing import limits_by_rule
@@ -62,7 +62,7 @@ class Command(BaseCommand):
 
     def _run(self, home: Path) -> None:
         stop = StopSignal()
-        calendar = load_calendar()
+        calendar = calendar_known_on(timezone.localdate())
         mode = _mode()
         with closing(open_quotes_to_write()) as store:
             line = QuoteLine(_opener(mode, home), store, "xtquant", limits_by_rule(calendar))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import subprocess
-import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -14,6 +12,7 @@ from datetime import datetime, timedelta
 from datetime import time as clock_time
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 from django.conf import settings
@@ -27,6 +26,7 @@ from trading.domain.instruments import Instrument
 from trading.domain.symbols import SymbolError, parse_symbol
 from trading.domain.types import CHINA, AccountMode, Symbol, Text
 from trading.errors import SourceError
+from trading.management.known_days import calendar_known_on
 from trading.management.one_instance import AlreadyRunning, one_instance
 from trading.management.paper_files import remove_notice, token_for, write_notice
 from trading.management.simulated_time import SimulatedTime
@@ -44,7 +44,6 @@ from trading.paper.store import Store, StoreError
 from trading.paper.tcp import HOST, Server, Source
 from trading.paper.terminal import Terminal
 from trading.selectors import instruments_of
-from trading.services.calendar import load_calendar
 from trading.services.clock import DEMO, use_real_time
 from trading.services.pace import pace_of
 
@@ -57,11 +56,6 @@ RECORDING_STARTS, LEAD = clock_time(9, 14, 50), timedelta(seconds=10)
 BOOKS_CLOSED = clock_time(15, 40)
 
 _POSITION = re.compile(r"(?P<symbol>[^:]+):(?P<quantity>[0-9]+)@(?P<cost>[0-9]+(\.[0-9]+)?)")
-# A child fills the calendar: the library it comes from needs pandas, which would stay in memory here.
-_FILL_CALENDAR = (
-    "import django; django.setup();"
-    "from trading.services.calendar import fill_calendar; fill_calendar()"
-)
 
 
 @dataclass(frozen=True)
@@ -165,18 +159,12 @@ def _problem(en: str, zh: str) -> CommandError:
 
 def _calendar() -> TradingCalendar:
     try:
-        calendar = load_calendar()
-        if not calendar.knows(datetime.now(CHINA).date()):
-            subprocess.run(
-                [sys.executable, "-c", _FILL_CALENDAR], cwd=settings.BASE_DIR, check=True
-            )
-            calendar = load_calendar()
-    except (DatabaseError, subprocess.CalledProcessError):
+        return calendar_known_on(datetime.now(CHINA).date())
+    except (DatabaseError, CalledProcessError):
         raise _problem(
             "The database is not set up; run `python manage.py migrate` and start again.",
             "数据库尚未建立；请先运行 `python manage.py migrate`，再重新启动。",
         ) from None
-    return calendar
 
 
 def _holdings(given: Sequence[str] | None) -> list[DemoHolding] | None:
