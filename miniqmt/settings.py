@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import environ
@@ -145,6 +146,9 @@ STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # served from where they lie: no step before the first start
 WHITENOISE_AUTOREFRESH = False
 
+#: How fast the simulated market runs; `up --speed` tells all its processes. Live accounts live in real time.
+MINIQMT_SPEED = Decimal(str(env.float("MINIQMT_SPEED", default=1.0)))
+
 #: Broker of messages: the given one, else the one `up` runs. Without any, the commands that need one say so.
 REDIS_URL = env.str("REDIS_URL", default="") or redis_url(HOME)
 CELERY_BROKER_URL = REDIS_URL or None
@@ -177,8 +181,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 #: Opening a connection costs more than most ticks: one serves so many tasks.
 CELERY_DB_REUSE_MAX = 500
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-CELERY_BEAT_SCHEDULE = schedule.SCHEDULE
+CELERY_BEAT_SCHEDULER = "miniqmt.beat:Scheduler"
+CELERY_BEAT_SCHEDULE = schedule.at_speed(MINIQMT_SPEED)
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 CELERY_BEAT_SYNC_EVERY = 1
 CELERY_BEAT_CRON_STARTING_DEADLINE = 60

@@ -34,11 +34,12 @@ class Redis:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the processes share: the project's folder, the data directory, and the Redis."""
+    """What the processes share: the project's folder, the data directory, the Redis, and the market's speed."""
 
     project: Path
     home: Path
     redis: Redis
+    speed: float = 1.0
 
     def spec(
         self,
@@ -52,6 +53,7 @@ class Surroundings:
             "DJANGO_SETTINGS_MODULE": "miniqmt.settings",
             "MINIQMT_HOME": str(self.home),
             "REDIS_URL": self.redis.url,
+            "MINIQMT_SPEED": f"{self.speed:g}",
             **(environment or {}),
         }
         argv = (sys.executable, "-m", *command)

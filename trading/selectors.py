@@ -13,7 +13,7 @@ from django.db.models import Model, Sum
 
 from trading.domain import instruments, positions
 from trading.domain.orders import OrderState
-from trading.domain.types import CHINA, Side, Symbol
+from trading.domain.types import CHINA, AccountMode, Side, Symbol
 from trading.models import Account, Denial, Fill, Instrument, Order, Position, Signal
 from trading.models.orders import WORKING
 from trading.ports import Agenda
@@ -99,12 +99,13 @@ def _by_code(symbol: Symbol) -> instruments.Instrument:
 
 
 class Busy(NamedTuple):
-    """What is open in an account: unsettled orders, pending signals, current denials; and how far quotes are folded."""
+    """What is open in an account: unsettled orders, pending signals, current denials; how far quotes are folded; its mode."""
 
     orders: bool
     signals: bool
     denials: bool
     folded_until: datetime | None
+    mode: AccountMode
 
     @property
     def anything(self) -> bool:
@@ -123,11 +124,12 @@ def read_busy(account_id: int) -> Busy:
             f"SELECT EXISTS(SELECT 1 FROM {order} WHERE account_id = a.id AND NOT chain_settled),"
             f" EXISTS(SELECT 1 FROM {signal} WHERE account_id = a.id AND state = 'pending'),"
             f" EXISTS(SELECT 1 FROM {denial} WHERE account_id = a.id AND cleared_at IS NULL),"
-            f" a.folded_until FROM {account} a WHERE a.id = %s",
+            f" a.folded_until, a.mode FROM {account} a WHERE a.id = %s",
             [account_id],
         )
-        orders, signals, denials, folded_until = cursor.fetchone()
-    return Busy(bool(orders), bool(signals), bool(denials), _moment(folded_until))
+        orders, signals, denials, folded_until, mode = cursor.fetchone()
+    moment = _moment(folded_until)
+    return Busy(bool(orders), bool(signals), bool(denials), moment, AccountMode(mode))
 
 
 def read_agenda(account_id: int) -> Agenda:

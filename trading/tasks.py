@@ -10,18 +10,13 @@ from django.conf import settings
 from django.db import connections
 from django.utils import timezone
 
-from trading.ports import QuoteReader
 from trading.services.nudges import Nudger
 from trading.services.runner import ORDERS, STRATEGY, SYNC, TickSpec, run_tick
-from trading.services.shared_quotes import open_quotes
+from trading.services.shared_quotes import quotes_of_thread
 
 
 class _Tools(threading.local):
     """What a tick needs from outside, opened once per thread of the worker."""
-
-    @cached_property
-    def quotes(self) -> QuoteReader:
-        return open_quotes()
 
     @cached_property
     def nudge(self) -> Nudger:
@@ -33,12 +28,16 @@ _tools = _Tools()
 
 def _run(spec: TickSpec) -> None:
     try:
-        run_tick(spec, _tools.quotes, _tools.nudge, timezone.now)
+        run_tick(spec, quotes_of_thread(), _tools.nudge, timezone.now)
     finally:
-        # Connections serve many tasks (CELERY_DB_REUSE_MAX); a broken one must not fail the next tick too.
-        for connection in connections.all(initialized_only=True):
-            if connection.errors_occurred:
-                connection.close()
+        close_broken_connections()
+
+
+def close_broken_connections() -> None:
+    """Connections serve many tasks (CELERY_DB_REUSE_MAX); a broken one must not fail the next task too."""
+    for connection in connections.all(initialized_only=True):
+        if connection.errors_occurred:
+            connection.close()
 
 
 @shared_task(name="trading.sync")

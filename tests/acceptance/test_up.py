@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +74,20 @@ class Stack:
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
+    with running(tmp_path) as stack:
+        yield stack
+
+
+@contextmanager
+def running(tmp_path: Path, *arguments: str) -> Iterator[Stack]:
+    """Run `up` with these arguments on an empty data directory."""
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     surroundings = environment(home)
     surroundings.pop("REDIS_URL", None)
     with (tmp_path / "up.txt").open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "django", "up"],
+            [sys.executable, "-m", "django", "up", *arguments],
             cwd=ROOT,
             env=surroundings,
             stdin=subprocess.DEVNULL,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
+from trading.domain.pace import Pace
 from trading.domain.reports import BrokerTrade, ConnectionReport, Snapshot
 from trading.domain.types import GatewayStatus, Text
 from trading.errors import GatewayUnavailable, OrderRejected, SubmitUncertain
@@ -17,7 +18,8 @@ from trading.ports import Broker, Claimed, Desk
 
 log = logging.getLogger(__name__)
 
-#: Waits between connection attempts, in seconds of market time.
+# All of these measure machines, so they are real time; `Pace` says what that is in market time.
+#: Waits between connection attempts, in seconds.
 BACKOFF = (2, 4, 8, 16, 30, 60)
 #: Start-up compares two snapshots this far apart before it arms (R1).
 CONFIRM_AFTER = timedelta(seconds=3)
@@ -34,8 +36,8 @@ ASK_AGAIN = timedelta(seconds=8)
 class Gateway:
     """See the module. `wanted` may be set by a nudge; `due(now)` says whether a step has anything to do."""
 
-    def __init__(self, broker: Broker, desk: Desk) -> None:
-        self._broker, self._desk = broker, desk
+    def __init__(self, broker: Broker, desk: Desk, pace: Pace = Pace()) -> None:  # noqa: B008 - immutable
+        self._broker, self._desk, self._pace = broker, desk, pace
         self.status = GatewayStatus.OBSERVING
         self.reason = Text("starting", "正在启动")
         self.wanted = True
@@ -131,7 +133,7 @@ class Gateway:
         """Wait longer after each failure, until the gateway is armed; return the seconds."""
         wait = BACKOFF[min(self._failures, len(BACKOFF) - 1)]
         self._failures += 1
-        self._next_attempt = now + timedelta(seconds=wait)
+        self._next_attempt = now + self._pace.market(timedelta(seconds=wait))
         return wait
 
     def _observe(self, now: datetime) -> bool:
@@ -157,7 +159,8 @@ class Gateway:
 
     def _blind(self, now: datetime) -> bool:
         """Whether an armed gateway has had no trusted snapshot for too long (R3)."""
-        too_old = self._good is None or now - self._good.taken_at > SNAPSHOT_TOO_OLD
+        oldest = now - self._pace.market(SNAPSHOT_TOO_OLD)
+        too_old = self._good is None or self._good.taken_at < oldest
         return self.status is GatewayStatus.ARMED and too_old
 
     def _connection(self, report: ConnectionReport, now: datetime) -> None:
@@ -180,11 +183,11 @@ class Gateway:
             return
         self._good = snapshot
         if self.status is GatewayStatus.ARMED:
-            if self._beat_at is None or now - self._beat_at >= BEAT:
+            if self._beat_at is None or now - self._beat_at >= self._pace.market(BEAT):
                 self._beat(now)
         elif self._first is None or not _same_books(self._first, snapshot):
             self._first = snapshot
-        elif snapshot.taken_at - self._first.taken_at >= CONFIRM_AFTER:
+        elif snapshot.taken_at - self._first.taken_at >= self._pace.market(CONFIRM_AFTER):
             self.status, self.reason = GatewayStatus.ARMED, Text("armed", "已就绪")
             self._failures = 0
             self._beat(now)
@@ -235,12 +238,12 @@ class Gateway:
         if not self._connected:
             return False
         if self._asked_at is not None:
-            return now - self._asked_at >= ASK_AGAIN
+            return now - self._asked_at >= self._pace.market(ASK_AGAIN)
         if self._last_ask is None:
             return True
         settled = self.status is GatewayStatus.ARMED and self._good is not None
         wait = (POLL_BUSY if self._open_work else POLL_IDLE) if settled else CONFIRM_AFTER
-        return now - self._last_ask >= wait
+        return now - self._last_ask >= self._pace.market(wait)
 
     def _ask(self, now: datetime) -> None:
         try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from trading.domain.calendar import MarketPhase, TradingCalendar, phase_at
+from trading.domain.pace import Pace
 from trading.domain.types import GatewayStatus, Text
 from trading.models import EventLevel, TickLease
 from trading.ports import QuoteReader
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two steps while there may be something to do, and otherwise.
 BUSY, IDLE = 1.0, 2.0
+#: A tick is missing after two periods, but never sooner: a busy machine is late now and then.
+MISSING_AFTER = timedelta(seconds=4)
 
 
 class Steppable(Protocol):
@@ -33,10 +36,10 @@ class Steppable(Protocol):
 class TickWatch:
     """Whether somebody else runs a tick, by a monotonic timer: no step of the system's clock deceives it."""
 
-    def __init__(self, spec: TickSpec) -> None:
+    def __init__(self, spec: TickSpec, pace: Pace = Pace()) -> None:  # noqa: B008 - immutable
         self.spec = spec
         self.is_missing = False
-        self._late_after = 2 * spec.period.total_seconds()
+        self._late_after = max(2 * pace.period(spec.period), MISSING_AFTER).total_seconds()
         self._started: datetime | None = None  # the newest start in the row, whoever's
         self._seen_at: float | None = None
 
@@ -68,10 +71,11 @@ class Protection:
         real: Callable[[], datetime],
         monotonic: Callable[[], float],
         ticks: Iterable[TickSpec] = TICKS.values(),
+        pace: Pace = Pace(),  # noqa: B008 - immutable
     ) -> None:
         self._account_id, self._quotes, self._nudge = account_id, quotes, nudge
         self._real, self._monotonic = real, monotonic
-        self._watches = [TickWatch(spec) for spec in ticks]
+        self._watches = [TickWatch(spec, pace) for spec in ticks]
         self.is_active = False
 
     def step(self, now: datetime, phase: MarketPhase) -> None:

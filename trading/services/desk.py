@@ -12,6 +12,7 @@ from django.db.models import F
 from trading.domain.calendar import TradingCalendar, books_closed, phase_at
 from trading.domain.freshness import freshness
 from trading.domain.orders import OrderState, state_at_day_end
+from trading.domain.pace import Pace
 from trading.domain.reports import Event, Snapshot
 from trading.domain.risk import cancel_allowed
 from trading.domain.types import (
@@ -33,7 +34,7 @@ from trading.services.events import journal
 from trading.services.execution import Execution
 from trading.services.moves import move
 
-#: No evidence of a submitted order for this long: its outcome is unknown (design, life of an order).
+#: No evidence of a submitted order for this long (real time): its outcome is unknown (design, life of an order).
 SUBMIT_DEADLINE = timedelta(seconds=8)
 LEASE = timedelta(seconds=10)
 #: Sells before buys; among them exits, then what a person wants, then the rest.
@@ -43,8 +44,15 @@ _URGENCY = {kind: -kind.priority for kind in SignalKind}
 class AccountDesk(Desk):
     """The desk of one account. `quotes` answers how old a quote is at the last check before the call."""
 
-    def __init__(self, account_id: int, quotes: QuoteReader, calendar: TradingCalendar) -> None:
+    def __init__(
+        self,
+        account_id: int,
+        quotes: QuoteReader,
+        calendar: TradingCalendar,
+        pace: Pace = Pace(),  # noqa: B008 - immutable
+    ) -> None:
         self._account_id, self._quotes, self._calendar = account_id, quotes, calendar
+        self._pace = pace
         self._execution = Execution(account_id)
         self._epoch = 0
 
@@ -53,7 +61,9 @@ class AccountDesk(Desk):
             GatewayLease.objects.get_or_create(account_id=self._account_id)
             # The UPDATE takes the row until the commit: of two that start at once the second gets the next epoch.
             GatewayLease.objects.filter(account_id=self._account_id).update(
-                epoch=F("epoch") + 1, owner=uuid.uuid4().hex, expires_at=now + LEASE
+                epoch=F("epoch") + 1,
+                owner=uuid.uuid4().hex,
+                expires_at=now + self._pace.market(LEASE),
             )
             lease = GatewayLease.objects.get(account_id=self._account_id)
             self._epoch = self._execution.epoch = lease.epoch
@@ -110,7 +120,7 @@ class AccountDesk(Desk):
         if order.kind != SignalKind.MANUAL:
             quote = self._quotes.latest([symbol]).get(symbol)
             fed_at, heartbeat = self._quotes.fed_at(symbol), self._quotes.heartbeat(symbol)
-            if not freshness(quote, fed_at, heartbeat, now):
+            if not freshness(quote, fed_at, heartbeat, now, self._pace):
                 return "QUOTE_STALE"
         return None
 
@@ -131,7 +141,9 @@ class AccountDesk(Desk):
 
     def overdue(self, epoch: int, now: datetime) -> int:
         late = list(
-            self._orders(OrderState.SUBMITTING).filter(claimed_at__lte=now - SUBMIT_DEADLINE)
+            self._orders(OrderState.SUBMITTING).filter(
+                claimed_at__lte=now - self._pace.market(SUBMIT_DEADLINE)
+            )
         )
         for order in late:
             with transaction.atomic():

@@ -12,10 +12,11 @@ from django.db.models import Q
 from trading.domain.fees import cash_needed
 from trading.domain.order_ids import client_order_id, decision_key, next_counter
 from trading.domain.orders import OrderState, WorkingRef, expires_at_outbox
-from trading.domain.types import Side, SignalKind, Symbol, Text
+from trading.domain.types import AccountMode, Side, SignalKind, Symbol, Text
 from trading.models import Account, EventLevel, Order, OrderEvent, Position, Signal
 from trading.services.accounts import fee_schedule
 from trading.services.events import journal
+from trading.services.pace import pace_of
 from trading.services.pricing import Priced
 
 #: After a person cancelled an exit, that holding's automatic exits rest (rules §1).
@@ -74,7 +75,7 @@ def approve(
         state=OrderState.APPROVED,
         reserved_cash=reserved,
         approved_at=now,
-        expires_at=expires_at_outbox(intent.kind, now),
+        expires_at=expires_at_outbox(intent.kind, now, pace_of(AccountMode(account.mode))),
         config_revision=approval.revision,
     )
     OrderEvent.objects.create(

@@ -58,19 +58,26 @@ def strategy_tick(
 
 def settings_or_alarm(account_id: int, now: datetime) -> Settings | None:
     """Return the effective settings, with an alarm when they are not the row's; None when none was ever valid."""
+    settings, problem = settings_and_problem(account_id)
+    if problem is not None:
+        journal_once(account_id, EventLevel.ALARM, "CONFIG_INVALID", problem, now)
+    return settings
+
+
+def settings_and_problem(account_id: int) -> tuple[Settings | None, Text | None]:
+    """Return the effective settings (None when none was ever valid), and what is wrong with the row, in words."""
     try:
         settings = config.load(account_id)
     except ConfigError as problem:
-        journal_once(account_id, EventLevel.ALARM, "CONFIG_INVALID", config.explain(problem), now)
-        return None
-    if settings.problem is not None:
-        en, zh = settings.problem
-        text = Text(
-            f"{en}. Only stop-losses act, under revision {settings.revision}, until it is corrected.",
-            f"{zh}。修正之前只有止损按版本 {settings.revision} 执行。",
-        )
-        journal_once(account_id, EventLevel.ALARM, "CONFIG_INVALID", text, now)
-    return settings
+        return None, config.explain(problem)
+    if settings.problem is None:
+        return settings, None
+    en, zh = settings.problem
+    text = Text(
+        f"{en}. Only stop-losses act, under revision {settings.revision}, until it is corrected.",
+        f"{zh}。修正之前只有止损按版本 {settings.revision} 执行。",
+    )
+    return settings, text
 
 
 def _decide(view: TickView) -> int:

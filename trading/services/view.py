@@ -17,6 +17,7 @@ from trading.domain.exits import ExitRules
 from trading.domain.freshness import freshness
 from trading.domain.instruments import Instrument, Settlement
 from trading.domain.orders import OrderState
+from trading.domain.pace import Pace
 from trading.domain.positions import Position as PositionValue
 from trading.domain.settings import SettingError
 from trading.domain.types import CHINA, Quote, Side, SignalState, Symbol
@@ -32,6 +33,7 @@ from trading.selectors import (
     unsettled_orders,
 )
 from trading.services.config import Settings
+from trading.services.pace import pace_of
 
 
 class TickView:
@@ -56,6 +58,11 @@ class TickView:
     @cached_property
     def account(self) -> Account:
         return Account.objects.get(pk=self.account_id)
+
+    @property
+    def pace(self) -> Pace:
+        """How fast this account's market runs."""
+        return pace_of(self.busy.mode)
 
     @cached_property
     def rows(self) -> Mapping[Symbol, Position]:
@@ -144,7 +151,7 @@ class TickView:
     def fresh(self, symbol: Symbol) -> bool:
         """Whether this symbol's newest quote may be decided on."""
         fed_at, heartbeat = self.quotes.fed_at(symbol), self.quotes.heartbeat(symbol)
-        return freshness(self.latest(symbol), fed_at, heartbeat, self.now)
+        return freshness(self.latest(symbol), fed_at, heartbeat, self.now, self.pace)
 
     def rules_of(self, row: Position | None) -> ExitRules:
         """Return the exit rules of a holding: its own thresholds, else the account's.

@@ -21,15 +21,16 @@ from trading.broker.qmt import QmtBroker
 from trading.domain.types import AccountMode, Text
 from trading.errors import GatewayUnavailable
 from trading.management.gateway_loop import GatewayLoop, Protection
+from trading.management.known_days import calendar_known_on
 from trading.management.one_instance import AlreadyRunning, one_instance
 from trading.management.paper_files import read_token, terminal_address
 from trading.management.waiting import StopSignal
 from trading.models import Account
 from trading.paper import tcp_client, xttrader, xttype
-from trading.services.calendar import load_calendar
 from trading.services.clock import SIMULATED
 from trading.services.desk import AccountDesk
 from trading.services.nudges import NudgeListener
+from trading.services.pace import pace_of
 from trading.services.shared_quotes import open_quotes
 
 log = logging.getLogger(__name__)
@@ -61,9 +62,12 @@ class Command(BaseCommand):
             ) from None
 
     def _run(self, account: Account, broker: QmtBroker, stop: StopSignal) -> None:
-        calendar, quotes = load_calendar(), open_quotes()
-        gateway = Gateway(broker, AccountDesk(account.pk, quotes, calendar))
-        protection = Protection(account.pk, quotes, gateway.nudge, timezone.now, time.monotonic)
+        calendar, quotes = calendar_known_on(timezone.localdate()), open_quotes()
+        pace = pace_of(AccountMode(account.mode))
+        gateway = Gateway(broker, AccountDesk(account.pk, quotes, calendar, pace), pace)
+        protection = Protection(
+            account.pk, quotes, gateway.nudge, timezone.now, time.monotonic, pace=pace
+        )
         loop = GatewayLoop(account.pk, gateway, protection, calendar, timezone.now)
         listener = NudgeListener(settings.REDIS_URL, account.pk, stop.wake)
         listener.start()
@@ -114,7 +118,8 @@ def _broker(account: Account, home: Path, arrived: Callable[[], None]) -> QmtBro
     session = FIRST_SESSION + account.pk
     if account.mode in SIMULATED:
         tcp_client.use_token(lambda: read_token(home))
-        return QmtBroker(xttrader, xttype, lambda: _twin_at(home), session, number, arrived)
+        pace = pace_of(AccountMode(account.mode))
+        return QmtBroker(xttrader, xttype, lambda: _twin_at(home), session, number, arrived, pace)
     if account.mode != AccountMode.LIVE:
         raise _problem(
             f"Accounts of mode {account.mode} have no gateway.",
