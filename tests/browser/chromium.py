@@ -96,16 +96,14 @@ class Page:
 
     def ask(self, expression: str) -> Any:
         """Return what a JavaScript expression says; the page must have one."""
-        answer = self._call(
-            "Runtime.evaluate", {"expression": expression, "returnByValue": True}
-        )
+        answer = self._call("Runtime.evaluate", {"expression": expression, "returnByValue": True})
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
     def until(self, expression: str, seconds: float = PATIENCE) -> None:
         """Wait until a JavaScript expression holds."""
         ends = time.monotonic() + seconds
-        while not self.ask(expression):
+        while not self.ask(f"!!({expression})"):
             assert time.monotonic() < ends, f"{seconds:.0f} s passed without: {expression}"
             self._wait(lambda: asyncio.sleep(0.1))
 
