@@ -58,6 +58,11 @@ class HoldingView:
     def is_protected(self) -> bool:
         return self.status is Protection.PROTECTED
 
+    @property
+    def is_reached(self) -> bool:
+        """Whether the price is at the level that sells, or below."""
+        return self.distance is not None and self.distance <= 0
+
 
 @dataclass(frozen=True, slots=True)
 class SignalView:
@@ -260,7 +265,8 @@ class Console:
         ]
         for account in self.accounts:
             name = account.name
-            if account.is_enabled and not account.gateway.is_alive:
+            said = any(one.status is Protection.GATEWAY_DOWN for one in account.holdings)
+            if account.is_enabled and not account.gateway.is_alive and not said:
                 found.append(Text(f"gateway of {name} is down", f"{name} 的网关未运行"))
             late = ", ".join(tick.name for tick in account.ticks if tick.is_late)
             if late:

@@ -126,6 +126,9 @@ def test_the_demo_trades_by_itself_a_killed_worker_comes_back_and_a_stop_leaves_
     password = password_file.read_text("utf-8").strip()
     assert password_file.stat().st_mode & 0o077 == 0
     assert stack.output().count(password) == 1
+    assert f"Open {facts['web']} " in stack.output()
+    assert status_of(facts["web"]) == 200  # its login
+    assert status_of(facts["web"] + "static/monitoring/console.css") == 200
     assert status_of(facts["web"] + "admin/login/") == 200
     assert status_of(facts["web"] + "static/admin/css/base.css") == 200
     wait_until(lambda: _is_served(facts["flower"]), 20)

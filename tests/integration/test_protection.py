@@ -54,9 +54,12 @@ class Morning:
             self.world.calendar,
         )
         market = read_clocks()[DEMO]
-        real = market.real(now) + timedelta(seconds=later)
+        real = market.real(now)
+        assert real is not None
         alive = gateway_alive(
-            GatewayStatus(account.gateway_status), gateway_heard_at(account, market), real
+            GatewayStatus(account.gateway_status),
+            gateway_heard_at(account, market),
+            real + timedelta(seconds=later),
         )
         return protection_reports(view, alive)[Symbol(STOCK)]
 
