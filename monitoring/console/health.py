@@ -24,6 +24,13 @@ _SIGNALS = {
 }
 
 
+_TICKS = {
+    "sync": Text("sync", "同步"),
+    "strategy": Text("strategy", "策略"),
+    "orders": Text("orders", "委托检查"),
+}
+
+
 def processes(run: Mapping[str, Any]) -> tuple[ProcessView, ...] | None:
     """Return the processes of the `up` that runs us; None when none does, for then nobody keeps its file true."""
     rows = [row for row in run.get("processes", ()) if isinstance(row, dict)]
@@ -95,5 +102,7 @@ def ticks_of(
     for spec in TICKS.values():
         started, needed = starts.get(lease_name(spec, account_id)), spec.useful(phase, now)
         late = needed and (started is None or real - started > 2 * spec.period)
-        views.append(TickView(spec.name, spec.period.total_seconds(), started, needed, late))
+        label = _TICKS.get(spec.name, Text(spec.name, spec.name))
+        seconds = spec.period.total_seconds()
+        views.append(TickView(spec.name, label, seconds, started, needed, late))
     return views

@@ -178,6 +178,7 @@ class TickView:
     """A tick of an account: when it last started (real time). `is_needed`: it has something to do at this hour."""
 
     name: str
+    label: Text
     period: float
     started_at: datetime | None
     is_needed: bool
@@ -268,9 +269,10 @@ class Console:
             said = any(one.status is Protection.GATEWAY_DOWN for one in account.holdings)
             if account.is_enabled and not account.gateway.is_alive and not said:
                 found.append(Text(f"gateway of {name} is down", f"{name} 的网关未运行"))
-            late = ", ".join(tick.name for tick in account.ticks if tick.is_late)
+            late = [tick.label for tick in account.ticks if tick.is_late]
             if late:
-                found.append(Text(f"late: {late} of {name}", f"{name} 的定时检查超时：{late}"))
+                en, zh = ", ".join(one.en for one in late), "、".join(one.zh for one in late)
+                found.append(Text(f"late: {en} of {name}", f"{name} 的定时检查超时：{zh}"))
         return tuple(found)
 
     @property

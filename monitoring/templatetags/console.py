@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
+from monitoring.console.values import DenialView, FillView, OrderView, SignalView
 from trading.domain import wording
 from trading.domain.calendar import MarketPhase
 from trading.domain.protection import WORDS, Protection
@@ -44,9 +45,6 @@ _OTHERS = {
     "backing off": Text("ended, starts again soon", "已结束，即将重启"),
     "stopped": Text("stopped", "已停止"),
     "shadow": Text("shadow", "影子"),
-    "sync": Text("sync", "同步"),
-    "strategy": Text("strategy", "策略"),
-    "orders": Text("orders", "委托检查"),
 }
 
 
@@ -159,6 +157,14 @@ def clock(at: datetime | None, age: str = "") -> SafeString | str:
         format_html(' data-age="{}" data-at="{}"', age, epoch(local)) if age else "",
         f"{local:%H:%M:%S}",
     )
+
+
+@register.simple_tag
+def instrument(row: SignalView | DenialView | OrderView | FillView) -> SafeString:
+    """Write the name with the symbol beside it; the symbol alone where no name is known."""
+    if not row.name:
+        return format_html("<b>{}</b>", row.symbol)
+    return format_html('<b>{}</b> <small class="quiet">{}</small>', row.name, row.symbol)
 
 
 def _hundred(ratio: Decimal) -> Decimal:

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.sessions.models import Session
+from django.test import Client
 from django.utils import timezone
 
 from monitoring import views
@@ -74,3 +76,15 @@ def test_a_person_logs_in_sees_a_holding_and_its_price_change(world, live_server
         monkeypatch.setattr(views, "console_now", SharedConsole(broken))
         page.until("!document.getElementById('stale').hidden", 15)
         assert page.ask(PRICE) == "10.56"  # what was known stays, under the red words
+
+
+def test_a_session_that_ended_leads_to_the_login_and_not_into_the_page(world, live_server):
+    user = get_user_model().objects.create_superuser("boss", password="a long password")
+    client = Client()
+    client.force_login(user)
+    with chromium() as page:
+        page.cookie(live_server.url, "sessionid", client.cookies["sessionid"].value)
+        page.open(live_server.url)
+        assert page.ask(PRICE) == "10.40"
+        Session.objects.all().delete()
+        page.until("location.pathname === '/login/'", 15)

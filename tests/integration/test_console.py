@@ -143,7 +143,7 @@ def test_an_unknown_number_is_a_dash_and_never_zero(console, reader):
     assert (row.sellable, row.cost, row.last, row.profit, row.distance) == (None,) * 5
     page = text(reader, "console-board")
     holding = page.split("Holdings")[2].split("</table>")[0]
-    assert holding.count("—") == 9
+    assert holding.count("—") == 7
     assert "0.00" not in holding
     assert "Total assets</dt><dd>—</dd>" in page
 
@@ -180,7 +180,7 @@ def test_times_are_those_of_the_exchange_and_both_clocks_are_there(console, read
 
 
 def test_the_demo_says_that_it_is_one(console, reader):
-    assert "DEMO — prices, holdings and orders are invented" in text(reader)
+    assert "DEMO — a simulated market and account" in text(reader)
     Account.objects.update(mode="live")
     console.built = 0
     views.console_now = SharedConsole(console.build)
