@@ -9,11 +9,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from django.db import connection
-from django.db.models import Model, Sum
+from django.db.models import Model, Q, Sum
 
 from trading.domain import instruments, positions
 from trading.domain.orders import OrderState
-from trading.domain.types import CHINA, AccountMode, Side, Symbol
+from trading.domain.types import CHINA, AccountMode, Purpose, Side, Symbol
 from trading.models import Account, Denial, Fill, Instrument, Order, Position, Signal
 from trading.models.orders import WORKING
 from trading.ports import Agenda
@@ -205,6 +205,12 @@ def open_positions(account_id: int) -> list[Position]:
 def unsettled_orders(account_id: int) -> list[Order]:
     """Return working orders, and ended ones whose chain may still go on."""
     return list(Order.objects.filter(account_id=account_id, chain_settled=False).order_by("pk"))
+
+
+def orders_in_hand(account_id: int, on: date) -> list[Order]:
+    """Return the working orders of any day and all exit orders of a trade date, oldest first."""
+    in_hand = Q(state__in=WORKING) | Q(trade_date=on, purpose=Purpose.EXIT)
+    return list(Order.objects.filter(in_hand, account_id=account_id).order_by("pk"))
 
 
 def bought_on(account_id: int, on: date) -> Mapping[Symbol, int]:

@@ -135,6 +135,9 @@ def test_the_demo_trades_by_itself_a_killed_worker_comes_back_and_a_stop_leaves_
     # run.json says that all run just before the terminal does.
     wait_until(lambda: "Ctrl-C stops everything." in stack.output(), 5)
     assert stack.output().count(password) == 1
+    assert f"Open {facts['web']} " in stack.output()
+    assert status_of(facts["web"]) == 200  # its login
+    assert status_of(facts["web"] + "static/monitoring/console.css") == 200
     assert status_of(facts["web"] + "admin/login/") == 200
     assert status_of(facts["web"] + "static/admin/css/base.css") == 200
     wait_until(lambda: _is_served(facts["flower"]), 20)

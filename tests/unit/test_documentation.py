@@ -9,6 +9,7 @@ import pytest
 from django.db.models import Field
 
 from miniqmt.schedule import SCHEDULE
+from trading.domain.protection import WORDS
 from trading.models import TradingConfig
 from trading.services.config import setting_names
 from trading.services.setting_help import HELP
@@ -41,6 +42,13 @@ def test_the_form_explains_each_setting_with_the_range_of_the_configuration_page
     ranges = {row[1].strip(" `"): row[4].strip() for row in rows}
     assert tuple(HELP) == setting_names()
     assert {name: entry.range.en for name, entry in HELP.items()} == ranges
+
+
+def test_the_console_page_explains_each_reason_in_the_words_of_the_console():
+    page = (ROOT / "docs" / "console.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    explained = {(row[0].removeprefix("| "), row[1]) for row in rows}
+    assert {(words.en, words.zh) for words in WORDS.values()} - explained == set()
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md", "docs/architecture.md"])

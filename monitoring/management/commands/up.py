@@ -186,7 +186,8 @@ class Command(BaseCommand):
                 f"这是在模拟市场中回放 {source}：不会发出真实委托。",
             )
         if doors.web:
-            self._say(f"Open {_address(doors.web)}admin/", "用浏览器打开左侧地址。")
+            self._say(f"Open {_address(doors.web)}", "用浏览器打开左侧地址：控制台。")
+            self._say(f"To change things: {_address(doors.web)}admin/", "修改与操作：管理后台。")
         if doors.flower:
             self._say(f"Tasks (Flower): {_address(doors.flower)}", "任务情况（Flower）。")
         if doors.is_new:
