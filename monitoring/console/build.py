@@ -132,7 +132,7 @@ class _AccountBuilder:
             day_profit=profit,
             day_ratio=profit / before if profit is not None and before else None,
             holdings=tuple(sorted(holdings, key=lambda holding: holding.is_protected)),
-            ticks=tuple(ticks_of(account.pk, starts, view.phase, view.now, self._real))
+            ticks=tuple(ticks_of(account.pk, starts, view.calendar, view.now, self._real))
             if account.enabled
             else (),
             signals=todays.signals(names),

@@ -9,7 +9,7 @@ from typing import Any
 
 from monitoring.console.values import ProcessView, TickView
 from monitoring.supervisor import State
-from trading.domain.calendar import MarketPhase
+from trading.domain.calendar import TradingCalendar, phase_at
 from trading.domain.types import CHINA, Text
 from trading.models import TickLease
 from trading.services.runner import TICKS, lease_name
@@ -93,15 +93,18 @@ def tick_starts() -> Mapping[str, datetime | None]:
 def ticks_of(
     account_id: int,
     starts: Mapping[str, datetime | None],
-    phase: MarketPhase,
+    calendar: TradingCalendar,
     now: datetime,
     real: datetime,
 ) -> Sequence[TickView]:
-    """Return the ticks of an account at market time `now`; late: due for more than two periods."""
+    """Return the ticks of an account at market time `now`; late: needed for two periods, and not begun in them."""
     views = []
     for spec in TICKS.values():
-        started, needed = starts.get(lease_name(spec, account_id)), spec.useful(phase, now)
-        late = needed and (started is None or real - started > 2 * spec.period)
+        started, ago = starts.get(lease_name(spec, account_id)), now - 2 * spec.period
+        needed = spec.useful(phase_at(calendar, now), now)
+        long_needed = needed and spec.useful(phase_at(calendar, ago), ago)
+        # None: it has never run, so nobody can say how long it has been due.
+        late = long_needed and started is not None and real - started > 2 * spec.period
         label = _TICKS.get(spec.name, Text(spec.name, spec.name))
         seconds = spec.period.total_seconds()
         views.append(TickView(spec.name, label, seconds, started, needed, late))

@@ -91,7 +91,7 @@ def money(value: Decimal | None) -> str:
 @register.filter
 def gain(value: Decimal | None) -> str:
     """Write a profit in yuan with its sign."""
-    return UNKNOWN if value is None else f"{value.quantize(_CENT, ROUND_HALF_UP) + 0:+,}"
+    return UNKNOWN if value is None else _signed(value.quantize(_CENT, ROUND_HALF_UP) + 0)
 
 
 @register.filter
@@ -103,7 +103,7 @@ def percent(ratio: Decimal | None) -> str:
 @register.filter
 def gain_percent(ratio: Decimal | None) -> str:
     """Write a ratio as a percentage with its sign: `+3.20%`."""
-    return UNKNOWN if ratio is None else f"{_hundred(ratio):+}%"
+    return UNKNOWN if ratio is None else f"{_signed(_hundred(ratio))}%"
 
 
 @register.filter
@@ -165,6 +165,10 @@ def instrument(row: SignalView | DenialView | OrderView | FillView) -> SafeStrin
     if not row.name:
         return format_html("<b>{}</b>", row.symbol)
     return format_html('<b>{}</b> <small class="quiet">{}</small>', row.name, row.symbol)
+
+
+def _signed(value: Decimal) -> str:
+    return f"{value:+,}" if value else f"{value}"
 
 
 def _hundred(ratio: Decimal) -> Decimal:

@@ -299,12 +299,26 @@ def test_each_tick_says_when_it_last_began_and_whether_it_is_late(console):
     TickLease.objects.create(name=f"strategy:{account}", started_at=REAL - timedelta(seconds=4))
     TickLease.objects.create(name=f"orders:{account}", started_at=REAL - timedelta(seconds=5))
     ticks = {tick.name: tick for tick in console.account.ticks}
-    assert {name: tick.is_late for name, tick in ticks.items()} == {
-        "sync": True, "strategy": False, "orders": True,
-    }  # fmt: skip
-    set_clock(DEMO, REAL, console.world.moment("12:00:00"))
-    ticks = {tick.name: tick for tick in console.account.ticks}
-    assert (ticks["strategy"].is_needed, ticks["strategy"].is_late) == (False, False)
+    late = {name: tick.is_late for name, tick in ticks.items()}
+    assert late == {"sync": False, "strategy": False, "orders": True}
+    assert ticks["sync"].started_at is None
+
+
+@pytest.mark.parametrize(
+    ("clock", "needed", "late"),
+    [
+        ("09:29:59", False, False),
+        ("09:30:03", True, False),  # nothing was due before: its first one may still come
+        ("09:30:11", True, True),
+        ("12:00:00", False, False),
+    ],
+)
+def test_a_tick_is_late_only_when_it_was_needed_for_two_periods(console, clock, needed, late):
+    account = console.world.account.pk
+    TickLease.objects.create(name=f"strategy:{account}", started_at=REAL - timedelta(hours=20))
+    set_clock(DEMO, REAL, console.world.moment(clock))
+    [strategy] = [tick for tick in console.account.ticks if tick.name == "strategy"]
+    assert (strategy.is_needed, strategy.is_late) == (needed, late)
 
 
 # -- to whom
