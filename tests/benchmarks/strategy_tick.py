@@ -23,7 +23,15 @@ from django.db import connection
 from tests.benchmarks.ground import Ground
 from tests.benchmarks.measured import Case, Target, percentile
 from tests.redis_servers import embedded_redis
-from trading.domain.types import CHINA, AccountMode, BookStatus, GatewayStatus, Level, Quote, Symbol
+from trading.domain.types import (
+    CHINA,
+    AccountMode,
+    BookStatus,
+    GatewayStatus,
+    Level,
+    Quote,
+    Symbol,
+)
 from trading.market_data.file_store import FileQuoteStore
 from trading.market_data.redis_store import RedisQuoteStore
 from trading.market_data.shared_store import FallbackQuotes, SharedQuotes

@@ -98,7 +98,9 @@ class Position(models.Model):
         return f"{self.symbol} #{self.life}"
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
+    def from_db(  # type: ignore[override]  # a later Django's has one argument more
+        cls, db: str | None, field_names: Collection[str], values: Collection[Any]
+    ) -> Self:
         """Make an instance of a row that was read whole: a tick reads thousands, and `__init__` is half of that."""
         attributes = _attributes(cls)
         if len(values) != len(attributes):

@@ -27,6 +27,8 @@ from trading.services.tick import Nudge, strategy_tick
 log = logging.getLogger(__name__)
 
 Run = Callable[[int, datetime, QuoteReader, TradingCalendar, Nudge], object]
+#: Whether a tick could have any use in this phase, at this market time.
+Useful = Callable[[MarketPhase, datetime], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class TickSpec:
     name: str
     period: timedelta
     run: Run
-    useful: Callable[[MarketPhase, datetime], bool]
+    useful: Useful
 
 
 def _always_in_session(phase: MarketPhase, now: datetime) -> bool:
