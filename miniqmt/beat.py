@@ -1,6 +1,6 @@
 """When ticks are due: django-celery-beat's scheduler, which sleeps while the exchange is closed and keeps its step.
 
-A task that says when it is of any use (`useful`, trading/tasks.py) is not sent while no account could use it; beat then
+A task that says when it is of any use (`spec`, trading/tasks.py) is not sent while no account could use it; beat then
 looks every few seconds whether one can. All others keep their period whatever the hour. The list of entries is none of
 this module's business: it reads whatever `miniqmt/schedule.py` and the admin say.
 """
@@ -18,7 +18,7 @@ from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from trading.domain.calendar import phase_at
 from trading.services.calendar import load_calendar
-from trading.services.runner import Useful, market_times
+from trading.services.runner import TickSpec, market_times
 
 log = logging.getLogger(__name__)
 
@@ -91,21 +91,21 @@ class MarketScheduler(DatabaseScheduler):  # type: ignore[misc]
         return schedstate(False, entry.pass_over(period))
 
     def _is_of_use(self, entry: SteadyEntry) -> bool:
-        useful: Useful | None = getattr(self.app.tasks.get(entry.task), "useful", None)
-        if useful is None:
+        spec: TickSpec | None = getattr(self.app.tasks.get(entry.task), "spec", None)
+        if spec is None:
             return True
         try:
-            return is_of_use(useful, _real())
+            return is_of_use(spec, _real())
         except (DatabaseError, InterfaceError) as problem:
             log.warning("the market's time cannot be read, so ticks go on: %s", problem)
             return True
 
 
-def is_of_use(useful: Useful, real: datetime) -> bool:
+def is_of_use(spec: TickSpec, real: datetime) -> bool:
     """Whether any enabled account could use a tick at this real time, or soon."""
     calendar = load_calendar()
     moments = [at for due in market_times(real) for at in (due.now, due.now + AHEAD)]
-    return any(useful(phase_at(calendar, at), at) for at in moments)
+    return any(spec.useful(phase_at(calendar, at), at) for at in moments)
 
 
 def period_of(plan: BaseSchedule) -> float | None:

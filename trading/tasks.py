@@ -1,6 +1,6 @@
 """The ticks as Celery tasks: no arguments, no retry; the next tick is the retry (docs/adr/0002).
 
-`useful` says when a tick could have any use; while none has, beat does not send it (miniqmt/beat.py).
+A task's `spec` says when it could have any use; while it has none, beat does not send it (miniqmt/beat.py).
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ def _run(spec: TickSpec) -> None:
                 connection.close()
 
 
-@shared_task(name="trading.sync", base=Task, useful=SYNC.useful)
+@shared_task(name="trading.sync", base=Task, spec=SYNC)
 def sync() -> None:
     """Project the newest broker snapshot into accounts and positions."""
     _run(SYNC)
 
 
-@shared_task(name="trading.strategy", base=Task, useful=STRATEGY.useful)
+@shared_task(name="trading.strategy", base=Task, spec=STRATEGY)
 def strategy() -> None:
     """Quotes → signals → risk → orders."""
     _run(STRATEGY)
 
 
-@shared_task(name="trading.orders", base=Task, useful=ORDERS.useful)
+@shared_task(name="trading.orders", base=Task, spec=ORDERS)
 def orders() -> None:
     """Timeouts, cancels, re-orders, the end of old signals."""
     _run(ORDERS)

@@ -27,8 +27,6 @@ from trading.services.tick import Nudge, strategy_tick
 log = logging.getLogger(__name__)
 
 Run = Callable[[int, datetime, QuoteReader, TradingCalendar, Nudge], object]
-#: Whether a tick could have any use in this phase, at this market time.
-Useful = Callable[[MarketPhase, datetime], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class TickSpec:
     name: str
     period: timedelta
     run: Run
-    useful: Useful
+    useful: Callable[[MarketPhase, datetime], bool]
 
 
 def _always_in_session(phase: MarketPhase, now: datetime) -> bool:
