@@ -37,12 +37,12 @@ COLUMNS = ("benchmark", "case", "unit", "samples", "p50", "p99", "max", "facts",
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the named benchmarks, all without a name; 1 when one could not be run."""
     options = _options(arguments)
-    if options.list:
-        for name in NAMES:
-            print(f"{name:15} {str(_module(name).__doc__).splitlines()[0]}")  # noqa: T201
-        return 0
     with tempfile.TemporaryDirectory(prefix="miniqmt-", ignore_cleanup_errors=True) as folder:
         _set_up(Path(folder))
+        if options.list:
+            for name in NAMES:
+                print(f"{name:15} {str(_module(name).__doc__).splitlines()[0]}")  # noqa: T201
+            return 0
         found, failed = _run(options.names or list(NAMES), options, Path(folder))
     report = {"machine": {**machine(), "quick": options.quick}, "benchmarks": found}
     if options.json:

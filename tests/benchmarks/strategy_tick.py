@@ -20,6 +20,7 @@ from typing import Any
 
 from django.db import connection
 
+from miniqmt.celery import let_garbage_wait
 from tests.benchmarks.ground import Ground
 from tests.benchmarks.measured import Case, Target, percentile
 from tests.redis_servers import embedded_redis
@@ -75,6 +76,7 @@ _MADE = (
 
 
 def run(ground: Ground, parameters: Parameters) -> Iterator[Case]:
+    let_garbage_wait()  # as the worker does at its start
     with embedded_redis(ground.home.parent) as server:
         for count in parameters.holdings:
             yield _case(ground, server.url, parameters, count, parameters.new_highs)
