@@ -54,7 +54,7 @@ from trading.services.tick import strategy_tick
 
 @dataclass(frozen=True)
 class Parameters:
-    orders: int = 200
+    orders: int = 100
     warm_up: int = 5
     pause: float = 0.7
 
