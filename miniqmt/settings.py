@@ -112,6 +112,7 @@ def _database() -> dict[str, object]:
         }
     )
     config["ATOMIC_REQUESTS"] = False
+    config["CONN_MAX_AGE"] = 60  # seconds; opening one costs more than most of what is asked
     if config["ENGINE"] == "django.db.backends.sqlite3":
         # IMMEDIATE: read-then-write never meets "database is locked". FULL: a power cut keeps every commit.
         config["OPTIONS"] = {
@@ -185,10 +186,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 #: Opening a connection costs more than most ticks: one serves so many tasks.
 CELERY_DB_REUSE_MAX = 500
-CELERY_BEAT_SCHEDULER = "miniqmt.beat:Scheduler"
+CELERY_BEAT_SCHEDULER = "miniqmt.beat:MarketScheduler"
 CELERY_BEAT_SCHEDULE = schedule.at_speed(MINIQMT_SPEED)
-CELERY_BEAT_MAX_LOOP_INTERVAL = 1
-CELERY_BEAT_SYNC_EVERY = 1
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds until a change made in the admin is seen
 CELERY_BEAT_CRON_STARTING_DEADLINE = 60
 
 #: Strategies in order of precedence; each is called once per strategy tick.

@@ -18,7 +18,8 @@ from monitoring.supervisor import ProcessSpec
 from trading.management.paper_files import terminal_address
 
 #: The children of one stage stop together; a higher one first.
-REDIS, TERMINAL, TRADING, DECIDING = range(4)
+TERMINAL, TRADING, DECIDING = range(3)
+REDIS = TERMINAL  # once those above are gone nobody needs either, and they do not know each other
 #: The oldest Redis that will do; Windows still has very old ones.
 OLDEST_REDIS = (6, 2)
 

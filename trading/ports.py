@@ -96,6 +96,10 @@ class QuoteReader(Protocol):
     def heartbeat(self, symbol: Symbol) -> int:
         """Return the heartbeat of the feed of this symbol, in seconds."""
 
+    def feeds(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, tuple[datetime | None, int]]:
+        """Return `fed_at` and `heartbeat` of many symbols at once."""
+        return {symbol: (self.fed_at(symbol), self.heartbeat(symbol)) for symbol in symbols}
+
 
 @dataclass(frozen=True, slots=True)
 class Claimed:

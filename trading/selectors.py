@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -70,22 +69,18 @@ def instruments_today(
 ) -> Mapping[Symbol, instruments.Instrument]:
     """Return instruments from a copy that this process reads again every minute: they change at most once a day."""
     minute = now.replace(second=0, microsecond=0)
-    if _minute.at != minute:
-        _minute.at, _minute.known = minute, {}
-    missing = [symbol for symbol in symbols if symbol not in _minute.known]
+    at, known = _minute[0]
+    if at != minute:
+        known = {}
+    missing = [symbol for symbol in symbols if symbol not in known]
     if missing:
-        _minute.known.update(instruments_of(missing))
-    return _minute.known
+        known = {**known, **instruments_of(missing)}
+        _minute[0] = minute, known
+    return known
 
 
-class _Minute(threading.local):
-    """Instruments read in one minute of market time; each thread has its own."""
-
-    at: datetime | None = None
-    known: dict[Symbol, instruments.Instrument] = {}
-
-
-_minute = _Minute()
+#: Instruments read in one minute of market time. The pair is replaced as a whole: the threads of a worker share it.
+_minute: list[tuple[datetime | None, dict[Symbol, instruments.Instrument]]] = [(None, {})]
 
 
 def instrument_of(symbol: Symbol) -> instruments.Instrument:
@@ -188,8 +183,12 @@ def _table(model: type[Model]) -> str:
     return connection.ops.quote_name(model._meta.db_table)
 
 
+@lru_cache(maxsize=1024)
 def _moment(value: datetime | str | None) -> datetime | None:
-    """SQLite answers raw SQL with text or a naive UTC time, PostgreSQL with an aware one."""
+    """SQLite answers raw SQL with text or a naive UTC time, PostgreSQL with an aware one.
+
+    Kept, because the rows of an account have few different times.
+    """
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     return value if value is None or value.tzinfo is not None else value.replace(tzinfo=UTC)

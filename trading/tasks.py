@@ -1,11 +1,14 @@
-"""The ticks as Celery tasks: no arguments, no retry; the next tick is the retry (docs/adr/0002)."""
+"""The ticks as Celery tasks: no arguments, no retry; the next tick is the retry (docs/adr/0002).
+
+A task's `spec` says when it could have any use; while it has none, beat does not send it (miniqmt/beat.py).
+"""
 
 from __future__ import annotations
 
 import threading
 from functools import cached_property
 
-from celery import shared_task
+from celery import Task, shared_task
 from django.conf import settings
 from django.db import connections
 from django.utils import timezone
@@ -40,19 +43,19 @@ def close_broken_connections() -> None:
             connection.close()
 
 
-@shared_task(name="trading.sync")
+@shared_task(name="trading.sync", base=Task, spec=SYNC)
 def sync() -> None:
     """Project the newest broker snapshot into accounts and positions."""
     _run(SYNC)
 
 
-@shared_task(name="trading.strategy")
+@shared_task(name="trading.strategy", base=Task, spec=STRATEGY)
 def strategy() -> None:
     """Quotes → signals → risk → orders."""
     _run(STRATEGY)
 
 
-@shared_task(name="trading.orders")
+@shared_task(name="trading.orders", base=Task, spec=ORDERS)
 def orders() -> None:
     """Timeouts, cancels, re-orders, the end of old signals."""
     _run(ORDERS)

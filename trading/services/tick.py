@@ -14,13 +14,14 @@ from trading.domain.types import CHINA, Purpose, SignalKind, Symbol, Text
 from trading.errors import ConfigError
 from trading.models import Account, EventLevel, Order, Position
 from trading.ports import QuoteReader
-from trading.selectors import fold_mark, position_value_of
+from trading.selectors import fold_mark
 from trading.services import config
 from trading.services.booking import state_fields
 from trading.services.config import Settings
 from trading.services.corporate_actions import check_ex_rights
 from trading.services.decisions import Decisions
 from trading.services.events import journal, journal_once
+from trading.services.rows import update_rows
 from trading.services.view import TickView
 from trading.strategy import Holding, StrategyOutput, Tick, strategies
 
@@ -125,7 +126,7 @@ def _holdings(view: TickView) -> tuple[list[Holding], datetime | None]:
         holdings.append(
             Holding(
                 position_id=row.pk,
-                position=position_value_of(row),
+                position=view.positions[symbol],
                 instrument=instrument,
                 lot=lot_rule(instrument, view.on),
                 rules=view.rules_of(row),
@@ -210,12 +211,6 @@ def _save_positions(
         for symbol, code, text in output.notes:
             journal(view.account_id, EventLevel.WARNING, code, text, view.now, symbol=symbol)
     if changed:
-        Position.objects.bulk_create(
-            changed.values(),
-            update_conflicts=True,
-            unique_fields=["id"],
-            update_fields=[*_STATE_COLUMNS, "seen", "behind"],
-            batch_size=500,
-        )
+        update_rows(changed.values(), [*_STATE_COLUMNS, "seen", "behind"])
     if mark is not None and mark != before:
         Account.objects.filter(pk=view.account_id).update(folded_until=mark)

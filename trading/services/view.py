@@ -134,8 +134,14 @@ class TickView:
             found[Symbol(order.symbol), Side(order.side)].append(order)
         return found
 
+    @cached_property
+    def _instruments(self) -> Mapping[Symbol, Instrument]:
+        """Those of all holdings, asked for at once."""
+        return instruments_today(self.rows, self.now)
+
     def instrument(self, symbol: Symbol) -> Instrument:
-        return instruments_today([symbol], self.now)[symbol]
+        known = self._instruments.get(symbol)
+        return known or instruments_today([symbol], self.now)[symbol]
 
     def session(self, symbol: Symbol) -> int | None:
         """Return the number of today's session since the listing; the first ones have no limits."""

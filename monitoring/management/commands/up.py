@@ -167,10 +167,10 @@ class Command(BaseCommand):
             stack.paper_terminal(around, market),
             *stack.trading_processes(around, list(accounts.values_list("name", flat=True))),
         ]
-        if doors.flower:
-            processes.append(stack.flower(around, doors.flower, ADMIN, doors.password))
         if doors.web:
             processes.append(stack.web(around, doors.web))
+        if doors.flower:  # last: what trades does not share the processor with it at the start
+            processes.append(stack.flower(around, doors.flower, ADMIN, doors.password))
         connection.close()  # the supervisor needs no database
         return processes
 
