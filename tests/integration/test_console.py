@@ -83,7 +83,7 @@ def now():
 
 def rename(name: str) -> None:
     Instrument.objects.filter(symbol=HELD).update(name=name)
-    selectors._minute.at = None  # every process reads names once a minute
+    selectors._minute[0] = None, {}  # every process reads names once a minute
 
 
 def person(*permissions: str, staff: bool = False, language: str = "en") -> Client:
