@@ -6,7 +6,8 @@ import gc
 import os
 
 from celery import Celery
-from celery.signals import worker_init
+from celery.signals import beat_init, celeryd_init, worker_init
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "miniqmt.settings")
 app = Celery("miniqmt")
@@ -22,3 +23,14 @@ def let_garbage_wait(**_: object) -> None:
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+
+
+@celeryd_init.connect
+@beat_init.connect
+def _needs_redis(**_: object) -> None:
+    """Say what is missing: without an address Celery would look for another broker, for ever."""
+    if not settings.REDIS_URL:
+        raise SystemExit(
+            "There is no Redis to talk to: set REDIS_URL, or start `python manage.py up`, and start this again."
+            " 没有可用的 Redis：请设置 REDIS_URL，或先运行 `python manage.py up`，然后重新启动本进程。"
+        )

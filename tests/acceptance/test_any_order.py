@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -12,6 +14,7 @@ import pytest
 
 from monitoring.loopback import free_port
 from monitoring.run_file import write_run_file
+from tests.acceptance.test_paper_terminal_process import ROOT, django, environment
 from tests.acceptance.test_processes import STOPPED, House, a_house
 from tests.redis_servers import PASSWORD, embedded_redis, wait_until
 
@@ -67,7 +70,7 @@ def test_whatever_starts_first_waits_for_the_rest_and_redis_comes_last(
         house.passed("started: " + ", ".join(name for name, _ in started))
         with embedded_redis(tmp_path, port):
             house.passed("Redis is there")
-            wait_until(lambda: house.sold(STOPPED), 90)
+            wait_until(lambda: house.sold(STOPPED), 180)
             house.passed("a holding fell through its stop and was sold")
             wait_until(lambda: by_worker(house), 60)
             house.passed("the worker runs the ticks")
@@ -85,3 +88,21 @@ def by_worker(house: House) -> bool:
 
 def still_run(started: Sequence[tuple[str, object]]) -> list[str]:
     return [name for name, process in started if process.poll() is None]  # type: ignore[attr-defined]
+
+
+def test_without_any_redis_to_know_of_worker_and_beat_say_what_to_do(tmp_path: Path) -> None:
+    surroundings = environment(tmp_path)
+    surroundings.pop("REDIS_URL", None)
+    assert django(tmp_path, "migrate", "-v", "0").returncode == 0
+    for command in (("worker", "--pool=threads"), ("beat",)):
+        ended = subprocess.run(
+            [sys.executable, "-m", *CELERY, *command],
+            cwd=ROOT,
+            env=surroundings,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+        )
+        assert ended.returncode == 1
+        assert "set REDIS_URL" in ended.stderr, command
+        assert "请设置 REDIS_URL" in ended.stderr

@@ -132,6 +132,8 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 @pytest.fixture
 def house(tmp_path: Path, server: RedisServer) -> Iterator[House]:
     with a_house(tmp_path, server.url) as house:
+        fill = "from trading.services.calendar import fill_calendar; fill_calendar()"
+        assert django(house.home, "shell", "-v", "0", "-c", fill).returncode == 0
         yield house
 
 
