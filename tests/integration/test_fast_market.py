@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django_celery_beat.models import PeriodicTask
 
-from miniqmt.beat import Scheduler
+from miniqmt.beat import MarketScheduler
 from miniqmt.celery import app
 from miniqmt.schedule import at_speed
 from tests.integration.days import BANK
@@ -103,7 +103,7 @@ def test_the_gateway_waits_four_seconds_before_it_stands_in_for_a_tick_however_f
 def test_beat_keeps_a_period_below_a_second_and_what_the_operator_paused(tmp_path: Path):
     schedule = at_speed(FAST.speed)
     for _ in range(2):  # at every start it writes the schedule anew
-        scheduler = Scheduler(app=app, lazy=True)
+        scheduler = MarketScheduler(app=app, lazy=True)
         scheduler.update_from_dict(schedule)
         for name in ("sync", "strategy", "orders"):
             row = PeriodicTask.objects.get(name=name)
