@@ -147,9 +147,9 @@ def _i3(books: Books) -> Iterator[str]:
         if number not in booked:
             yield f"I3 fill {number} of {trade['symbol']} is not booked"
     for fill in books.fills:
-        trade = traded.get(fill["traded_id"])
-        if trade is not None and _said(fill) != _told(trade):
-            yield f"I3 fill {fill['traded_id']} is {_said(fill)} here and {_told(trade)} there"
+        told = _told(traded[fill["traded_id"]]) if fill["traded_id"] in traded else None
+        if told is not None and _said(fill) != told:
+            yield f"I3 fill {fill['traded_id']} is {_said(fill)} here and {told} there"
     yield from _order_sums(books)
 
 

@@ -140,7 +140,8 @@ class Stack:
             "SELECT base_real, base_market, speed FROM trading_marketclock"
         )
         passed = datetime.now(UTC).replace(tzinfo=None) - datetime.fromisoformat(real)
-        return datetime.fromisoformat(market) + passed * (speed / 1_000_000) + CHINA_IS_AHEAD
+        began: datetime = datetime.fromisoformat(market) + CHINA_IS_AHEAD
+        return began + passed * (float(speed) / 1_000_000)
 
     def wait_for_market(self, moment: datetime) -> None:
         """Wait until it is `moment` in the market."""
