@@ -240,7 +240,7 @@ class Campaign:
         again = time.monotonic()
         with running(home, *market.options) as after:
             wait_for(lambda: after.armed_since(moment), NEVER)
-            armed = time.monotonic() - again
+            armed, since_kill = time.monotonic() - again, time.monotonic() - began
             _wait_for_half_filled(after)
             settled, broken = self._settled(after, market)
         missed = [
@@ -253,7 +253,7 @@ class Campaign:
             "number": number,
             "children_gone_s": _rounded(gone),
             "armed_after_new_start_s": _rounded(armed),
-            "armed_since_kill_s": _rounded(time.monotonic() - began),
+            "armed_since_kill_s": _rounded(since_kill),
             "books_agree_s": _rounded(settled),
             "missed": missed,
         }
