@@ -23,8 +23,9 @@ from typing import Any
 from monitoring.child_log import copy_output
 from monitoring.processes import PARENT_PIPE, on_stop_signals
 
-#: Seconds before a child that ended is started again, by how often it has ended in a row.
-BACKOFF = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+#: Seconds before a child that ended is started again, by how often it has ended in a row. One that was killed five
+#: times is still back within ten seconds: five of them are for its start.
+BACKOFF = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0)
 #: Seconds after which a child has proved that it runs; its next end counts as the first.
 PROVED = 60.0
 #: Seconds between two looks at the children; the end of a child's output wakes the supervisor at once.

@@ -191,10 +191,19 @@ class Stack:
 
     # --- whether it works
 
-    def works(self, name: str, since: str, market: datetime) -> bool:
-        """Whether a child does its work again; killed at `since` (UTC text) and `market` time."""
+    def epoch(self) -> int:
+        """Of the lease: each gateway that starts takes the next one."""
+        return int(self.rows("SELECT MAX(epoch) FROM trading_gatewaylease")[0][0])
+
+    def works(self, name: str, since: str, market: datetime, epoch: int = 0) -> bool:
+        """Whether a child does its work again; killed at `since` (UTC text), `market` time and lease `epoch`."""
         facts = self.facts()
         match name:
+            case "paper_terminal":
+                notice = json.loads((self.home / "paper.json").read_text("utf-8"))
+                return int(notice["pid"]) == self.pid(name) and _accepts(notice["port"])
+            case "gateway-demo":
+                return self.epoch() > epoch
             case "redis":
                 return _redis_answers(facts["redis_url"])
             case "web":
@@ -206,8 +215,8 @@ class Stack:
                 return ran and not self.worker_is_away()
             case "market_data":
                 return _newest_arrival(self.home / QUOTES) > _micros(market)
-            case _:  # terminal and gateway: what they are for is that the gateway can trade
-                return self.armed_since(market)
+            case _:
+                raise KeyError(name)
 
     # --- what is done to it
 
@@ -243,11 +252,16 @@ class Stack:
             over.set()
             thread.join()
 
+    def freeze(self, name: str) -> int:
+        """SIGSTOP one child; returns the process."""
+        pid = self.pid(name)
+        os.kill(pid, signal.SIGSTOP)
+        return pid
+
     @contextmanager
     def frozen(self, name: str) -> Iterator[int]:
         """Stop a child without ending it (SIGSTOP): it holds its locks and connections and does nothing."""
-        pid = self.pid(name)
-        os.kill(pid, signal.SIGSTOP)
+        pid = self.freeze(name)
         try:
             yield pid
         finally:
@@ -321,6 +335,11 @@ def status_of(url: str, headers: Sequence[tuple[str, str]] = ()) -> int:
 def utc_now() -> str:
     """Now as the database writes it."""
     return datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
+
+
+def _accepts(port: int) -> bool:
+    with socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
 
 
 def _redis_answers(url: str) -> bool:

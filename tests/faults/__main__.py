@@ -22,6 +22,7 @@ PARTS: dict[str, Part] = {
     "kills": lambda campaign, kills: campaign.kills(kills),
     "stop": lambda campaign, kills: campaign.stop(),
     "outages": lambda campaign, kills: campaign.outages(),
+    "hangs": lambda campaign, kills: campaign.hangs(),
     "gateway": lambda campaign, kills: campaign.gateway_away(),
     "up": lambda campaign, kills: campaign.up_killed(kills),
 }

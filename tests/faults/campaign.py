@@ -76,10 +76,10 @@ class Campaign:
             _wait_for_decision(stack)
         before = stack.processes()[name]["restarts"]
         in_flight = dict(stack.rows(_IN_FLIGHT))
-        since, moment, began = utc_now(), stack.market_now(), time.monotonic()
-        killed = stack.kill(name)
+        since, moment, epoch = utc_now(), stack.market_now(), stack.epoch()
+        began, killed = time.monotonic(), stack.kill(name)
         back = wait_for(lambda: stack.is_back(name, killed), NEVER)
-        wait_for(lambda: stack.works(name, since, moment), NEVER)
+        wait_for(lambda: stack.works(name, since, moment, epoch), NEVER)
         works = time.monotonic() - began
         wait_for(lambda: stack.armed_since(moment), NEVER)
         armed = time.monotonic() - began
@@ -170,6 +170,30 @@ class Campaign:
             "works_again_s": _rounded(back),
             "books_agree_s": _rounded(settled),
             "missed": missed,
+        }
+        return self._told(row)
+
+    def hangs(self, names: Sequence[str] = ("redis", "market_data", "gateway-demo")) -> list[Row]:
+        """Freeze a process for good: `up` notices that it gives no sign of life, kills it and starts it again."""
+        lasts = 60 + len(names) * 90
+        market = self._market("hangs", range(5, lasts - 30, 4), lasts)
+        with self._open(market) as stack:
+            return [self._hang(stack, market, name) for name in names]
+
+    def _hang(self, stack: Stack, market: Market, name: str) -> Row:
+        _wait_for_half_filled(stack)
+        since, moment, epoch = utc_now(), stack.market_now(), stack.epoch()
+        began, hung = time.monotonic(), stack.freeze(name)
+        wait_for(lambda: stack.is_back(name, hung), NEVER)
+        wait_for(lambda: stack.works(name, since, moment, epoch), NEVER)
+        wait_for(lambda: stack.armed_since(moment), NEVER)
+        seconds = time.monotonic() - began
+        settled, broken = self._settled(stack, market)
+        row = {
+            "fault": f"{name} hangs",
+            "works_again_s": _rounded(seconds),
+            "books_agree_s": _rounded(settled),
+            "missed": [*_over("back", seconds, self.limits.hung), *broken],
         }
         return self._told(row)
 

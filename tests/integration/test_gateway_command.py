@@ -19,7 +19,14 @@ from tests.redis_servers import embedded_redis, wait_until
 from trading.domain.calendar import MarketPhase
 from trading.domain.types import CHINA, AccountMode, GatewayStatus, Symbol
 from trading.management.gateway_loop import BUSY, IDLE, GatewayLoop, Protection, TickWatch
-from trading.management.one_instance import one_instance
+from trading.management.one_instance import (
+    MARKET_DATA_LOCK,
+    SIGN_EVERY,
+    Alive,
+    SignsOfLife,
+    gateway_lock,
+    one_instance,
+)
 from trading.management.quote_line import SILENT, QuoteLine
 from trading.management.simulated_time import SimulatedTime
 from trading.management.waiting import StopSignal
@@ -72,7 +79,7 @@ def test_an_account_has_one_gateway(settings, tmp_path):
     settings.HOME = tmp_path
     account = an_account()
     with (
-        one_instance(tmp_path / f"gateway-{account.pk}.lock"),
+        one_instance(tmp_path / gateway_lock(account.pk)),
         pytest.raises(CommandError, match="already running"),
     ):
         call_command("gateway", "demo")
@@ -81,10 +88,25 @@ def test_an_account_has_one_gateway(settings, tmp_path):
 def test_quotes_are_read_by_one_process(settings, tmp_path):
     settings.HOME = tmp_path
     with (
-        one_instance(tmp_path / "market_data.lock"),
+        one_instance(tmp_path / MARKET_DATA_LOCK),
         pytest.raises(CommandError, match="already running"),
     ):
         call_command("market_data")
+
+
+def test_a_holder_that_goes_on_shows_it_on_its_lock_and_one_that_hangs_does_not(tmp_path):
+    second = [0.0]
+    with one_instance(tmp_path / "lock"):
+        alive, signs = Alive(tmp_path / "lock", lambda: second[0]), SignsOfLife(tmp_path / "lock")
+        signs()
+        assert not signs()
+        alive()
+        assert signs()
+        alive()  # at once again: not written
+        assert not signs()
+        second[0] += SIGN_EVERY
+        alive()
+        assert signs()
 
 
 def test_a_message_of_a_tick_is_of_no_use_any_more_when_the_next_one_comes():
