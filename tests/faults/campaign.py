@@ -154,10 +154,9 @@ class Campaign:
         with _away(stack, name, how):
             stack.wait_for_market(began + timedelta(seconds=seconds))
             ended, since = stack.market_now(), utc_now()
-        sales = self._sales(stack, market.falls, began, ended)
-        wait = NEVER if how == "killed" else NEVER + 30
-        back = wait_for(lambda: stack.works(name, since, ended), wait)
+        back = wait_for(lambda: stack.works(name, since, ended), NEVER)
         wait_for(lambda: stack.armed_since(ended), NEVER)
+        sales = self._sales(stack, market.falls, began, ended)
         settled, broken = self._settled(stack, market)
         missed = [*broken, *_late(sales, self.limits.sold)]
         if len(sales) < 2:
