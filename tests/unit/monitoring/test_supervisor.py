@@ -151,6 +151,18 @@ def test_a_process_that_ends_at_once_is_tried_less_and_less_often(supervise, clo
     assert status(supervisor, "beat").last_exit == 3
 
 
+def test_how_long_a_process_waits_counts_from_its_last_start(supervise, clock):
+    # Killed again and again, but each time after it had run: nothing is gained by keeping it away.
+    supervisor = supervise(child("worker"))
+    for _ in range(5):
+        step_until(supervisor, is_in(supervisor, "worker", State.RUNNING))
+        clock.now += 5
+        supervisor._children[0].process.kill()
+        step_until(supervisor, is_in(supervisor, "worker", State.BACKING_OFF))
+        assert supervisor._children[0].start_at - clock.now == pytest.approx(BACKOFF[0])
+        clock.now += 1
+
+
 def test_one_that_had_run_for_a_minute_starts_quickly_again(supervise, clock):
     supervisor = supervise(child("beat"))
     for _ in range(3):
