@@ -284,14 +284,13 @@ def running(home: Path, *options: str) -> Iterator[Stack]:
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
     stack = Stack(home, process, output)
-    children: list[int] = []
     try:
         yield stack
-        children = [row["pid"] for row in stack.processes().values() if row["pid"]]
         process.terminate()
         process.wait(15)
     finally:
-        process.kill()  # its children end with it
+        children = [row["pid"] for row in stack.processes().values() if row["pid"]]
+        process.kill()  # its children end with it; after an orderly stop there are none
         process.wait()
         wait_for(lambda: not any(map(is_there, children)), 15)
 
