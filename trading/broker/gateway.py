@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
+from trading.domain.arming import confirms
 from trading.domain.pace import Pace
 from trading.domain.reports import BrokerTrade, ConnectionReport, Snapshot
 from trading.domain.types import GatewayStatus, Text
@@ -185,7 +186,7 @@ class Gateway:
         if self.status is GatewayStatus.ARMED:
             if self._beat_at is None or now - self._beat_at >= self._pace.market(BEAT):
                 self._beat(now)
-        elif self._first is None or not _same_books(self._first, snapshot):
+        elif self._first is None or not confirms(self._first, snapshot):
             self._first = snapshot
         elif snapshot.taken_at - self._first.taken_at >= self._pace.market(CONFIRM_AFTER):
             self.status, self.reason = GatewayStatus.ARMED, Text("armed", "已就绪")
@@ -251,7 +252,3 @@ class Gateway:
         except GatewayUnavailable as problem:
             log.warning("no snapshot: %s", problem)
         self._asked_at = self._last_ask = now
-
-
-def _same_books(one: Snapshot, other: Snapshot) -> bool:
-    return (one.positions, one.orders, one.trades) == (other.positions, other.orders, other.trades)

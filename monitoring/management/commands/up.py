@@ -165,7 +165,7 @@ class Command(BaseCommand):
         processes = [
             *([stack.redis_process(around)] if around.redis.port else []),
             stack.paper_terminal(around, market),
-            *stack.trading_processes(around, list(accounts.values_list("name", flat=True))),
+            *stack.trading_processes(around, list(accounts.values_list("pk", "name"))),
         ]
         if doors.web:
             processes.append(stack.web(around, doors.web))

@@ -22,7 +22,7 @@ from trading.domain.types import AccountMode, Text
 from trading.errors import GatewayUnavailable
 from trading.management.gateway_loop import GatewayLoop, Protection
 from trading.management.known_days import calendar_known_on
-from trading.management.one_instance import AlreadyRunning, one_instance
+from trading.management.one_instance import Alive, AlreadyRunning, gateway_lock, one_instance
 from trading.management.paper_files import read_token, terminal_address
 from trading.management.waiting import StopSignal
 from trading.models import Account
@@ -52,16 +52,16 @@ class Command(BaseCommand):
         account = _account(options["account"])
         home = Path(settings.HOME)
         try:
-            with one_instance(home / f"gateway-{account.pk}.lock"):
+            with one_instance(home / gateway_lock(account.pk)) as alive:
                 stop = StopSignal()
-                self._run(account, _broker(account, home, stop.wake), stop)
+                self._run(account, _broker(account, home, stop.wake), stop, alive)
         except AlreadyRunning:
             raise _problem(
                 f"A gateway of {account.name} is already running; an account has one.",
                 f"账户 {account.name} 的网关已在运行；每个账户只能有一个网关。",
             ) from None
 
-    def _run(self, account: Account, broker: QmtBroker, stop: StopSignal) -> None:
+    def _run(self, account: Account, broker: QmtBroker, stop: StopSignal, alive: Alive) -> None:
         calendar, quotes = calendar_known_on(timezone.localdate()), open_quotes()
         pace = pace_of(AccountMode(account.mode))
         gateway = Gateway(broker, AccountDesk(account.pk, quotes, calendar, pace), pace)
@@ -75,6 +75,7 @@ class Command(BaseCommand):
         self.stdout.flush()
         try:
             while not stop.asked():
+                alive()
                 if stop.wait(_cycle(loop)):
                     gateway.nudge()
         finally:

@@ -20,7 +20,12 @@ from trading.domain.calendar import MarketPhase, TradingCalendar, phase_at
 from trading.domain.types import AccountMode, Symbol, Text
 from trading.errors import GatewayUnavailable
 from trading.management.known_days import calendar_known_on
-from trading.management.one_instance import AlreadyRunning, one_instance
+from trading.management.one_instance import (
+    MARKET_DATA_LOCK,
+    Alive,
+    AlreadyRunning,
+    one_instance,
+)
 from trading.management.paper_files import read_token, terminal_address
 from trading.management.quote_line import Line, QuoteLine
 from trading.management.waiting import StopSignal
@@ -47,8 +52,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         home = Path(settings.HOME)
         try:
-            with one_instance(home / "market_data.lock"):
-                self._run(home)
+            with one_instance(home / MARKET_DATA_LOCK) as alive:
+                self._run(home, alive)
         except AlreadyRunning:
             raise _problem(
                 f"The market data process is already running in {home}.",
@@ -60,7 +65,7 @@ class Command(BaseCommand):
                 "数据库尚未建立；请先运行 `python manage.py migrate`，再重新启动。",
             ) from None
 
-    def _run(self, home: Path) -> None:
+    def _run(self, home: Path, alive: Alive) -> None:
         stop = StopSignal()
         calendar = calendar_known_on(timezone.localdate())
         mode = _mode()
@@ -71,6 +76,7 @@ class Command(BaseCommand):
                 self.stdout.write("Market data is running. 行情进程已启动。")
                 self.stdout.flush()
                 while not stop.asked():
+                    alive()
                     stop.wait(_step(line, interest, mode, calendar))
 
 

@@ -27,7 +27,7 @@ from trading.domain.symbols import SymbolError, parse_symbol
 from trading.domain.types import CHINA, AccountMode, Symbol, Text
 from trading.errors import SourceError
 from trading.management.known_days import calendar_known_on
-from trading.management.one_instance import AlreadyRunning, one_instance
+from trading.management.one_instance import TERMINAL_LOCK, Alive, AlreadyRunning, one_instance
 from trading.management.paper_files import remove_notice, token_for, write_notice
 from trading.management.simulated_time import SimulatedTime
 from trading.management.waiting import StopSignal
@@ -47,7 +47,7 @@ from trading.selectors import instruments_of
 from trading.services.clock import DEMO, use_real_time
 from trading.services.pace import pace_of
 
-STORE, LOCK = "paper.sqlite3", "paper.lock"
+STORE = "paper.sqlite3"
 #: The first port tried when none is asked for, and how many after it.
 FIRST_PORT, PORTS = 8700, 50
 #: Where the clock starts on the first day of a recording: before the opening auction; or before its first quote, by as
@@ -110,8 +110,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         home = Path(settings.HOME)
         try:
-            with one_instance(home / LOCK):
-                self._run(home, options)
+            with one_instance(home / TERMINAL_LOCK) as alive:
+                self._run(home, options, alive)
         except AlreadyRunning:
             raise _problem(
                 f"A paper terminal is already running in {home}; stop it first, or set"
@@ -119,8 +119,13 @@ class Command(BaseCommand):
                 f"{home} 中已有模拟终端在运行；请先停止它，或将 MINIQMT_HOME 设为另一个文件夹。",
             ) from None
 
-    def _run(self, home: Path, options: dict[str, Any]) -> None:
+    def _run(self, home: Path, options: dict[str, Any], alive: Alive) -> None:
         stop = StopSignal()
+
+        def stopping() -> bool:
+            alive()
+            return stop.asked()
+
         calendar = _calendar()
         holdings = _holdings(options["position"])
         market = _market(options["source"], options["seed"], calendar)
@@ -146,7 +151,7 @@ class Command(BaseCommand):
                     f" {clock():%Y-%m-%d %H:%M:%S}. 模拟终端已启动。"
                 )
                 self.stdout.flush()
-                server.run(stop.asked)
+                server.run(stopping)
             finally:
                 server.close()
                 remove_notice(home)
