@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from trading.domain.orders import OrderState
+from trading.domain.protection import WORDS, Protection
 from trading.domain.types import GatewayStatus, Symbol, Text
 
 #: An armed gateway leaves a heartbeat every 30 s; three of them may be missed.
@@ -26,6 +27,14 @@ QUOTE_PATIENCE = timedelta(minutes=5)
 SUBMITTING_PATIENCE, UNKNOWN_PATIENCE = timedelta(seconds=20), timedelta(seconds=60)
 #: Free bytes below which logs and database may soon fail.
 LOW_DISK = 1_000_000_000
+#: Why a holding is unprotected until somebody acts. The rest has findings of its own, or is on its way.
+LASTING = (
+    *(Protection.HALTED, Protection.AUTO_OFF, Protection.STOP_LOSS_OFF, Protection.SELL_OFF),
+    *(Protection.HOLDING_OFF, Protection.PAUSED, Protection.NO_COST, Protection.SUSPENDED),
+    *(Protection.EX_RIGHTS_UNVERIFIED, Protection.UNKNOWN_ORDER, Protection.ATTEMPTS_EXHAUSTED),
+)
+#: Symbols a sentence names; the others are counted.
+NAMED = 5
 #: From this month on next year's trading days should be known (rules §5).
 WARN_FROM_MONTH = 11
 
@@ -112,6 +121,8 @@ class Facts:
     gateway: GatewayFacts | None = None
     quotes: QuoteFacts = QuoteFacts()
     orders: Sequence[OrderFacts] = ()
+    #: Holdings that are not protected now, by the reason.
+    unprotected: Mapping[Protection, Sequence[Symbol]] = field(default_factory=dict)
     config_problem: Text | None = None
     free_bytes: int | None = None
 
@@ -128,6 +139,7 @@ def findings(facts: Facts) -> list[Finding]:
         *_gateway(facts.gateway),
         *_quotes(facts.quotes),
         *_orders(facts.orders),
+        *_protection(facts.unprotected),
         *_settings(facts.config_problem),
         *_calendar(facts.calendar),
         *_disk(facts.free_bytes),
@@ -208,6 +220,21 @@ def _orders(orders: Sequence[OrderFacts]) -> Iterator[Finding]:
             f"委托 {name}（{order.symbol}）处于 {order.state} 状态已超过 {limit.seconds} 秒，请查看客户端。",
         )
         yield Finding("ORDER_STUCK", Level.ALARM, text, order.symbol, name)
+
+
+def _protection(unprotected: Mapping[Protection, Sequence[Symbol]]) -> Iterator[Finding]:
+    """One finding a reason: a stop-loss is never off in silence."""
+    for status in LASTING:
+        symbols = sorted(unprotected.get(status, ()))
+        if not symbols:
+            continue
+        more, why = len(symbols) - NAMED, WORDS[status]
+        names = ", ".join(symbols[:NAMED])
+        text = Text(
+            f"Not protected, {why.en}: {names}" + (f" and {more} more." if more > 0 else "."),
+            f"未受保护（{why.zh}）：{names}" + (f" 等 {len(symbols)} 只。" if more > 0 else "。"),
+        )
+        yield Finding("UNPROTECTED", Level.ALARM, text, subject=status.value)
 
 
 def _settings(problem: Text | None) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from monitoring import health
 from monitoring.models import Finding
 from trading.domain.calendar import MarketPhase, TradingCalendar, phase_at
 from trading.domain.orders import OrderState
+from trading.domain.protection import Protection
 from trading.domain.types import AccountMode, GatewayStatus, Symbol, Text
 from trading.models import Account, EventLevel, Order, TickLease
 from trading.ports import QuoteReader
@@ -21,10 +23,13 @@ from trading.selectors import open_positions
 from trading.services import leases
 from trading.services.calendar import load_calendar
 from trading.services.clock import Clock, environment_of, read_clocks
+from trading.services.config import Settings
 from trading.services.events import journal, journal_once
 from trading.services.pace import pace_of
+from trading.services.protection import protection_reports
 from trading.services.runner import TICKS, TickSpec, lease_name
 from trading.services.tick import settings_and_problem
+from trading.services.view import TickView
 
 LEASE = "health"
 PERIOD = timedelta(seconds=30)
@@ -111,13 +116,15 @@ def _moments(real: datetime) -> list[_Moment]:
 
 def _facts(moment: _Moment, quotes: QuoteReader, free: int) -> health.Facts:
     account = moment.account
+    settings, problem = settings_and_problem(account.pk)
     return health.Facts(
         calendar=health.CalendarFacts(moment.now.date(), moment.calendar.known_until),
         ticks=_tick_facts(moment),
         gateway=_gateway_facts(moment),
         quotes=_quote_facts(moment, quotes),
         orders=_order_facts(moment),
-        config_problem=settings_and_problem(account.pk)[1],
+        unprotected={} if settings is None else _unprotected(moment, settings, quotes),
+        config_problem=problem,
         free_bytes=free,
     )
 
@@ -179,6 +186,20 @@ def _order_facts(moment: _Moment) -> list[health.OrderFacts]:
         )
         for order in waiting
     ]
+
+
+def _unprotected(
+    moment: _Moment, settings: Settings, quotes: QuoteReader
+) -> Mapping[Protection, Sequence[Symbol]]:
+    """Return the unprotected holdings by reason; the gateway's silence is a finding of its own."""
+    found: dict[Protection, list[Symbol]] = defaultdict(list)
+    if moment.phase is MarketPhase.CLOSED:
+        return found
+    view = TickView(moment.account.pk, settings, moment.now, moment.phase, quotes, moment.calendar)
+    for symbol, report in protection_reports(view, alive=True).items():
+        if report.status is not Protection.PROTECTED:
+            found[report.status].append(symbol)
+    return found
 
 
 # --- what has changed ---

@@ -36,7 +36,7 @@ class House:
         self.account = Account.objects.create(
             name="demo", broker_account_id="8800000001", mode="demo"
         )
-        TradingConfig.objects.create(account=self.account)
+        TradingConfig.objects.create(account=self.account, auto_trading_enabled=True)
         Position.objects.create(
             account=self.account,
             symbol=HELD,
@@ -170,3 +170,27 @@ def test_settings_that_a_hand_broke_are_told_once_although_the_ticks_say_so_too(
     house.look()
     house.look()
     assert house.events() == ["CONFIG_INVALID"]
+
+
+@pytest.mark.parametrize(
+    ("switch", "code"),
+    [("auto_trading_enabled", "auto_off"), ("stop_loss_enabled", "stop_loss_off")],
+)
+def test_a_protection_that_is_off_is_never_off_in_silence(tmp_path, switch, code):
+    house = House(tmp_path)
+    house.look()
+    assert house.standing() == []
+
+    TradingConfig.objects.update(**{switch: False})
+    house.look()
+    house.look()
+
+    assert house.standing() == [("UNPROTECTED", code)]
+    assert house.events() == ["UNPROTECTED"]
+    assert HELD in Finding.objects.get().text_en
+
+    TradingConfig.objects.update(**{switch: True})
+    for _ in range(4):
+        house.look()
+    assert house.standing() == []
+    assert house.events() == ["UNPROTECTED", "UNPROTECTED_OVER"]

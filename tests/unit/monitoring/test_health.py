@@ -17,6 +17,7 @@ from monitoring.health import (
     findings,
 )
 from trading.domain.orders import OrderState
+from trading.domain.protection import Protection
 from trading.domain.types import GatewayStatus, Symbol, Text
 
 pytestmark = [pytest.mark.fast, pytest.mark.unattended]
@@ -161,3 +162,21 @@ def test_wrong_settings_and_a_full_disk_are_findings():
     facts = replace(WELL, config_problem=problem, free_bytes=999_999_999)
     assert codes(facts) == ["CONFIG_INVALID", "DISK_LOW"]
     assert findings(facts)[0].text == problem
+
+
+def test_unprotected_holdings_are_told_once_a_reason_with_at_most_five_names():
+    held = [Symbol(f"60000{number}.SH") for number in range(7)]
+    facts = replace(
+        WELL,
+        unprotected={
+            Protection.STOP_LOSS_OFF: held,
+            Protection.T1: held[:1],
+            Protection.MARKET_CLOSED: held,
+        },
+    )
+
+    [finding] = findings(facts)
+
+    assert (finding.code, finding.subject) == ("UNPROTECTED", "stop_loss_off")
+    assert finding.text.en.endswith("600004.SH and 2 more.")
+    assert "等 7 只" in finding.text.zh
