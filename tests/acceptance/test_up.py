@@ -23,7 +23,8 @@ pytestmark = [
     pytest.mark.usefixtures("whole_machine"),
 ]
 
-STOPPED = "000100.SZ"
+#: The two holdings whose script has an exit in the first minute: which sale fills first depends on the day's book.
+STOPPED, PROFITABLE = "000100.SZ", "600100.SH"
 POSIX = pytest.mark.skipif(os.name == "nt", reason="processes are looked up as POSIX knows them")
 
 
@@ -59,7 +60,7 @@ def test_the_demo_trades_by_itself_a_killed_worker_comes_back_and_a_stop_leaves_
 
     wait_until(stack.fills, 60)
     filled = time.monotonic() - stack.began
-    assert STOPPED in dict(stack.fills())
+    assert dict(stack.fills()).keys() & {STOPPED, PROFITABLE}
 
     killed = stack.processes()["worker"]["pid"]
     os.kill(killed, signal.SIGKILL)
