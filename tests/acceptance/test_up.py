@@ -60,7 +60,7 @@ def test_the_demo_trades_by_itself_a_killed_worker_comes_back_and_a_stop_leaves_
 
     wait_until(stack.fills, 60)
     filled = time.monotonic() - stack.began
-    assert dict(stack.fills()).keys() & {STOPPED, PROFITABLE}
+    wait_until(lambda: dict(stack.fills()).keys() >= {STOPPED, PROFITABLE}, 30)
 
     killed = stack.processes()["worker"]["pid"]
     os.kill(killed, signal.SIGKILL)

@@ -129,7 +129,8 @@ def _process(home: Path, name: str, command: tuple[str, ...], redis_url: str) ->
         )
     try:
         yield
-        assert process.poll() is None, f"{name} ended by itself"
+        said = (home / f"{name}.log").read_text("utf-8", errors="replace")[-2000:]
+        assert process.poll() is None, f"{name} ended with {process.returncode}: {said}"
     finally:
         stop(process)
 

@@ -1,4 +1,4 @@
-"""`DatabaseWrapper` writes one line per transaction that may write into `$MINIQMT_BENCHMARK_TIMES`/PID.
+"""`DatabaseWrapper` writes one line per transaction that changed a row into `$MINIQMT_BENCHMARK_TIMES`/PID.
 
 A line: milliseconds to get the write lock, milliseconds of the commit (with its fsync). A statement that writes
 outside a transaction is one of its own: all its time counts as the commit. `locked` for each "database is locked".
@@ -24,7 +24,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._begun = 0.0
+        self._begun, self._changes = 0.0, 0
         self.execute_wrappers.append(self._watch)
 
     def _start_transaction_under_autocommit(self) -> None:
@@ -35,11 +35,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
             _note_locked(problem)
             raise
         self._begun = time.perf_counter() - began
+        self._changes = self.connection.total_changes
 
     def _commit(self) -> None:
         began = time.perf_counter()
         super()._commit()  # type: ignore[misc]
-        _note(f"{self._begun * 1000:.3f} {(time.perf_counter() - began) * 1000:.3f}")
+        if self.connection.total_changes != self._changes:
+            _note(f"{self._begun * 1000:.3f} {(time.perf_counter() - began) * 1000:.3f}")
 
     def _watch(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         alone = not self.in_atomic_block and not sql.lstrip()[:6].upper().startswith("SELECT")
