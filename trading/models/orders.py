@@ -80,11 +80,15 @@ class Order(models.Model):
     reserved_cash = MoneyField(both("reserved cash (yuan)", "预占资金（元）"), default=Decimal(0))
 
     epoch = models.PositiveIntegerField(both("gateway epoch", "网关任期"), default=0)
+    #: Number of the broker session, within the epoch, that sent it: its `seq` means something only there.
+    connection = models.PositiveIntegerField(both("connection", "连接序号"), default=0)
     seq = models.BigIntegerField(null=True, blank=True)
     broker_order_id = models.BigIntegerField(
         both("broker order id", "柜台委托号"), null=True, blank=True
     )
     sysid = models.CharField(both("counter's number", "合同编号"), max_length=32, blank=True)
+    #: Only symbol, side, quantity, price and time say that this broker order is ours.
+    weakly_bound = models.BooleanField(both("bound by likeness", "按特征匹配"), default=False)
 
     approved_at = models.DateTimeField(both("approved", "批准时间"))
     expires_at = models.DateTimeField(
