@@ -151,8 +151,10 @@ class Desk(Protocol):
     def hold_back(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
         """A claimed order was not sent after all: EXPIRED."""
 
-    def sent(self, order_id: int, seq: int, epoch: int, now: datetime) -> None:
-        """Remember the seq of a submit."""
+    def sent(
+        self, order_id: int, seq: int, epoch: int, now: datetime, connection: int = 0
+    ) -> None:
+        """Remember the seq of a submit, and through which broker connection it went."""
 
     def refused(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
         """The order certainly does not exist: REJECTED."""

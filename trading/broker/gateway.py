@@ -229,7 +229,7 @@ class Gateway:
         except SubmitUncertain as problem:
             self._desk.uncertain(claimed.order_id, str(problem), self._epoch, now)
         else:
-            self._desk.sent(claimed.order_id, seq, self._epoch, now)
+            self._desk.sent(claimed.order_id, seq, self._epoch, now, self._broker.epoch)
 
     def _poll_due(self, now: datetime) -> bool:
         if not self._connected:

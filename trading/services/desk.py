@@ -118,8 +118,10 @@ class AccountDesk(Desk):
         with transaction.atomic():
             self._drop(Order.objects.get(pk=order_id), why, now)
 
-    def sent(self, order_id: int, seq: int, epoch: int, now: datetime) -> None:
-        Order.objects.filter(pk=order_id, epoch=epoch).update(seq=seq)
+    def sent(
+        self, order_id: int, seq: int, epoch: int, now: datetime, connection: int = 0
+    ) -> None:
+        Order.objects.filter(pk=order_id, epoch=epoch).update(seq=seq, connection=connection)
 
     def refused(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
         with transaction.atomic():
@@ -219,6 +221,7 @@ class AccountDesk(Desk):
             order, OrderState.UNKNOWN, self._epoch, now, was_unknown=True, detail={"why": why.en}
         ):
             return
+        self._execution.look_again()
         text = Text(
             f"The outcome of the {order.side} of {order.quantity} {order.symbol} ({order.client_order_id}) is unknown: "
             f"{why.en}. Its shares or cash stay reserved; it is not sent again. Look at the terminal.",
