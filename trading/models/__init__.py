@@ -6,7 +6,7 @@ from trading.models.accounts import Account, GatewayLease, MarketClock, TickLeas
 from trading.models.config import TradingConfig
 from trading.models.events import BrokerEvent, BrokerSnapshot, Event, EventLevel
 from trading.models.market import Close, CorporateAction, Instrument, TradingDay
-from trading.models.orders import Fill, Order, OrderEvent
+from trading.models.orders import Fill, Order, OrderEvent, UnknownOutcome, Wish
 from trading.models.positions import Position
 from trading.models.signals import Denial, Signal
 
@@ -30,4 +30,6 @@ __all__ = [
     "TickLease",
     "TradingConfig",
     "TradingDay",
+    "UnknownOutcome",
+    "Wish",
 ]

@@ -17,6 +17,14 @@ from trading.models.signals import Signal
 WORKING = [state.value for state in OrderState if state.working]
 
 
+class Wish(models.TextChoices):
+    """What a person decided about an order whose outcome is unknown."""
+
+    BIND = "bind"
+    ABSENT = "absent"
+    WAIT = "wait"
+
+
 class Order(models.Model):
     """委托: born APPROVED with its reservation; past that only the gateway moves it, by conditional updates.
 
@@ -159,6 +167,53 @@ class OrderEvent(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"{self.old_state} → {self.new_state}"
+
+
+class UnknownOutcome(models.Model):
+    """结果未知: an order whose outcome nobody knew, what queries said of it since, and how it was resolved.
+
+    A restart neither forgets nor shortens the wait: it is here. A person's wish is a row too; the gateway carries it
+    out.
+    """
+
+    order = models.OneToOneField(
+        Order,
+        verbose_name=both("order", "委托"),
+        on_delete=models.PROTECT,
+        primary_key=True,
+        related_name="unknown_outcome",
+    )
+    #: The submit had ended by then, or its sender was proven dead: the wait counts from here.
+    since = models.DateTimeField(both("unknown since", "未知起始时间"))
+    why_en = models.CharField(max_length=200)
+    why_zh = models.CharField(max_length=200)
+    #: The first clean query, of this connection, that missed it when that counted.
+    missed_at = models.DateTimeField(both("first missed", "首次查无"), null=True, blank=True)
+    missed_on = models.CharField(both("on connection", "连接"), max_length=24, blank=True)
+    checked_at = models.DateTimeField(
+        both("last clean query", "最近有效查询"), null=True, blank=True
+    )
+    verdict_en = models.CharField(max_length=200, blank=True)
+    verdict_zh = models.CharField(max_length=200, blank=True)
+
+    wish = models.CharField(
+        both("a person's decision", "人工决定"), max_length=8, choices=choices(Wish), blank=True
+    )
+    wish_number = models.BigIntegerField(
+        both("broker order id", "柜台委托号"), null=True, blank=True
+    )
+    wish_reason = models.CharField(both("reason", "原因"), max_length=200, blank=True)
+    wish_actor = models.CharField(both("decided by", "决定人"), max_length=64, blank=True)
+    wished_at = models.DateTimeField(both("decided", "决定时间"), null=True, blank=True)
+    carried_over = models.BooleanField(both("carried over", "隔日未决"), default=False)
+    resolved_at = models.DateTimeField(both("resolved", "解决时间"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = both("unknown outcome", "结果未知的委托")
+        verbose_name_plural = both("unknown outcomes", "结果未知的委托")
+
+    def __str__(self) -> str:
+        return str(self.order)
 
 
 class Fill(AppendOnlyModel):
