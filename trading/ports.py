@@ -163,7 +163,10 @@ class Desk(Protocol):
         """The order may exist: UNKNOWN, reservation kept, alarm."""
 
     def overdue(self, epoch: int, now: datetime) -> int:
-        """Move SUBMITTING orders without evidence for 8 s to UNKNOWN; return how many."""
+        """Move SUBMITTING orders without evidence for 8 s to UNKNOWN, and carry out what a person decided about those.
+
+        Returns how many moved.
+        """
 
     def claim_cancels(self, epoch: int, seen_at: datetime | None, now: datetime) -> Sequence[int]:
         """Claim wanted cancels of orders re-read at or after the wish; return broker order ids."""

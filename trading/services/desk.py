@@ -138,7 +138,10 @@ class AccountDesk(Desk):
         for order in late:
             with transaction.atomic():
                 self._unknown(order, Text("no answer for 8 s", "8 秒内没有回报"), now)
-        return len(late)
+        if not self._execution.unknown.any:
+            return len(late)
+        with transaction.atomic():
+            return len(late) + self._execution.carry_out(now)
 
     def claim_cancels(self, epoch: int, seen_at: datetime | None, now: datetime) -> Sequence[int]:
         """An order is cancelled only after it was read again since the wish: it may have filled meanwhile (F10)."""
@@ -221,7 +224,7 @@ class AccountDesk(Desk):
             order, OrderState.UNKNOWN, self._epoch, now, was_unknown=True, detail={"why": why.en}
         ):
             return
-        self._execution.look_again()
+        self._execution.begin_unknown(order, why, now)
         text = Text(
             f"The outcome of the {order.side} of {order.quantity} {order.symbol} ({order.client_order_id}) is unknown: "
             f"{why.en}. Its shares or cash stay reserved; it is not sent again. Look at the terminal.",

@@ -37,6 +37,7 @@ from trading.services.events import journal
 from trading.services.moves import move
 from trading.services.strangers import Strangers
 from trading.services.sync import store_snapshot
+from trading.services.unknown_outcomes import UnknownOutcomes
 
 
 class Execution:
@@ -48,7 +49,9 @@ class Execution:
         self._orders_seen: tuple[BrokerOrder, ...] | None = None
         self._trades_seen: tuple[BrokerTrade, ...] | None = None
         self._strangers = Strangers(account_id)
+        self.unknown = UnknownOutcomes(account_id)
         self._listed: tuple[date, tuple[KnownOrder, ...]] | None = None  # the last believed list
+        self._first_look = True
         self._changed = False
         self._judged: tuple[Snapshot, Text | None] | None = None
 
@@ -84,9 +87,17 @@ class Execution:
             self._judged = (snapshot, clean(known, snapshot))
         return self._judged[1]
 
-    def look_again(self) -> None:
-        """An order became unknown: also a list that says nothing new may bind it now."""
+    def begin_unknown(self, order: Order, why: Text, now: datetime) -> None:
+        """An order became unknown: its wait begins, and also a list that says nothing new may bind it now."""
         self._orders_seen = None
+        self.unknown.begin(order, why, now)
+
+    def carry_out(self, now: datetime) -> bool:
+        """Do what a person decided about unknown orders; the next list then tells what became of them."""
+        if not self.unknown.carry_out(self.epoch, now):
+            return False
+        self._orders_seen = self._trades_seen = None
+        return True
 
     def reject(self, order: Order, why: str, now: datetime) -> None:
         """The broker refused an order: REJECTED, its reservation freed, its chain over; a burst trips REDUCING."""
@@ -135,7 +146,8 @@ class Execution:
                 pass  # the gateway's own business
 
     def _snapshot(self, snapshot: Snapshot, now: datetime) -> None:
-        if self._trades_seen is None:
+        if self._first_look:
+            self._first_look = False
             open_books(self._account_id, snapshot, now)
         if snapshot.trades is not None and snapshot.trades != self._trades_seen:
             self._book(snapshot.trades, now)
@@ -154,6 +166,7 @@ class Execution:
                 ),
             )
         self._changed |= store_snapshot(self._account_id, snapshot, now)
+        self._changed |= self.unknown.review(snapshot, self.epoch, now)
 
     def _book(self, trades: Iterable[BrokerTrade], now: datetime) -> None:
         today = now.astimezone(CHINA).date()
