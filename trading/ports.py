@@ -148,6 +148,9 @@ class Desk(Protocol):
     def objection(self, claimed: Claimed, now: datetime) -> str | None:
         """Check kill switch, phase and quote age once more, after the claim and just before the call."""
 
+    def kill(self, name: str, now: datetime) -> None:
+        """Latch HALTED: the kill file `name` is there."""
+
     def hold_back(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
         """A claimed order was not sent after all: EXPIRED."""
 

@@ -8,6 +8,7 @@ a simulation. `step(now)` returns at once; no thread, no sleep, no clock.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from trading.domain.reports import BrokerTrade, ConnectionReport, Snapshot
@@ -32,10 +33,15 @@ ASK_AGAIN = timedelta(seconds=8)
 
 
 class Gateway:
-    """See the module. `wanted` may be set by a nudge; `due(now)` says whether a step has anything to do."""
+    """See the module. `killed` names the kill file that forbids sending, if there is one. `wanted` may be set by a nudge; `due(now)` says whether a step has anything to do."""
 
-    def __init__(self, broker: Broker, desk: Desk) -> None:
-        self._broker, self._desk = broker, desk
+    def __init__(
+        self, broker: Broker, desk: Desk, killed: Callable[[], str | None] = lambda: None
+    ) -> None:
+        self._broker, self._desk, self._killed = broker, desk, killed
+        self._to_latch: str | None = (
+            None  # a kill file was seen, and the account does not say so yet
+        )
         self.status = GatewayStatus.OBSERVING
         self.reason = Text("starting", "正在启动")
         self.wanted = True
@@ -78,6 +84,7 @@ class Gateway:
     def step(self, now: datetime) -> bool:
         """Observe, then act; True when the books may have changed. Raises nothing the broker caused."""
         nudged, self.wanted = self.wanted, False
+        self._latch_kill(now)
         if not self._connected and not self._connect(now):
             # Without a connection nothing answers any more, and the deadline of what was sent passes all the same.
             return self._epoch > 0 and self._desk.overdue(self._epoch, now) > 0
@@ -104,6 +111,13 @@ class Gateway:
         self._observing(Text("stopped", "已停止"), now)
         self._broker.close()
         self._connected = False
+
+    def _latch_kill(self, now: datetime) -> None:
+        """A kill file that was here only while the database was away counts all the same."""
+        self._to_latch = self._killed() or self._to_latch
+        if self._to_latch is not None:
+            self._desk.kill(self._to_latch, now)
+            self._to_latch = None
 
     def _connect(self, now: datetime) -> bool:
         if self._next_attempt is not None and now < self._next_attempt:
@@ -204,7 +218,10 @@ class Gateway:
         # First the ends: an order of an earlier day has a number that may be another order's today.
         changed = self._desk.day_end(self._epoch, now) > 0
         changed |= self._desk.expire(now) > 0
-        while (claimed := self._desk.claim_next(self._epoch, now)) is not None:
+        while self._killed() is None:
+            claimed = self._desk.claim_next(self._epoch, now)
+            if claimed is None:
+                break
             self._send(claimed, now)
             changed = True
         seen_at = self._good.taken_at if self._good else None
@@ -218,8 +235,8 @@ class Gateway:
 
     def _send(self, claimed: Claimed, now: datetime) -> None:
         """The one call that can create an order; SUBMITTING is committed, and there is no second attempt."""
-        why = self._desk.objection(claimed, now)
-        if why is not None:
+        why = self._desk.objection(claimed, now) or (self._killed() and "KILL_FILE")
+        if why:
             self._desk.hold_back(claimed.order_id, why, self._epoch, now)
             return
         try:

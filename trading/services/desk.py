@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Max
 
 from trading.domain.calendar import TradingCalendar, books_closed, phase_at
 from trading.domain.freshness import freshness
@@ -28,9 +28,11 @@ from trading.models import Account, EventLevel, GatewayLease, Order
 from trading.ports import Agenda, Claimed, Desk, OrderRequest, QuoteReader
 from trading.selectors import WORKING_STATES, instrument_of, read_agenda
 from trading.services import config
+from trading.services.accounts import set_trading_state
 from trading.services.booking import settle_chain
 from trading.services.events import journal
 from trading.services.execution import Execution
+from trading.services.kill_switch import latch
 from trading.services.moves import move
 
 #: No evidence of a submitted order for this long: its outcome is unknown (design, life of an order).
@@ -56,10 +58,10 @@ class AccountDesk(Desk):
                 epoch=F("epoch") + 1, owner=uuid.uuid4().hex, expires_at=now + LEASE
             )
             lease = GatewayLease.objects.get(account_id=self._account_id)
-            self._epoch = self._execution.epoch = lease.epoch
+            self._epoch = self._execution.epoch = self._above_all(lease, now)
             for order in self._orders(OrderState.SUBMITTING):
                 self._unknown(order, Text("its sender ended", "发送进程已结束"), now)
-        return lease.epoch
+        return self._epoch
 
     def beat(self, status: GatewayStatus, reason: Text, now: datetime) -> None:
         Account.objects.filter(pk=self._account_id).update(
@@ -113,6 +115,9 @@ class AccountDesk(Desk):
             if not freshness(quote, fed_at, heartbeat, now):
                 return "QUOTE_STALE"
         return None
+
+    def kill(self, name: str, now: datetime) -> None:
+        latch(self._account_id, name, now)
 
     def hold_back(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
         with transaction.atomic():
@@ -192,6 +197,23 @@ class AccountDesk(Desk):
         return ended
 
     # -- inside
+
+    def _above_all(self, lease: GatewayLease, now: datetime) -> int:
+        """Return the new epoch. Orders of a higher one mean that the lease went back: invariant I15 is broken."""
+        highest = Order.objects.filter(account_id=self._account_id).aggregate(at=Max("epoch"))[
+            "at"
+        ]
+        if highest is None or highest < lease.epoch:
+            return lease.epoch
+        GatewayLease.objects.filter(pk=lease.pk).update(epoch=highest + 1)
+        why = Text(
+            f"Orders of gateway epoch {highest} exist, and the lease says {lease.epoch}: two gateways may have sent. "
+            "Compare the orders with the terminal.",
+            f"存在网关任期 {highest} 的委托，而当前任期为 {lease.epoch}：可能有两个网关同时报单。请与客户端核对委托。",
+        )
+        if set_trading_state(self._account_id, TradingState.HALTED, why, now):
+            journal(self._account_id, EventLevel.ALARM, "INVARIANT_BROKEN", why, now)
+        return int(highest) + 1
 
     def _orders(self, *states: OrderState):  # type: ignore[no-untyped-def]
         wanted = [state.value for state in states] or list(WORKING_STATES)

@@ -34,6 +34,7 @@ from trading.services.adoption import open_books
 from trading.services.booking import adopt_fills, book_fill, settle_chain
 from trading.services.broker_rows import broker_event, local_order, order_of_fill
 from trading.services.events import journal
+from trading.services.loss_watch import LossWatch
 from trading.services.moves import move
 from trading.services.strangers import Strangers
 from trading.services.sync import store_snapshot
@@ -50,6 +51,7 @@ class Execution:
         self._trades_seen: tuple[BrokerTrade, ...] | None = None
         self._strangers = Strangers(account_id)
         self.unknown = UnknownOutcomes(account_id)
+        self._loss = LossWatch(account_id)
         self._listed: tuple[date, tuple[KnownOrder, ...]] | None = None  # the last believed list
         self._first_look = True
         self._changed = False
@@ -167,6 +169,9 @@ class Execution:
             )
         self._changed |= store_snapshot(self._account_id, snapshot, now)
         self._changed |= self.unknown.review(snapshot, self.epoch, now)
+        loss = self._loss.look(snapshot.asset.total, now) if snapshot.asset is not None else None
+        if loss is not None:
+            set_trading_state(self._account_id, TradingState.REDUCING, loss, now)
 
     def _book(self, trades: Iterable[BrokerTrade], now: datetime) -> None:
         today = now.astimezone(CHINA).date()

@@ -29,6 +29,7 @@ from trading.paper import tcp_client, xttrader, xttype
 from trading.services.calendar import load_calendar
 from trading.services.clock import SIMULATED
 from trading.services.desk import AccountDesk
+from trading.services.kill_switch import kill_file
 from trading.services.nudges import NudgeListener
 from trading.services.shared_quotes import open_quotes
 
@@ -62,7 +63,8 @@ class Command(BaseCommand):
 
     def _run(self, account: Account, broker: QmtBroker, stop: StopSignal) -> None:
         calendar, quotes = load_calendar(), open_quotes()
-        gateway = Gateway(broker, AccountDesk(account.pk, quotes, calendar))
+        desk = AccountDesk(account.pk, quotes, calendar)
+        gateway = Gateway(broker, desk, lambda: kill_file(account.name))
         protection = Protection(account.pk, quotes, gateway.nudge, timezone.now, time.monotonic)
         loop = GatewayLoop(account.pk, gateway, protection, calendar, timezone.now)
         listener = NudgeListener(settings.REDIS_URL, account.pk, stop.wake)
