@@ -122,7 +122,10 @@ class Desk(Protocol):
     """The services the gateway calls; every method is one short transaction, none calls the outside."""
 
     def take_over(self, now: datetime) -> int:
-        """Take the lease with a higher epoch and return it; SUBMITTING orders of lower epochs become UNKNOWN."""
+        """Take the lease with a higher epoch and return it; SUBMITTING orders of lower epochs become UNKNOWN.
+
+        Raises StandDown while another gateway holds it.
+        """
 
     def beat(self, status: GatewayStatus, reason: Text, now: datetime) -> None:
         """Record the gateway's status and heartbeat."""

@@ -45,6 +45,8 @@ class Gateway:
         self.status = GatewayStatus.OBSERVING
         self.reason = Text("starting", "正在启动")
         self.wanted = True
+        #: Whether the terminal is being connected to: that may take a while, and nothing can be sent meanwhile.
+        self.connecting = False
         self._epoch = 0
         self._connected = False
         self._failures = 0
@@ -124,6 +126,7 @@ class Gateway:
             return False
         if not self._epoch:
             self._epoch = self._desk.take_over(now)
+        self.connecting = True
         try:
             self._broker.connect(now)
         except GatewayUnavailable as problem:
@@ -136,6 +139,8 @@ class Gateway:
                 now,
             )
             return False
+        finally:
+            self.connecting = False
         self._connected, self._next_attempt = True, None
         self._asked_at = self._last_ask = self._first = self._good = None
         self._observing(Text("reading the account", "正在读取账户"), now)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import Max
 
 from trading.domain.calendar import TradingCalendar, books_closed, phase_at
 from trading.domain.freshness import freshness
@@ -32,39 +31,55 @@ from trading.services.accounts import set_trading_state
 from trading.services.booking import settle_chain
 from trading.services.events import journal
 from trading.services.execution import Execution
+from trading.services.gateway_lease import Lease
 from trading.services.kill_switch import latch
 from trading.services.moves import move
 
 #: No evidence of a submitted order for this long: its outcome is unknown (design, life of an order).
 SUBMIT_DEADLINE = timedelta(seconds=8)
-LEASE = timedelta(seconds=10)
 #: Sells before buys; among them exits, then what a person wants, then the rest.
 _URGENCY = {kind: -kind.priority for kind in SignalKind}
 
 
 class AccountDesk(Desk):
-    """The desk of one account. `quotes` answers how old a quote is at the last check before the call."""
+    """The desk of one account. `quotes` answers how old a quote is at the last check before the call.
 
-    def __init__(self, account_id: int, quotes: QuoteReader, calendar: TradingCalendar) -> None:
+    `lease`: by default one without an end, for a process that nobody competes with.
+    """
+
+    def __init__(
+        self,
+        account_id: int,
+        quotes: QuoteReader,
+        calendar: TradingCalendar,
+        lease: Lease | None = None,
+    ) -> None:
         self._account_id, self._quotes, self._calendar = account_id, quotes, calendar
+        self._lease = lease or Lease(account_id)
         self._execution = Execution(account_id)
         self._epoch = 0
 
     def take_over(self, now: datetime) -> int:
         with transaction.atomic():
-            GatewayLease.objects.get_or_create(account_id=self._account_id)
-            # The UPDATE takes the row until the commit: of two that start at once the second gets the next epoch.
-            GatewayLease.objects.filter(account_id=self._account_id).update(
-                epoch=F("epoch") + 1, owner=uuid.uuid4().hex, expires_at=now + LEASE
-            )
-            lease = GatewayLease.objects.get(account_id=self._account_id)
+            lease = self._lease.take()
             self._epoch = self._execution.epoch = self._above_all(lease, now)
             for order in self._orders(OrderState.SUBMITTING):
                 self._unknown(order, Text("its sender ended", "发送进程已结束"), now)
         return self._epoch
 
+    def renew(self) -> None:
+        """Make the lease last, once it is taken. Raises StandDown when another gateway has it."""
+        if self._epoch:
+            self._lease.renew(self._epoch)
+
+    def release(self) -> None:
+        """Give the lease back: this gateway ends in order."""
+        if self._epoch:
+            self._lease.release(self._epoch)
+
     def beat(self, status: GatewayStatus, reason: Text, now: datetime) -> None:
-        Account.objects.filter(pk=self._account_id).update(
+        # One that stood down says nothing about the one that acts.
+        Account.objects.filter(pk=self._account_id, lease__epoch=self._epoch).update(
             gateway_status=status, gateway_reason=reason._asdict(), gateway_seen_at=now
         )
 
@@ -95,7 +110,15 @@ class AccountDesk(Desk):
             return None  # they wait for the next second, most urgent first
         for order in sorted(waiting, key=_turn):
             with transaction.atomic():
-                if move(order, OrderState.SUBMITTING, epoch, now, claimed_at=now, epoch=epoch):
+                if move(
+                    order,
+                    OrderState.SUBMITTING,
+                    epoch,
+                    now,
+                    lease_must_last=True,
+                    claimed_at=now,
+                    epoch=epoch,
+                ):
                     return _claimed(order)
         return None
 
