@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trading.models.accounts import Account, GatewayLease, MarketClock, TickLease
+from trading.models.books import BooksState, DayBooks
 from trading.models.config import TradingConfig
 from trading.models.events import BrokerEvent, BrokerSnapshot, Event, EventLevel
 from trading.models.market import Close, CorporateAction, Instrument, TradingDay
@@ -12,10 +13,12 @@ from trading.models.signals import Denial, Signal
 
 __all__ = [
     "Account",
+    "BooksState",
     "BrokerEvent",
     "BrokerSnapshot",
     "Close",
     "CorporateAction",
+    "DayBooks",
     "Denial",
     "Event",
     "EventLevel",
