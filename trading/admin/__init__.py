@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from trading.admin import accounts, config, ledger, market, unknown
+from trading.admin import accounts, books, config, ledger, market, unknown
 from trading.models.fields import both
 
 admin.site.site_header = both("miniqmt administration", "miniqmt 管理")
 admin.site.site_title = "miniqmt"
 
-__all__ = ["accounts", "config", "ledger", "market", "unknown"]
+__all__ = ["accounts", "books", "config", "ledger", "market", "unknown"]

@@ -33,6 +33,7 @@ from trading.services.accounts import set_trading_state
 from trading.services.adoption import open_books
 from trading.services.booking import adopt_fills, book_fill, settle_chain
 from trading.services.broker_rows import broker_event, local_order, order_of_fill
+from trading.services.day_books import Bookkeeper
 from trading.services.events import journal
 from trading.services.loss_watch import LossWatch
 from trading.services.moves import move
@@ -52,6 +53,7 @@ class Execution:
         self._strangers = Strangers(account_id)
         self.unknown = UnknownOutcomes(account_id)
         self._loss = LossWatch(account_id)
+        self._books = Bookkeeper(account_id)
         self._listed: tuple[date, tuple[KnownOrder, ...]] | None = None  # the last believed list
         self._first_look = True
         self._changed = False
@@ -169,6 +171,7 @@ class Execution:
             )
         self._changed |= store_snapshot(self._account_id, snapshot, now)
         self._changed |= self.unknown.review(snapshot, self.epoch, now)
+        self._books.look(snapshot, now)
         loss = self._loss.look(snapshot.asset.total, now) if snapshot.asset is not None else None
         if loss is not None:
             set_trading_state(self._account_id, TradingState.REDUCING, loss, now)
