@@ -8,6 +8,7 @@ a simulation. `step(now)` returns at once; no thread, no sleep, no clock.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from trading.domain.arming import confirms
@@ -35,13 +36,23 @@ ASK_AGAIN = timedelta(seconds=8)
 
 
 class Gateway:
-    """See the module. `wanted` may be set by a nudge; `due(now)` says whether a step has anything to do."""
+    """See the module. `killed` names the kill file that forbids sending, if there is one. `wanted` may be set by a nudge; `due(now)` says whether a step has anything to do."""
 
-    def __init__(self, broker: Broker, desk: Desk, pace: Pace = Pace()) -> None:  # noqa: B008 - immutable
-        self._broker, self._desk, self._pace = broker, desk, pace
+    def __init__(
+        self,
+        broker: Broker,
+        desk: Desk,
+        pace: Pace = Pace(),  # noqa: B008 - immutable
+        killed: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self._broker, self._desk, self._pace, self._killed = broker, desk, pace, killed
+        # A kill file was seen, and the account does not say so yet.
+        self._to_latch: str | None = None
         self.status = GatewayStatus.OBSERVING
         self.reason = Text("starting", "正在启动")
         self.wanted = True
+        #: Whether the terminal is being connected to: that may take a while, and nothing can be sent meanwhile.
+        self.connecting = False
         self._epoch = 0
         self._connected = False
         self._failures = 0
@@ -81,6 +92,7 @@ class Gateway:
     def step(self, now: datetime) -> bool:
         """Observe, then act; True when the books may have changed. Raises nothing the broker caused."""
         nudged, self.wanted = self.wanted, False
+        self._latch_kill(now)
         if not self._connected and not self._connect(now):
             # Without a connection nothing answers any more, and the deadline of what was sent passes all the same.
             return self._epoch > 0 and self._desk.overdue(self._epoch, now) > 0
@@ -108,11 +120,19 @@ class Gateway:
         self._broker.close()
         self._connected = False
 
+    def _latch_kill(self, now: datetime) -> None:
+        """A kill file that was here only while the database was away counts all the same."""
+        self._to_latch = self._killed() or self._to_latch
+        if self._to_latch is not None:
+            self._desk.kill(self._to_latch, now)
+            self._to_latch = None
+
     def _connect(self, now: datetime) -> bool:
         if self._next_attempt is not None and now < self._next_attempt:
             return False
         if not self._epoch:
             self._epoch = self._desk.take_over(now)
+        self.connecting = True
         try:
             self._broker.connect(now)
         except GatewayUnavailable as problem:
@@ -125,6 +145,8 @@ class Gateway:
                 now,
             )
             return False
+        finally:
+            self.connecting = False
         self._connected, self._next_attempt = True, None
         self._asked_at = self._last_ask = self._first = self._good = None
         self._observing(Text("reading the account", "正在读取账户"), now)
@@ -208,7 +230,10 @@ class Gateway:
         # First the ends: an order of an earlier day has a number that may be another order's today.
         changed = self._desk.day_end(self._epoch, now) > 0
         changed |= self._desk.expire(now) > 0
-        while (claimed := self._desk.claim_next(self._epoch, now)) is not None:
+        while self._killed() is None:
+            claimed = self._desk.claim_next(self._epoch, now)
+            if claimed is None:
+                break
             self._send(claimed, now)
             changed = True
         seen_at = self._good.taken_at if self._good else None
@@ -222,8 +247,8 @@ class Gateway:
 
     def _send(self, claimed: Claimed, now: datetime) -> None:
         """The one call that can create an order; SUBMITTING is committed, and there is no second attempt."""
-        why = self._desk.objection(claimed, now)
-        if why is not None:
+        why = self._desk.objection(claimed, now) or (self._killed() and "KILL_FILE")
+        if why:
             self._desk.hold_back(claimed.order_id, why, self._epoch, now)
             return
         try:
@@ -233,7 +258,7 @@ class Gateway:
         except SubmitUncertain as problem:
             self._desk.uncertain(claimed.order_id, str(problem), self._epoch, now)
         else:
-            self._desk.sent(claimed.order_id, seq, self._epoch, now)
+            self._desk.sent(claimed.order_id, seq, self._epoch, now, self._broker.epoch)
 
     def _poll_due(self, now: datetime) -> bool:
         if not self._connected:

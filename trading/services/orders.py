@@ -131,13 +131,21 @@ def _want_cancel(rows, order: Order, reason: str, now: datetime, by_person: bool
                 cancelled_by_person=by_person,
             )
         )
-    working = [state.value for state in OrderState if state.at_broker]
+    # What a person wants gone is cancelled as soon as it is known to be at the broker.
+    working = [
+        state.value
+        for state in OrderState
+        if state.at_broker or (by_person and state in _NOT_KNOWN_THERE)
+    ]
     done = rows.filter(state__in=working).update(
         cancel_wanted_at=now, cancel_reason=reason, cancelled_by_person=by_person
     )
     if done:
         Account.objects.filter(pk=order.account_id).update(snapshot_wanted_at=now)
     return bool(done)
+
+
+_NOT_KNOWN_THERE = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 
 
 def pause_after_person(order: Order, now: datetime) -> None:

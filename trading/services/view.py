@@ -21,7 +21,7 @@ from trading.domain.pace import Pace
 from trading.domain.positions import Position as PositionValue
 from trading.domain.settings import SettingError
 from trading.domain.types import CHINA, Quote, Side, SignalState, Symbol
-from trading.models import Account, Denial, Order, Position, Signal
+from trading.models import Account, BooksState, DayBooks, Denial, Order, Position, Signal
 from trading.ports import QuoteReader
 from trading.selectors import (
     Busy,
@@ -119,6 +119,12 @@ class TickView:
             cancels=Count("pk", filter=Q(cancel_tries__gt=0)),
             cancels_last_10s=Count("pk", filter=cancelled),
         )
+
+    @cached_property
+    def books_differ(self) -> bool:
+        """Whether the books of an earlier day differ from the terminal, unexplained."""
+        books = DayBooks.objects.filter(account_id=self.account_id, on__lt=self.on)
+        return books.filter(state=BooksState.DIFFERS).exists()
 
     def count_again(self) -> None:
         """An order was approved: today's numbers are read anew when they are asked for."""
