@@ -52,7 +52,7 @@ class Lot:
 class Ledger:
     """Open lots and unmatched sells, oldest first, and what is behind them. Money in yuan.
 
-    `realised`: profit of what was closed, less the fees of both its sides. `fees`: all fees paid. The fields without a default of their own are sums, kept because every quote asks for them.
+    `realised`: profit of what was closed, less the fees of both its sides. `fees`: all fees paid. The fields that are not given are derived, and kept because every quote asks for them.
     """
 
     lots: tuple[Lot, ...] = ()
@@ -66,6 +66,8 @@ class Ledger:
     #: Shares and cost of the open lots, shares of the unmatched sells.
     quantity: int = field(init=False)
     cost: Decimal = field(init=False)
+    #: The open lot with the lowest price.
+    cheapest: Lot | None = field(init=False)
     unmatched_quantity: int = field(init=False)
     #: profit at a price = `carry` + `net_quantity` × price
     carry: Decimal = field(init=False)
@@ -75,6 +77,7 @@ class Ledger:
         put = object.__setattr__
         put(self, "quantity", sum(lot.quantity for lot in self.lots))
         put(self, "cost", sum((lot.amount for lot in self.lots), ZERO))
+        put(self, "cheapest", min(self.lots, key=lambda lot: lot.price, default=None))
         put(self, "unmatched_quantity", sum(lot.quantity for lot in self.unmatched))
         carry = self.realised - self.cost - sum((lot.fees for lot in self.lots), ZERO)
         put(self, "carry", carry + sum((sell.amount - sell.fees for sell in self.unmatched), ZERO))
@@ -91,11 +94,6 @@ class Ledger:
     def may_sell(self, base_quantity: int) -> int:
         """Shares the session may sell at most: its lots and what is left of the base holding it was given."""
         return max(0, self.quantity + base_quantity - self.unmatched_quantity)
-
-    @property
-    def cheapest(self) -> Lot | None:
-        """The open lot with the lowest price."""
-        return min(self.lots, key=lambda lot: lot.price, default=None)
 
 
 def book(ledger: Ledger, fill: GridFill) -> Ledger:
