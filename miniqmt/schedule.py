@@ -27,6 +27,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "sync": _every(10, "trading.sync", 8),
     # Quotes → signals → risk → orders.
     "strategy": _every(5, "trading.strategy", 4),
+    # Grid sessions: quotes → lines and lots → orders; their fills, their ends.
+    "grid": _every(5, "grid.tick", 4),
     # Timeouts, cancels, re-orders, the end of old signals.
     "orders": _every(2, "trading.orders", 1),
 }

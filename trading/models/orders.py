@@ -116,6 +116,7 @@ class Order(models.Model):
     config_revision = models.PositiveIntegerField(
         both("settings revision", "配置版本"),
     )
+    source = models.CharField(both("source", "来源"), max_length=32, blank=True)
 
     class Meta:
         verbose_name = both("order", "委托")
@@ -133,6 +134,9 @@ class Order(models.Model):
             models.Index(fields=["account", "state"]),
             models.Index(fields=["account", "trade_date"]),
             models.Index(fields=["account", "broker_order_id"]),
+            models.Index(
+                fields=["source", "trade_date"], condition=~Q(source=""), name="orders_of_a_source"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -15,7 +15,7 @@ from django.db.models import Count, Q
 from trading.domain.calendar import MarketPhase, TradingCalendar, sessions_since_listing
 from trading.domain.exits import ExitRules
 from trading.domain.freshness import freshness
-from trading.domain.instruments import Instrument, Settlement
+from trading.domain.instruments import Instrument, Settlement, lot_rule
 from trading.domain.orders import OrderState
 from trading.domain.positions import Position as PositionValue
 from trading.domain.settings import SettingError
@@ -26,6 +26,7 @@ from trading.selectors import (
     Busy,
     bought_on,
     instruments_today,
+    kept_from_exits,
     open_positions,
     position_value_of,
     read_busy,
@@ -85,6 +86,11 @@ class TickView:
     def denials(self) -> Sequence[Denial]:
         current = Denial.objects.filter(account_id=self.account_id, cleared_at__isnull=True)
         return list(current) if self.busy.denials else ()
+
+    @cached_property
+    def kept(self) -> Mapping[Symbol, int]:
+        """Shares by symbol that exits must leave."""
+        return kept_from_exits(self.account_id)
 
     @cached_property
     def bought(self) -> Mapping[Symbol, int]:
@@ -190,6 +196,12 @@ class TickView:
                 left = order.quantity - order.filled_quantity
                 frozen += left if OrderState(order.state) is OrderState.UNKNOWN else 0
                 at_work += left
-        return max(
-            0, min(row.broker_sellable + at_work, row.quantity - self.locked(symbol)) - frozen
-        )
+        free = min(row.broker_sellable + at_work, row.quantity - self.locked(symbol)) - frozen
+        return self.for_exits(symbol, free)
+
+    def for_exits(self, symbol: Symbol, free: int) -> int:
+        """Return what of `free` shares an exit may have; beside shares it must leave, only whole lots."""
+        kept = self.kept.get(symbol, 0)
+        if kept == 0:
+            return max(0, free)
+        return lot_rule(self.instrument(symbol), self.on).floor_buy(max(0, free - kept))
