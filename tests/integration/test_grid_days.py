@@ -30,12 +30,14 @@ from trading.models import Account
 pytestmark = [pytest.mark.django_db, pytest.mark.grid, pytest.mark.usefixtures("calendar")]
 
 TOMORROW = timedelta(days=1)
+#: Nobody buys, and nobody trades: only what is offered can be had.
+NOBODY = {"bids": [], "volume": 2_000_000}
 
 
 def opened(**more):
     """A world at 10.00, in which a session begins at 09:30:30."""
     world = grid_world(**more)
-    path(world, "09:30:00", ["10.00"] * 12)
+    path(world, "09:30:00", ["10.00"] * 6, tail=5)
     return world
 
 
@@ -91,7 +93,7 @@ def test_a_lot_grid_sells_each_lot_the_next_day_at_the_earliest():
 
 def test_a_grid_on_a_t0_fund_turns_over_within_the_day():
     world = grid_world(holdings=(), symbols=[GOLD])
-    path(world, "09:30:00", ["4.000"] * 12, GOLD, previous_close="4.000")
+    path(world, "09:30:00", ["4.000"] * 6, GOLD, tail=5, previous_close="4.000")
     start(world, "09:30:30", "lot", GOLD, centre="4.000", grid_take_profit_ratio="0.02")
     path(world, "09:31:00", ["3.920"], GOLD, previous_close="4.000")
     path(world, "09:35:00", ["4.100"], GOLD, previous_close="4.000")
@@ -114,49 +116,53 @@ def test_a_lot_grid_buys_level_after_level_and_stays_within_its_budget():
     assert session(world).said_code == "BUDGET"
 
 
-def test_an_order_that_ends_partly_filled_books_what_filled_and_moves_the_centre_to_it():
+@pytest.mark.parametrize(
+    ("offered", "expected"),
+    [
+        (100, ["buy 200 partially_cancelled", "buy 100 cancelled"]),
+        (137, ["buy 200 partially_cancelled"]),  # the 63 that are left are no order
+    ],
+)
+def test_an_order_that_ends_partly_filled_books_what_filled_and_moves_the_centre_to_it(
+    offered, expected
+):
     world = opened()
     start(world, "09:30:30")
     path(world, "09:31:00", ["9.45", "9.40"], tail=5)
-    # 137 shares are offered at 9.46; the rest is out of reach: 9.45 × 1.02 = 9.639 is the most a buy may cost.
-    thin = {"asks": [("9.46", 137), ("9.70", 5000)], "bids": [], "volume": 2_000_000}
-    world.hold(BANK, "9.45", since="09:31:10", until="09:31:15", **thin)
-    world.hold(BANK, "9.45", since="09:31:15", until="09:36:00", asks=[("9.70", 5000)], bids=[], volume=2_000_000)  # fmt: skip
+    # The rest is out of reach: 9.45 × 1.02 = 9.639 is the most a buy may cost.
+    asks = [("9.46", offered), ("9.70", 5000)]
+    world.hold(BANK, "9.45", since="09:31:10", until="09:31:15", asks=asks, **NOBODY)
+    world.hold(BANK, "9.45", since="09:31:15", until="09:36:00", asks=asks[1:], **NOBODY)
     world.run(until="09:35:50")
-    first, again = world.orders(purpose="grid")
-    assert (first.state, first.filled_quantity) == ("partially_cancelled", 137)
-    assert (again.quantity, again.state, again.attempt) == (63, "cancelled", 1)
-    assert max(first.price, again.price) <= Decimal("9.639")
+    assert traded(world) == expected
+    orders = world.orders(purpose="grid")
+    assert max(order.price for order in orders) <= Decimal("9.639")
     row = session(world)
     assert row.centre == Decimal("9.46")
     assert (row.signal, row.pending) == (None, None)
-    assert [(lot.id, lot.quantity) for lot in books(world).lots] == [(first.pk, 137)]
+    assert [(lot.id, lot.quantity) for lot in books(world).lots] == [(orders[0].pk, offered)]
 
 
 def test_partial_fills_are_aggregated_into_one_lot_and_one_centre():
     world = opened()
     start(world, "09:30:30")
     path(world, "09:31:00", ["9.45", "9.40"], tail=5)
-    for second, asks in (
-        ("10", [("9.46", 100)]),
-        ("20", [("9.50", 40)]),
-        ("30", [("9.50", 9000)]),
-    ):
-        since, until = f"09:31:{second}", f"09:31:{int(second) + 10}"
-        world.hold(BANK, "9.45", since=since, until=until, asks=asks, bids=[], volume=2_000_000)
-    world.run(until="09:31:50")
+    for since, until, offered in (("10", "20", "9.46"), ("20", "30", "9.45")):
+        asks = [(offered, 100)]
+        world.hold(BANK, "9.45", since=f"09:31:{since}", until=f"09:31:{until}", asks=asks, **NOBODY)  # fmt: skip
+    world.run(until="09:31:40")
     (order,) = world.orders(purpose="grid")
-    assert order.state in ("filled", "partially_filled")
-    assert len({fill.price for fill in world.fills()}) >= 1
+    assert len(world.fills()) == 2
+    assert session(world).centre == order.filled_amount / 200
     (lot,) = books(world).lots
-    assert (lot.id, lot.quantity) == (order.pk, order.filled_quantity)
+    assert (lot.id, lot.quantity) == (order.pk, 200)
 
 
 def test_a_grid_order_is_cancelled_after_90_seconds_and_ordered_once_more():
     world = opened()
     start(world, "09:30:30")
     path(world, "09:31:00", ["9.45", "9.40"], tail=5)
-    world.hold(BANK, "9.45", since="09:31:10", until="09:37:00", asks=[("9.70", 100)], bids=[], volume=2_000_000)  # fmt: skip
+    world.hold(BANK, "9.45", since="09:31:10", until="09:37:00", asks=[("9.70", 100)], **NOBODY)  # fmt: skip
     world.run(until="09:36:50")
     first, again = world.orders(purpose="grid")
     waited = (first.ended_at - first.submitted_at).total_seconds()
@@ -189,7 +195,7 @@ def test_a_stop_with_a_working_order_ends_when_the_order_is_terminal_also_across
     world = opened()
     start(world, "09:30:30")
     path(world, "09:31:00", ["9.45", "9.40"], tail=5)
-    world.hold(BANK, "9.45", since="09:31:10", until="09:35:00", asks=[("9.70", 100)], bids=[], volume=2_000_000)  # fmt: skip
+    world.hold(BANK, "9.45", since="09:31:10", until="09:35:00", asks=[("9.70", 100)], **NOBODY)  # fmt: skip
     # The gateway dies, then a person stops the session: nobody can cancel its order now.
     world.at("09:31:30", lambda: stop_gateway(world))
     world.at("09:31:40", lambda: stop(session(world).pk, StopPolicy.KEEP, "enough", world.moment("09:31:40"), "me"))  # fmt: skip
@@ -209,7 +215,7 @@ def test_a_stop_with_a_working_order_ends_when_the_order_is_terminal_also_across
 
 def test_a_session_that_sells_its_lots_at_its_stop_ends_after_the_sale():
     world = grid_world(holdings=(), symbols=[GOLD])
-    path(world, "09:30:00", ["4.000"] * 12, GOLD, previous_close="4.000")
+    path(world, "09:30:00", ["4.000"] * 6, GOLD, tail=5, previous_close="4.000")
     start(world, "09:30:30", "lot", GOLD, centre="4.000")
     path(world, "09:31:00", ["3.920"], GOLD, previous_close="4.000")
     path(world, "09:33:00", ["3.950"], GOLD, previous_close="4.000")
