@@ -21,7 +21,7 @@ from tests.integration.grid_days import (
     start,
     traded,
 )
-from tests.integration.scenes import codes, start_gateway, stop_gateway
+from tests.integration.scenes import codes, restart, start_gateway, stop_gateway
 from tests.world import TODAY
 from trading.domain.symbols import parse_symbol
 from trading.domain.types import CorporateAction
@@ -131,8 +131,8 @@ def test_an_order_that_ends_partly_filled_books_what_filled_and_moves_the_centre
     path(world, "09:31:00", ["9.45", "9.40"], tail=5)
     # The rest is out of reach: 9.45 × 1.02 = 9.639 is the most a buy may cost.
     asks = [("9.46", offered), ("9.70", 5000)]
-    world.hold(BANK, "9.45", since="09:31:10", until="09:31:15", asks=asks, **NOBODY)
-    world.hold(BANK, "9.45", since="09:31:15", until="09:36:00", asks=asks[1:], **NOBODY)
+    world.hold(BANK, "9.45", since="09:31:10", until="09:31:11", asks=asks, **NOBODY)
+    world.hold(BANK, "9.45", since="09:31:13", until="09:36:00", asks=asks[1:], **NOBODY)
     world.run(until="09:35:50")
     assert traded(world) == expected
     orders = world.orders(purpose="grid")
@@ -191,7 +191,7 @@ def test_a_gateway_that_dies_between_buy_and_fill_loses_nothing():
     assert world.exchange.account("8800000001").positions[BANK].quantity == 1000 + filled
 
 
-def test_a_stop_with_a_working_order_ends_when_the_order_is_terminal_also_across_a_restart():
+def test_f107_a_stop_with_a_working_order_ends_when_the_order_is_terminal_also_across_a_restart():
     world = opened()
     start(world, "09:30:30")
     path(world, "09:31:00", ["9.45", "9.40"], tail=5)
@@ -270,3 +270,31 @@ def test_fills_are_booked_once_however_often_the_tick_runs():
         grid_tick(world.account.pk, now, world.store, world.calendar, lambda _: None)
     assert books(world) == before
     assert GridTrade.objects.count() == len(world.fills())
+
+
+@pytest.mark.parametrize("second", ["10", "11", "12", "15"])
+def test_a_gateway_restarted_at_any_instant_of_a_trade_doubles_and_loses_nothing(second):
+    world = opened()
+    start(world, "09:30:30")
+    path(world, "09:31:00", ["9.45", "9.40", "9.45"])
+    world.at(f"09:31:{second}", lambda: restart(world))
+    world.run(until="09:32:00")
+    filled = [order for order in world.orders(purpose="grid") if order.filled_quantity]
+    assert len(filled) <= 1
+    held = 1000 + sum(order.filled_quantity for order in filled)
+    assert world.position(BANK).quantity == held
+    assert world.exchange.account("8800000001").positions[BANK].quantity == held
+    assert books(world).quantity == held - 1000
+    row = session(world)
+    assert (row.signal, row.pending) == (None, None)
+
+
+def test_a_tick_that_runs_twice_in_a_second_decides_once():
+    world = opened()
+    start(world, "09:30:30")
+    path(world, "09:31:00", ["9.45", "9.40", "9.45"])
+    arguments = world.account.pk, world.moment("09:31:10"), world.store, world.calendar
+    world.at("09:31:10", lambda: grid_tick(*arguments, lambda _: None))
+    world.run(until="09:31:30")
+    assert traded(world) == ["buy 200 filled"]
+    assert len(world.signals(kind="grid")) == 1
