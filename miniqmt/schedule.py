@@ -30,6 +30,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "sync": _every(10, "trading.sync", 8),
     # Quotes → signals → risk → orders.
     "strategy": _every(5, "trading.strategy", 4),
+    # Grid sessions: quotes → lines and lots → orders; their fills, their ends.
+    "grid": _every(5, "grid.tick", 4),
     # Timeouts, cancels, re-orders, the end of old signals.
     "orders": _every(2, "trading.orders", 1),
     # Late ticks, silent gateway or feed, stuck orders, settings, calendar, disk.
@@ -46,7 +48,7 @@ def at_speed(speed: Decimal) -> dict[str, dict[str, Any]]:
 
 
 def _faster(entry: dict[str, Any], pace: Pace) -> dict[str, Any]:
-    if not entry["task"].startswith("trading."):
+    if entry["task"].startswith("monitoring."):
         return entry  # these look after machines
     period = pace.period(entry["schedule"])
     # Whole seconds, and 0 would mean for ever.

@@ -7,8 +7,10 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
+from django.conf import settings as django_settings
 from django.db import connection
 from django.db.models import Model, Q, Sum
+from django.utils.module_loading import import_string
 
 from trading.domain import instruments, positions
 from trading.domain.orders import OrderState
@@ -155,10 +157,29 @@ def fold_mark(seen: datetime | None, behind: bool, folded_until: datetime | None
 
 
 def symbols_of_interest(account_id: int) -> dict[Symbol, datetime]:
-    """Return the symbols a tick may ask quotes of, with the mark up to which their quotes are folded.
+    """Return the symbols a tick may ask quotes of, with the mark up to which everybody folded their quotes.
 
-    EVER: no holding, only an order or a signal. One query, in SQL for the same reason.
+    EVER: no holding, only an order or a signal. Other apps add theirs (`settings.MINIQMT_INTERESTS`).
     """
+    marks = _own_interest(account_id)
+    for path in django_settings.MINIQMT_INTERESTS:
+        for symbol, mark in import_string(path)(account_id).items():
+            own = marks.get(symbol, EVER)
+            marks[symbol] = mark if own == EVER else min(own, mark)
+    return marks
+
+
+def kept_from_exits(account_id: int) -> dict[Symbol, int]:
+    """Return the shares of each symbol that other apps keep from the exits (`settings.MINIQMT_KEPT_SHARES`)."""
+    kept: dict[Symbol, int] = {}
+    for path in django_settings.MINIQMT_KEPT_SHARES:
+        for symbol, quantity in import_string(path)(account_id).items():
+            kept[symbol] = kept.get(symbol, 0) + quantity
+    return kept
+
+
+def _own_interest(account_id: int) -> dict[Symbol, datetime]:
+    """Read it in one query, in SQL for the same reason."""
     position, order, signal = (_table(model) for model in (Position, Order, Signal))
     with connection.cursor() as cursor:
         cursor.execute(

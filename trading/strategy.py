@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings as django_settings
 from django.utils.module_loading import import_string
@@ -54,7 +55,11 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A strategy's wish to trade; it becomes a signal, or refreshes the pending one of its kind."""
+    """A strategy's wish to trade; it becomes a signal, or refreshes the pending one of its kind.
+
+    `source`, `detail`: whose it is and what that one needs to know again, kept with the signal as they are. `highest`:
+    a buy is never sent above it (yuan), whatever the book says.
+    """
 
     kind: SignalKind
     symbol: Symbol
@@ -66,6 +71,9 @@ class Wish:
     reason: Text
     position_id: int | None = None
     life: int | None = None
+    source: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    highest: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

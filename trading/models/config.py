@@ -43,6 +43,9 @@ class TradingConfig(models.Model):
     take_profit_enabled = models.BooleanField(both("take-profit", "止盈"), default=True)
     sell_monitor_enabled = models.BooleanField(both("watch sell orders", "卖单监控"), default=True)
     grid_enabled = models.BooleanField(both("grid trading", "网格交易"), default=False)
+    pause_grid_after_full_exit = models.BooleanField(
+        both("pause a grid after a full exit", "清仓后暂停网格"), default=True
+    )
     add_on_enabled = models.BooleanField(both("add-on buying", "补仓"), default=False)
     buy_enabled = models.BooleanField(both("buying allowed", "允许买入"), default=True)
     sell_enabled = models.BooleanField(both("selling allowed", "允许卖出"), default=True)

@@ -128,6 +128,7 @@ class Order(models.Model):
     config_revision = models.PositiveIntegerField(
         both("settings revision", "配置版本"),
     )
+    source = models.CharField(both("source", "来源"), max_length=32, blank=True)
 
     class Meta:
         verbose_name = both("order", "委托")
@@ -145,6 +146,7 @@ class Order(models.Model):
             models.Index(fields=["account", "state"]),
             models.Index(fields=["account", "trade_date"]),
             models.Index(fields=["account", "broker_order_id"]),
+            models.Index(fields=["source", "trade_date"]),
         ]
 
     def __str__(self) -> str:

@@ -52,6 +52,10 @@ class Signal(models.Model):
     )  # last tick on which its condition held
     decided_at = models.DateTimeField(both("decided", "处理时间"), null=True, blank=True)
     config_revision = models.PositiveIntegerField(both("settings revision", "配置版本"))
+    #: Who of another app wished it, e.g. `grid:17`; what it needs to know again when its order ended.
+    source = models.CharField(both("source", "来源"), max_length=32, blank=True)
+    detail = models.JSONField(both("detail", "详情"), default=dict, blank=True)
+    highest = LevelField(both("buy never above", "买入价上限"), null=True, blank=True)
 
     class Meta:
         verbose_name = both("signal", "信号")

@@ -35,6 +35,7 @@ from trading.services.calendar import load_calendar
 from trading.services.desk import AccountDesk
 from trading.services.orders_tick import orders_tick
 from trading.services.pricing import limits_by_rule
+from trading.services.runner import plugged_in
 from trading.services.sync import ASK_AFTER, sync_tick
 from trading.services.tick import strategy_tick
 
@@ -147,6 +148,8 @@ class Replay:
             sync_tick(self.account.pk, now, self.store, self.calendar)
         if second % STRATEGY == 0 and self._may_decide(now):
             strategy_tick(self.account.pk, now, self.store, self.calendar, self._nudge)
+            for spec in plugged_in():
+                spec.run(self.account.pk, now, self.store, self.calendar, self._nudge)
             self._new_quotes = self._orders_moved = False
             self._open = None
             self.ticks += 1

@@ -45,6 +45,7 @@ class Settings:
     risk: RiskLimits
     buy_amount: Decimal
     grid_enabled: bool
+    pause_grid_after_full_exit: bool
     allow_mootdx_trading: bool
     problem: Text | None = None
 
@@ -107,6 +108,7 @@ def settings_of(row: Any) -> Settings:
             ),
             buy_amount=row.buy_amount,
             grid_enabled=row.grid_enabled,
+            pause_grid_after_full_exit=row.pause_grid_after_full_exit,
             allow_mootdx_trading=row.allow_mootdx_trading,
         )
     except ValueError as problem:

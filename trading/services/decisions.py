@@ -6,7 +6,7 @@ Used inside the strategy tick's transaction. A denial is stored once per change 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from trading.domain import positions, risk
@@ -35,6 +35,8 @@ _CONFIG_INVALID = DenialValue(
 )
 
 
+#: What the strategy tick decides; the grid has a tick of its own.
+OWN_KINDS = frozenset(kind for kind in SignalKind if kind is not SignalKind.GRID)
 _STANDS = (SignalState.PENDING, SignalState.ACCEPTED)
 _OF_A_HOLDING = [kind for kind in SignalKind if kind.protective or kind is SignalKind.ADD_ON]
 _BEING_CONFIRMED = DenialValue(
@@ -64,11 +66,25 @@ class _Candidate:
 
 
 class Decisions:
-    """One tick's decisions for one account."""
+    """One tick's decisions for one account, about signals of some kinds: each kind belongs to one tick.
 
-    def __init__(self, view: TickView) -> None:
-        self._view = view
-        self._current = {(Symbol(d.symbol), SignalKind(d.kind)): d for d in view.denials}
+    `stands`: whether whoever wished a signal still wants it (rules §2: a grid signal needs its session).
+    """
+
+    def __init__(
+        self,
+        view: TickView,
+        kinds: Collection[SignalKind] = OWN_KINDS,
+        stands: Callable[[Signal], bool] = lambda signal: True,
+    ) -> None:
+        self._view, self._kinds, self._stands = view, kinds, stands
+        #: What became of each signal that was looked at.
+        self.decided: dict[Key, Signal] = {}
+        self._current = {
+            (Symbol(d.symbol), SignalKind(d.kind)): d
+            for d in view.denials
+            if SignalKind(d.kind) in kinds
+        }
         self._spoken: set[Key] = set()  # denials that still stand in this tick
         self._working: list[WorkingRef] = [
             working_ref(o) for o in view.orders if working_ref(o).state.working
@@ -91,8 +107,9 @@ class Decisions:
         )
         for group in ranked:
             group.sort(key=lambda candidate: -candidate.kind.priority)
-            selling = False
+            selling = self._sold_elsewhere(group[0].key[0])
             for candidate in group:
+                self.decided[candidate.key] = candidate.signal
                 if self._paused(candidate):
                     self._spoken.add(candidate.key)
                     continue
@@ -110,10 +127,25 @@ class Decisions:
         row = self._view.rows.get(candidate.key[0])
         return row is not None and self._view.paused(row) and candidate.kind in _OF_A_HOLDING
 
+    def _sold_elsewhere(self, symbol: Symbol) -> bool:
+        """Whether a pending sell of another tick, of a higher kind, waits for this symbol's shares."""
+        lowest = min(kind.priority for kind in self._kinds)
+        return any(
+            signal.symbol == symbol
+            and signal.side == Side.SELL
+            and SignalKind(signal.kind) not in self._kinds
+            and SignalKind(signal.kind).priority > lowest
+            for signal in self._view.pending
+        )
+
     # -- signals
 
     def _candidates(self, wishes: Sequence[Wish]) -> list[_Candidate]:
-        rows = {(Symbol(s.symbol), SignalKind(s.kind)): s for s in self._view.pending}
+        rows = {
+            (Symbol(s.symbol), SignalKind(s.kind)): s
+            for s in self._view.pending
+            if SignalKind(s.kind) in self._kinds
+        }
         found: dict[Key, _Candidate] = {}
         for wish in wishes:
             signal = rows.pop((wish.symbol, wish.kind), None) or Signal(
@@ -141,6 +173,7 @@ class Decisions:
         signal.held_at = self._view.now
         signal.position_id = wish.position_id
         signal.reason_en, signal.reason_zh = wish.reason
+        signal.source, signal.detail, signal.highest = wish.source, wish.detail, wish.highest
         signal.config_revision = self._view.settings.revision
 
     def _decide(self, candidate: _Candidate) -> None:
@@ -158,10 +191,11 @@ class Decisions:
             view.settings.signals,
             quote,
             view.fresh(symbol),
-            self.sellable(symbol) if signal.side == Side.SELL else 0,
+            self._free_for(candidate) if signal.side == Side.SELL else 0,
             view.now,
             lot_rule(view.instrument(symbol), view.on),
             promised=self._promised(symbol),
+            session_active=self._stands(signal),
         )
         match verdict:
             case Go(quantity):
@@ -194,6 +228,7 @@ class Decisions:
             session=view.session(symbol),
             mode=view.settings.orders.price_mode,
             trigger=candidate.signal.trigger_price,
+            highest=candidate.signal.highest,
         )
         if isinstance(priced, DenialValue):
             self._refuse(candidate, priced)
@@ -236,11 +271,11 @@ class Decisions:
 
     def _deny(self, candidate: _Candidate, denial: DenialValue) -> None:
         signal, stands = candidate.signal, self._current.get(candidate.key)
+        signal.denial_code = denial.code
         if signal._state.adding and stands is not None and stands.code == denial.code:
             self._spoken.add(candidate.key)  # said already; nothing is stored again
-            signal.state = SignalState.DENIED
+            signal.state, (signal.outcome_en, signal.outcome_zh) = SignalState.DENIED, denial.text
             return
-        signal.denial_code = denial.code
         self._out.end(signal, SignalState.DENIED, denial.text)
         self._tell(signal, *candidate.key, denial)
 
@@ -279,6 +314,10 @@ class Decisions:
         return sum(
             w.open_quantity for w in self._working if w.symbol == symbol and w.side is Side.SELL
         )
+
+    def _free_for(self, candidate: _Candidate) -> int:
+        free = self.sellable(candidate.key[0])
+        return self._view.for_exits(candidate.key[0], free) if candidate.kind.protective else free
 
     def sellable(self, symbol: Symbol) -> int:
         """Return the shares a sell may have now, after what working orders promise (R8)."""

@@ -19,6 +19,9 @@ from trading.services.events import journal
 from trading.services.pace import pace_of
 from trading.services.pricing import Priced
 
+#: Reasons of a cancel after which the rest is not ordered again: something higher took its place, or nobody wants it.
+WITHDRAWN = "WITHDRAWN"
+NOT_ORDERED_AGAIN = frozenset({"SUPERSEDED", WITHDRAWN})
 #: After a person cancelled an exit, that holding's automatic exits rest (rules §1).
 PERSON_PAUSE = timedelta(minutes=5)
 
@@ -77,6 +80,7 @@ def approve(
         approved_at=now,
         expires_at=expires_at_outbox(intent.kind, now, pace_of(AccountMode(account.mode))),
         config_revision=approval.revision,
+        source=signal.source if signal is not None else "",
     )
     OrderEvent.objects.create(
         order=order, at=now, new_state=OrderState.APPROVED, detail={"attempt": order.attempt}

@@ -25,6 +25,7 @@ from trading.services.booking import settle_chain
 from trading.services.decisions import Decisions
 from trading.services.events import journal
 from trading.services.orders import (
+    NOT_ORDERED_AGAIN,
     Approval,
     approve,
     pause_after_person,
@@ -123,7 +124,7 @@ def _continue_chain(view: TickView, order: Order, calendar: TradingCalendar) -> 
     held = view.rows.get(Symbol(order.symbol))
     if order.side == Side.SELL and (held is None or held.pk != order.position_id):
         return _close(view, order)  # its holding's life is over
-    if order.cancel_reason == "SUPERSEDED":
+    if order.cancel_reason in NOT_ORDERED_AGAIN:
         # What superseded it waits for the query that confirms the end, and so does this chain.
         return _ask(view) if _unconfirmed(order) else _close(view, order)
     decision = _next(view, order)
@@ -177,6 +178,7 @@ def _reorder(view: TickView, order: Order, decision: ReorderDecision) -> bool:
         mode=view.settings.orders.price_mode,
         trigger=order.trigger_price,
         attempt=decision.attempt,
+        highest=order.signal.highest if order.signal is not None else None,
     )
     working = [ref for ref in map(working_ref, view.orders) if ref.state.working]
     denial = priced if isinstance(priced, DenialValue) else None

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from trading.domain.calendar import TradingCalendar, sessions_since_listing
 from trading.domain.instruments import Instrument, lot_rule, tick_size
-from trading.domain.limits import cage_bound, day_limits
+from trading.domain.limits import cage_bound, day_limits, round_to_tick
 from trading.domain.order_price import PriceMode, order_price
 from trading.domain.risk import Intent
 from trading.domain.types import (
@@ -70,10 +70,11 @@ def price_intent(
     trigger: Decimal | None,
     attempt: int = 0,
     session: int | None = None,
+    highest: Decimal | None = None,
 ) -> Priced | Denial:
     """Price an order of `quantity` shares; a Denial when the limits disagree or there is no usable price.
 
-    `session`: number of the session since the listing, None = long listed.
+    `session`: number of the session since the listing, None = long listed. `highest`: the most a buy may cost, yuan.
     """
     limits = day_limits(instrument, quote, on, session)
     if isinstance(limits, Denial):
@@ -92,6 +93,8 @@ def price_intent(
     if price is None:
         text = Text("no usable price in the book", "盘口没有可用价格")
         return Denial(DenialCode.NO_PRICE, text)
+    if highest is not None and side is Side.BUY:
+        price = min(price, round_to_tick(highest, tick, Side.SELL))
     intent = Intent(
         kind, quote.symbol, side, quantity, price, instrument, lot_rule(instrument, on), tick
     )

@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
+from django.utils.module_loading import import_string
 
 from trading.domain.calendar import MarketPhase, TradingCalendar, books_closed, phase_at
 from trading.domain.pace import Pace
@@ -41,7 +43,8 @@ class TickSpec:
     useful: Callable[[MarketPhase, datetime], bool]
 
 
-def _always_in_session(phase: MarketPhase, now: datetime) -> bool:
+def in_session(phase: MarketPhase, now: datetime) -> bool:
+    """Whether the exchange is open, or its books have just closed: for ticks that also look after what ended."""
     return phase is not MarketPhase.CLOSED or books_closed(now)
 
 
@@ -49,13 +52,18 @@ SYNC = TickSpec(
     "sync",
     timedelta(seconds=10),
     lambda account, now, quotes, calendar, nudge: sync_tick(account, now, quotes, calendar),
-    _always_in_session,
+    in_session,
 )
 STRATEGY = TickSpec(
     "strategy", timedelta(seconds=5), strategy_tick, lambda phase, now: phase.continuous
 )
-ORDERS = TickSpec("orders", timedelta(seconds=2), orders_tick, _always_in_session)
+ORDERS = TickSpec("orders", timedelta(seconds=2), orders_tick, in_session)
 TICKS = {spec.name: spec for spec in (SYNC, STRATEGY, ORDERS)}
+
+
+def plugged_in() -> list[TickSpec]:
+    """Return the ticks of other apps (`settings.MINIQMT_TICKS`). Raises ImportError when a path is wrong."""
+    return [import_string(path) for path in settings.MINIQMT_TICKS]
 
 
 @dataclass(frozen=True, slots=True)

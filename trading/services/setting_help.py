@@ -60,7 +60,16 @@ GROUPS: dict[Text, dict[str, SettingHelp]] = {
             "Watch working sell orders: time out, cancel, re-order.",
             "监控在途卖单：超时、撤单、重挂。",
         ),
-        "grid_enabled": _help(_SWITCH, "Grid trading (to come).", "网格交易（尚未提供）。"),
+        "grid_enabled": _help(
+            _SWITCH,
+            "Grid sessions may decide. Off: none of them trades, their exits only alert.",
+            "网格会话可以决策。关闭后均不交易，退出条件只提醒。",
+        ),
+        "pause_grid_after_full_exit": _help(
+            _SWITCH,
+            "A filled stop-loss or full take-profit pauses the grid session of its symbol.",
+            "止损或全部止盈成交后，暂停该标的的网格会话。",
+        ),
         "add_on_enabled": _help(
             _SWITCH,
             "Buy more of a holding that fell by the add-on drop.",

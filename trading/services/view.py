@@ -6,7 +6,7 @@ An ordinary tick, on which no rule is reached, reads the configuration, the hold
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cached_property
 
@@ -15,7 +15,7 @@ from django.db.models import Count, Q
 from trading.domain.calendar import MarketPhase, TradingCalendar, sessions_since_listing
 from trading.domain.exits import ExitRules
 from trading.domain.freshness import freshness
-from trading.domain.instruments import Instrument, Settlement
+from trading.domain.instruments import Instrument, Settlement, lot_rule
 from trading.domain.orders import OrderState
 from trading.domain.pace import Pace
 from trading.domain.positions import Position as PositionValue
@@ -27,6 +27,7 @@ from trading.selectors import (
     Busy,
     bought_on,
     instruments_today,
+    kept_from_exits,
     open_positions,
     position_value_of,
     read_busy,
@@ -94,6 +95,11 @@ class TickView:
         return list(current) if self.busy.denials else ()
 
     @cached_property
+    def kept(self) -> Mapping[Symbol, int]:
+        """Shares by symbol that exits must leave."""
+        return kept_from_exits(self.account_id)
+
+    @cached_property
     def bought(self) -> Mapping[Symbol, int]:
         """Shares bought today by symbol."""
         return bought_on(self.account_id, self.on)
@@ -146,8 +152,13 @@ class TickView:
         return instruments_today(self.rows, self.now)
 
     def instrument(self, symbol: Symbol) -> Instrument:
-        known = self._instruments.get(symbol)
-        return known or instruments_today([symbol], self.now)[symbol]
+        """Return what is known of a symbol; the first question reads those of all holdings at once."""
+        known = self._instruments
+        return known[symbol] if symbol in known else self.know([symbol])[symbol]
+
+    def know(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, Instrument]:
+        """Read the instruments of symbols that may not be held, all at once."""
+        return instruments_today(symbols, self.now)
 
     def session(self, symbol: Symbol) -> int | None:
         """Return the number of today's session since the listing; the first ones have no limits."""
@@ -209,6 +220,12 @@ class TickView:
                 left = order.quantity - order.filled_quantity
                 frozen += left if OrderState(order.state) is OrderState.UNKNOWN else 0
                 at_work += left
-        return max(
-            0, min(row.broker_sellable + at_work, row.quantity - self.locked(symbol)) - frozen
-        )
+        free = min(row.broker_sellable + at_work, row.quantity - self.locked(symbol)) - frozen
+        return self.for_exits(symbol, free)
+
+    def for_exits(self, symbol: Symbol, free: int) -> int:
+        """Return what of `free` shares an exit may have; beside shares it must leave, only whole lots."""
+        kept = self.kept.get(symbol, 0)
+        if kept == 0:
+            return max(0, free)
+        return lot_rule(self.instrument(symbol), self.on).floor_buy(max(0, free - kept))
