@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from trading.domain.reports import BrokerTrade, ConnectionReport, Snapshot
 from trading.domain.types import GatewayStatus, Text
 from trading.errors import GatewayUnavailable, OrderRejected, SubmitUncertain
+from trading.faults import crash_point
 from trading.ports import Broker, Claimed, Desk
 
 log = logging.getLogger(__name__)
@@ -122,6 +123,7 @@ class Gateway:
                 now,
             )
             return False
+        crash_point("gateway.connected")
         self._connected, self._next_attempt = True, None
         self._asked_at = self._last_ask = self._first = self._good = None
         self._observing(Text("reading the account", "正在读取账户"), now)
@@ -143,7 +145,9 @@ class Gateway:
         ]
         was, changed = self.status, False
         if events:
+            crash_point("gateway.drained")
             changed = self._desk.record(events, now)
+            crash_point("gateway.recorded")
         for event in events:
             if isinstance(event.report, Snapshot):
                 self._seen(event.report, now)
@@ -187,6 +191,7 @@ class Gateway:
         elif snapshot.taken_at - self._first.taken_at >= CONFIRM_AFTER:
             self.status, self.reason = GatewayStatus.ARMED, Text("armed", "已就绪")
             self._failures = 0
+            crash_point("gateway.armed")
             self._beat(now)
 
     def _beat(self, now: datetime) -> None:
@@ -210,18 +215,22 @@ class Gateway:
         seen_at = self._good.taken_at if self._good else None
         for broker_order_id in self._desk.claim_cancels(self._epoch, seen_at, now):
             changed = True
+            crash_point("gateway.cancel_claimed")
             try:
                 self._broker.cancel(broker_order_id)
+                crash_point("gateway.cancel_sent")
             except GatewayUnavailable as problem:
                 log.warning("cancel of %s was not sent: %s", broker_order_id, problem)
         return changed
 
     def _send(self, claimed: Claimed, now: datetime) -> None:
         """The one call that can create an order; SUBMITTING is committed, and there is no second attempt."""
+        crash_point("gateway.claimed")
         why = self._desk.objection(claimed, now)
         if why is not None:
             self._desk.hold_back(claimed.order_id, why, self._epoch, now)
             return
+        crash_point("gateway.checked")
         try:
             seq = self._broker.submit(claimed.request)
         except OrderRejected as problem:
@@ -229,7 +238,9 @@ class Gateway:
         except SubmitUncertain as problem:
             self._desk.uncertain(claimed.order_id, str(problem), self._epoch, now)
         else:
+            crash_point("gateway.submitted")
             self._desk.sent(claimed.order_id, seq, self._epoch, now)
+            crash_point("gateway.sent")
 
     def _poll_due(self, now: datetime) -> bool:
         if not self._connected:
@@ -245,6 +256,7 @@ class Gateway:
     def _ask(self, now: datetime) -> None:
         try:
             self._broker.request_snapshot(now)
+            crash_point("gateway.asked")
         except GatewayUnavailable as problem:
             log.warning("no snapshot: %s", problem)
         self._asked_at = self._last_ask = now

@@ -18,6 +18,7 @@ from typing import Any
 
 from trading.domain.symbols import exchange_of
 from trading.domain.types import CHINA, Quote, Side, Symbol
+from trading.faults import crash_point
 from trading.paper import rows, ticks, xtconstant
 from trading.paper.delivery import Delivery, Message
 from trading.paper.exchange import Exchange
@@ -162,6 +163,7 @@ class Terminal:
 
     def _perform(self, client: Client, message: Message) -> None:
         result = self._answer(client, message)
+        crash_point("terminal.performed")
         answer = {"push": "answer", "op": message["op"], "seq": message["seq"], "result": result}
         self._send(client, answer)
         self._commit()
@@ -305,6 +307,7 @@ class Terminal:
         events = self.exchange.drain()
         if self._store is not None and (events or self.exchange.touched):
             self._store.save(self.exchange, events)
+            crash_point("terminal.stored")
         for event in events:
             if isinstance(event, OrderChanged):
                 row = rows.order_row(self.exchange, event.order)

@@ -9,6 +9,7 @@ from trading.domain import positions
 from trading.domain.reconcile import clean
 from trading.domain.reports import BrokerPosition, Snapshot
 from trading.domain.types import CHINA, Side, Symbol, Text
+from trading.faults import crash_point
 from trading.models import Account, BrokerSnapshot, EventLevel, Fill, Position
 from trading.services.booking import next_life, open_life
 from trading.services.events import journal
@@ -72,6 +73,7 @@ def _adopt(account: Account, broker: BrokerPosition, quantity: int, now: datetim
     row.checked_close_on = on  # what the terminal shows today is after today's ex-rights
     names = ["opened_on", "broker_quantity", "broker_sellable", "broker_cost", "checked_close_on"]
     row.save(update_fields=names)
+    crash_point("adoption.adopted")
     if price > 0:
         level = EventLevel.INFO
         text = Text(

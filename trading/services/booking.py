@@ -12,6 +12,7 @@ from trading.domain.fees import fill_fees
 from trading.domain.orders import OrderState, state_after_fill
 from trading.domain.reports import BrokerTrade
 from trading.domain.types import CHINA, Side, SignalKind, Symbol, Text
+from trading.faults import crash_point
 from trading.models import Account, EventLevel, Fill, Order, Position
 from trading.selectors import WORKING_STATES, instrument_of, position_value_of
 from trading.services.accounts import fee_schedule
@@ -41,6 +42,7 @@ def book_fill(
         fee_schedule(account), instrument_of(trade.symbol), trade.side, on, before, amount
     )
     position = _move_position(account, trade, trade.side, now)
+    crash_point("booking.position_moved")
     fill: Fill = Fill.objects.create(
         account=account,
         order=order,
@@ -60,6 +62,7 @@ def book_fill(
         at=trade.time,
         booked_at=now,
     )
+    crash_point("booking.fill_stored")
     if order is None:
         text = Text(
             f"{trade.side.value} of {trade.quantity} {trade.symbol} at {trade.price} was made outside this program.",
@@ -176,6 +179,7 @@ def _move_order(order: Order, fill: Fill, epoch: int, now: datetime) -> None:
             f"{order.symbol} 的委托 {order.client_order_id} 已记为 {order.state}，之后又收到成交。",
         )
         journal(order.account_id, EventLevel.ALARM, "LATE_FILL", text, now, symbol=order.symbol)
+    crash_point("booking.order_moved")
     if OrderState(order.state).terminal:
         settle_chain(order, epoch, now, final=False)
 

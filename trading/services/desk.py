@@ -24,6 +24,7 @@ from trading.domain.types import (
     TradingState,
 )
 from trading.errors import ConfigError
+from trading.faults import crash_point
 from trading.models import Account, EventLevel, GatewayLease, Order
 from trading.ports import Agenda, Claimed, Desk, OrderRequest, QuoteReader
 from trading.selectors import WORKING_STATES, instrument_of, read_agenda
@@ -55,6 +56,7 @@ class AccountDesk(Desk):
             GatewayLease.objects.filter(account_id=self._account_id).update(
                 epoch=F("epoch") + 1, owner=uuid.uuid4().hex, expires_at=now + LEASE
             )
+            crash_point("desk.taken_over")
             lease = GatewayLease.objects.get(account_id=self._account_id)
             self._epoch = self._execution.epoch = lease.epoch
             for order in self._orders(OrderState.SUBMITTING):
@@ -182,6 +184,7 @@ class AccountDesk(Desk):
                 continue
             with transaction.atomic():
                 if move(order, end, epoch, now, end_reason="DAY_END"):
+                    crash_point("desk.day_ended")
                     settle_chain(order, epoch, now, final=True)
                     ended += 1
         return ended
@@ -200,6 +203,7 @@ class AccountDesk(Desk):
 
     def _drop(self, order: Order, why: str, now: datetime) -> None:
         if move(order, OrderState.EXPIRED, self._epoch, now, end_reason=why):
+            crash_point("desk.dropped")
             settle_chain(order, self._epoch, now, final=True)
             text = Text(
                 f"The order for {order.quantity} {order.symbol} was not sent: {why}.",
@@ -219,6 +223,7 @@ class AccountDesk(Desk):
             order, OrderState.UNKNOWN, self._epoch, now, was_unknown=True, detail={"why": why.en}
         ):
             return
+        crash_point("desk.unknown")
         text = Text(
             f"The outcome of the {order.side} of {order.quantity} {order.symbol} ({order.client_order_id}) is unknown: "
             f"{why.en}. Its shares or cash stay reserved; it is not sent again. Look at the terminal.",

@@ -28,6 +28,7 @@ from trading.domain.reports import (
 )
 from trading.domain.risk import RiskLimits, trips
 from trading.domain.types import CHINA, Side, Symbol, Text, TradingState
+from trading.faults import crash_point
 from trading.models import Account, BrokerEvent, EventLevel, Fill, Order
 from trading.services.accounts import set_trading_state
 from trading.services.adoption import open_books
@@ -57,6 +58,7 @@ class Execution:
             if not isinstance(event.report, Snapshot)
         ]
         BrokerEvent.objects.bulk_create(raw)
+        crash_point("execution.stored")
         self._changed = bool(raw)
         for event in events:
             self._apply(event.report, now)
@@ -84,6 +86,7 @@ class Execution:
             order, OrderState.REJECTED, self.epoch, now, message=why, end_reason="REJECTED"
         ):
             return
+        crash_point("execution.rejected")
         settle_chain(order, self.epoch, now, final=True)
         text = Text(
             f"The broker refused the {order.side} of {order.quantity} {order.symbol} at {order.price}: {why}",
@@ -129,6 +132,7 @@ class Execution:
             open_books(self._account_id, snapshot, now)
         if snapshot.trades is not None and snapshot.trades != self._trades_seen:
             self._book(snapshot.trades, now)
+            crash_point("execution.trades_booked")
             # An order may have waited for these fills: look at all of them again.
             self._trades_seen, self._orders_seen, self._changed = snapshot.trades, None, True
         if self.judge(snapshot) is not None:
@@ -184,6 +188,7 @@ class Execution:
         old = OrderState(order.state)
         if order.broker_order_id is None:
             move(order, old, self.epoch, now, broker_order_id=report.broker_order_id)
+            crash_point("execution.bound")
             adopt_fills(order, self.epoch, now)
             old = OrderState(order.state)
         new = state_after_report(old, order.quantity, order.filled_quantity, report)
@@ -229,11 +234,8 @@ class Execution:
                 return  # it has a row: only that row tells its end
             self.reject(order, response.message or "refused by the client without a reason", now)
         elif order.broker_order_id is None:
-            new = (
-                OrderState.SUBMITTED
-                if OrderState(order.state) in _IN_DOUBT
-                else OrderState(order.state)
-            )
+            old = OrderState(order.state)
+            new = OrderState.SUBMITTED if old in _IN_DOUBT else old
             move(
                 order,
                 new,

@@ -13,6 +13,7 @@ from trading.domain.fees import cash_needed
 from trading.domain.order_ids import client_order_id, decision_key, next_counter
 from trading.domain.orders import OrderState, WorkingRef, expires_at_outbox
 from trading.domain.types import Side, SignalKind, Symbol, Text
+from trading.faults import crash_point
 from trading.models import Account, EventLevel, Order, OrderEvent, Position, Signal
 from trading.services.accounts import fee_schedule
 from trading.services.events import journal
@@ -77,6 +78,7 @@ def approve(
         expires_at=expires_at_outbox(intent.kind, now),
         config_revision=approval.revision,
     )
+    crash_point("orders.approved")
     OrderEvent.objects.create(
         order=order, at=now, new_state=OrderState.APPROVED, detail={"attempt": order.attempt}
     )
@@ -135,6 +137,7 @@ def _want_cancel(rows, order: Order, reason: str, now: datetime, by_person: bool
         cancel_wanted_at=now, cancel_reason=reason, cancelled_by_person=by_person
     )
     if done:
+        crash_point("orders.cancel_wanted")
         Account.objects.filter(pk=order.account_id).update(snapshot_wanted_at=now)
     return bool(done)
 

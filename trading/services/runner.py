@@ -14,6 +14,7 @@ from django.db import transaction
 
 from trading.domain.calendar import MarketPhase, TradingCalendar, books_closed, phase_at
 from trading.domain.types import CHINA, AccountMode
+from trading.faults import crash_point
 from trading.models import Account
 from trading.ports import QuoteReader
 from trading.services import leases
@@ -122,7 +123,9 @@ def _run(
     with transaction.atomic():
         if not leases.claim(lease, spec.period, clock()):
             return False
+        crash_point("runner.claimed")
         spec.run(due.account_id, due.now, captured, calendar, nudge)
+        crash_point("runner.ran")
     return True
 
 
