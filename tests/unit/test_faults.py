@@ -24,7 +24,7 @@ def _disarmed():
 def _placed() -> list[str]:
     """The names of all points in production code."""
     return [
-        call.args[0].value
+        str(call.args[0].value)
         for path in python_files("trading", "grid", "monitoring")
         for call in ast.walk(tree_of(path))
         if isinstance(call, ast.Call)

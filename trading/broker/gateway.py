@@ -28,6 +28,8 @@ POLL_IDLE = timedelta(seconds=10)
 SNAPSHOT_TOO_OLD = timedelta(seconds=15)
 #: The heartbeat an armed gateway leaves in its account's row, at most this often.
 BEAT = timedelta(seconds=30)
+#: Not one word for this long: the terminal may have been restarted without saying so; connect again.
+DEAF = timedelta(seconds=30)
 #: An unanswered round of queries is asked again after this long.
 ASK_AGAIN = timedelta(seconds=8)
 
@@ -51,6 +53,7 @@ class Gateway:
         self._open_work = self._in_flight = True
         self._beat_at: datetime | None = None
         self._looked_at: datetime | None = None
+        self._heard_at: datetime | None = None  # anything at all, through this connection
 
     # -- what a driver needs to know
 
@@ -62,6 +65,7 @@ class Gateway:
             or self._in_flight
             or not self._connected
             or self._blind(now)
+            or self._deaf(now)
             or self._poll_due(now)
         )
 
@@ -126,6 +130,7 @@ class Gateway:
         crash_point("gateway.connected")
         self._connected, self._next_attempt = True, None
         self._asked_at = self._last_ask = self._first = self._good = None
+        self._heard_at = now
         self._observing(Text("reading the account", "正在读取账户"), now)
         return True
 
@@ -145,6 +150,7 @@ class Gateway:
         ]
         was, changed = self.status, False
         if events:
+            self._heard_at = now
             crash_point("gateway.drained")
             changed = self._desk.record(events, now)
             crash_point("gateway.recorded")
@@ -157,12 +163,18 @@ class Gateway:
             self._observing(
                 Text("the terminal has not answered for 15 s", "终端超过 15 秒没有应答"), now
             )
+        if self._deaf(now):
+            self._connection(ConnectionReport(False, "not one answer for 30 s"), now)
         return changed or self.status is not was
 
     def _blind(self, now: datetime) -> bool:
         """Whether an armed gateway has had no trusted snapshot for too long (R3)."""
         too_old = self._good is None or now - self._good.taken_at > SNAPSHOT_TOO_OLD
         return self.status is GatewayStatus.ARMED and too_old
+
+    def _deaf(self, now: datetime) -> bool:
+        """Whether an open connection has gone dead: a client that restarts tells nobody (F13)."""
+        return self._connected and self._heard_at is not None and now - self._heard_at > DEAF
 
     def _connection(self, report: ConnectionReport, now: datetime) -> None:
         if report.ok:

@@ -99,8 +99,8 @@ class Terminal:
         """Let time pass to `now` (market time, aware) and deliver everything that is due."""
         self._now = max(self._now, now)
         self.exchange.advance(now)
-        self._commit()
         self.delivery.happens(self, self._now)
+        self._commit()
         self._push_quotes()
         while self._queue and self._queue[0][0] <= self._now:
             heapq.heappop(self._queue)[2]()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Max, Sum
@@ -37,7 +38,7 @@ def book_fill(
         return None
     on = trade.time.astimezone(CHINA).date()
     amount = trade.price * trade.quantity
-    before = order.filled_amount if order is not None else amount * 0
+    before = order.filled_amount if order is not None else _amount_before(account, trade, on)
     fees = fill_fees(
         fee_schedule(account), instrument_of(trade.symbol), trade.side, on, before, amount
     )
@@ -72,6 +73,17 @@ def book_fill(
     else:
         _move_order(order, fill, epoch, now)
     return fill
+
+
+def _amount_before(account: Account, trade: BrokerTrade, on: date) -> Decimal:
+    """Return what an order made outside the house has traded so far, in yuan: its fees are those of one order."""
+    earlier = Fill.objects.filter(
+        account=account,
+        trade_date=on,
+        symbol=trade.symbol,
+        broker_order_id=trade.broker_order_id,
+    )
+    return sum(earlier.values_list("amount", flat=True), Decimal(0))
 
 
 def settle_chain(order: Order, epoch: int, now: datetime, *, final: bool) -> None:

@@ -69,8 +69,12 @@ class AccountDesk(Desk):
         )
 
     def record(self, events: Sequence[Event], now: datetime) -> bool:
-        with transaction.atomic():
-            return self._execution.record(events, now)
+        try:
+            with transaction.atomic():
+                return self._execution.record(events, now)
+        except BaseException:
+            self._execution.forget()  # the database knows nothing of it, so neither may the memory
+            raise
 
     def problem_with(self, snapshot: Snapshot) -> Text | None:
         return self._execution.judge(snapshot)

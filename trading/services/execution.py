@@ -6,11 +6,8 @@ The caller opens the transaction.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 from datetime import datetime, time, timedelta
-from decimal import Decimal
-from enum import Enum
 from typing import Any
 
 from trading.domain.orders import OrderState, contradiction, state_after_report
@@ -31,10 +28,11 @@ from trading.domain.types import CHINA, Side, Symbol, Text, TradingState
 from trading.faults import crash_point
 from trading.models import Account, BrokerEvent, EventLevel, Fill, Order
 from trading.services.accounts import set_trading_state
-from trading.services.adoption import open_books
+from trading.services.adoption import books_are_open, open_books
 from trading.services.booking import adopt_fills, book_fill, settle_chain
 from trading.services.events import journal
 from trading.services.moves import move
+from trading.services.raw_reports import plain, raw
 from trading.services.sync import store_snapshot
 
 
@@ -47,31 +45,42 @@ class Execution:
         self._orders_seen: tuple[BrokerOrder, ...] | None = None
         self._trades_seen: tuple[BrokerTrade, ...] | None = None
         self._foreign: set[int] = set()
-        self._changed = False
+        self._changed = self._open = False
         self._judged: tuple[Snapshot, Text | None] | None = None
 
     def record(self, events: Sequence[Event], now: datetime) -> bool:
         """Store the raw reports, then reconcile them in order of arrival; True unless nothing can have changed."""
-        raw = [
-            _raw(self._account_id, event)
+        rows = [
+            raw(self._account_id, event)
             for event in events
             if not isinstance(event.report, Snapshot)
         ]
-        BrokerEvent.objects.bulk_create(raw)
+        BrokerEvent.objects.bulk_create(rows)
         crash_point("execution.stored")
-        self._changed = bool(raw)
+        self._changed = bool(rows)
         for event in events:
             self._apply(event.report, now)
         return self._changed
 
+    def forget(self) -> None:
+        """Look at everything again: what was read last was not kept."""
+        self._orders_seen = self._trades_seen = self._judged = None
+        self._foreign.clear()
+        self._open = False
+
     def judge(self, snapshot: Snapshot) -> Text | None:
         """Say why a snapshot cannot be believed, or None (R6): did a list shrink, did a known order lose progress?"""
         if self._judged is None or self._judged[0] is not snapshot:
-            orders = Order.objects.filter(
-                account_id=self._account_id,
-                trade_date=snapshot.taken_at.astimezone(CHINA).date(),
-                submitted_at__lt=snapshot.taken_at,
-            ).values_list("broker_order_id", "filled_quantity", "state")
+            # An answer alone is no sighting: an order may be accepted and swallowed.
+            orders = (
+                Order.objects.filter(
+                    account_id=self._account_id,
+                    trade_date=snapshot.taken_at.astimezone(CHINA).date(),
+                    submitted_at__lt=snapshot.taken_at,
+                )
+                .exclude(sysid="", filled_quantity=0)
+                .values_list("broker_order_id", "filled_quantity", "state")
+            )
             known = [
                 KnownOrder(number, filled, OrderState(state).terminal)
                 for number, filled, state in orders
@@ -108,8 +117,6 @@ class Execution:
         if why is not None:
             set_trading_state(self._account_id, TradingState.REDUCING, why, now)
 
-    # -- one report
-
     def _apply(self, report: Any, now: datetime) -> None:
         match report:
             case BrokerTrade():
@@ -128,8 +135,9 @@ class Execution:
                 pass  # the gateway's own business
 
     def _snapshot(self, snapshot: Snapshot, now: datetime) -> None:
-        if self._trades_seen is None:
-            open_books(self._account_id, snapshot, now)
+        self._open = self._open or open_books(self._account_id, snapshot, now)
+        if not self._open:
+            return
         if snapshot.trades is not None and snapshot.trades != self._trades_seen:
             self._book(snapshot.trades, now)
             crash_point("execution.trades_booked")
@@ -143,6 +151,9 @@ class Execution:
         self._changed |= store_snapshot(self._account_id, snapshot, now)
 
     def _book(self, trades: Iterable[BrokerTrade], now: datetime) -> None:
+        self._open = self._open or books_are_open(self._account_id)
+        if not self._open:
+            return  # the first snapshot that can be believed brings them again
         today = now.astimezone(CHINA).date()
         rows = self._todays(now)
         sysids = {
@@ -303,7 +314,7 @@ class Execution:
             text,
             now,
             symbol=report.symbol,
-            order=_plain(report),
+            order=plain(report),
         )
 
     def _todays(self, at: datetime) -> list[Order]:
@@ -375,26 +386,3 @@ def _order_of(fill: NewFill, rows: Sequence[Order]) -> Order | None:
     by_number = [row for row in same if row.broker_order_id == trade.broker_order_id]
     by_remark = [row for row in same if trade.remark and row.client_order_id == trade.remark]
     return next(iter(by_number or by_remark), None)
-
-
-def _raw(account_id: int, event: Event) -> BrokerEvent:
-    return BrokerEvent(
-        account_id=account_id,
-        epoch=event.epoch,
-        kind=type(event.report).__name__,
-        payload=_plain(event.report),
-        received_at=event.received_at,
-    )
-
-
-def _plain(report: Any) -> dict[str, Any]:
-    """Return a report as JSON-able values; amounts as text, so that no float ever holds them."""
-    return {name: _json(value) for name, value in dataclasses.asdict(report).items()}
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return value.value if isinstance(value, Enum) else value
