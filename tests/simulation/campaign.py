@@ -55,10 +55,10 @@ def repeat(seed: int, bug: str | None = None) -> str:
 
 
 def first_caught(bug: str, seeds: Iterable[int], database: Database) -> Outcome | None:
-    """Return the first outcome in which a planted bug breaks an invariant, None when no seed shows it."""
+    """Return the first outcome in which a planted bug, and nothing else, breaks an invariant; None when no seed shows it."""
     for seed in seeds:
         outcome, _ = play(seed, database, bug)
-        if outcome.broken:
+        if outcome.broken and not play(seed, database)[0].broken:
             return outcome
     return None
 

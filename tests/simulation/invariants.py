@@ -86,7 +86,7 @@ def i3_every_fill_once(facts: Facts) -> Iterator[str]:
 
 def i4_positions_add_up(facts: Facts) -> Iterator[str]:
     """A holding is its opening and its fills; a life is open exactly while it has shares."""
-    held = {s: h.quantity for s, h in facts.world.account.positions.items() if h.quantity}
+    held = {str(s): h.quantity for s, h in facts.world.account.positions.items() if h.quantity}
     ours = {row.symbol: row.quantity for row in facts.positions if row.closed_at is None}
     for symbol in sorted({*held, *ours}):
         if held.get(symbol, 0) != ours.get(symbol, 0):
