@@ -97,8 +97,6 @@ class Wire:
     def __init__(self, world: World) -> None:
         self._world = world
         self.sent: list[Sent] = []
-        #: Fills pushed to a living program and not looked for yet in the books.
-        self.told: dict[str, datetime] = {}
         self.leaked: list[tuple[datetime, Line]] = []
 
     # what `transport` asks of a terminal
@@ -150,14 +148,14 @@ class Wire:
         if program is not None and not program.alive:
             return
         if program is not None and message["push"] == "stock_trade":
-            self._tell(message["row"])
+            self._tell(program, message["row"])
         sink(message)
 
-    def _tell(self, row: dict[str, Any]) -> None:
+    def _tell(self, program: Program, row: dict[str, Any]) -> None:
         """Note a fill that was pushed whole and true; what the terminal garbled need not be believed."""
         for trade in self._world.account.trades:
             if trade.traded_id == row["traded_id"] and trade.quantity == row["traded_volume"]:
-                self.told.setdefault(trade.traded_id, self._world.now)
+                program.told.setdefault(trade.traded_id, self._world.now)
 
     def _note(self, message: Message) -> None:
         world = self._world

@@ -12,7 +12,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from unittest import mock
@@ -69,6 +69,8 @@ class Program:
     loop: GatewayLoop | None = None
     alive: bool = True
     frozen: bool = False
+    #: Fills that were pushed to it and not looked for yet in the books.
+    told: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def epoch(self) -> int:
@@ -238,7 +240,8 @@ class World:
             raise crash
         if plan.raises and not name.startswith("terminal.") and self.chance.random() < plan.raises:
             self.injected.append(name)
-            self.wire.told.clear()
+            for program in self.programs:
+                program.told.clear()
             self.log("FAULT", f"database is locked at {name}")
             raise OperationalError("database is locked")
         if plan.delays and name in _PAUSES and self.chance.random() < plan.delays:
@@ -455,7 +458,7 @@ class World:
 
     def _told_is_booked(self, program: Program) -> None:
         """I3 while it runs: a fill that was pushed to a program and taken from its adapter is in the books."""
-        told = self.wire.told
+        told = program.told
         if not told or program.broker.pending:
             return
         if not self._opened:
@@ -485,7 +488,7 @@ class World:
             self.terminal_died(crash)
         elif crash.process == "gateway" and program is not None:
             program.alive = False
-            self.wire.told.clear()
+            program.told.clear()
             self._gateway_back = self.now + timedelta(seconds=self.chance.randint(1, 15))
             with suppress(Exception):
                 program.broker._inbox.clear()
