@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.scenes import STOCK, account, falling
+from tests.integration.scenes import OTHER, QUIET, STOCK, account, falling, wish
 from tests.world import TODAY, World
 from trading import faults
 from trading.domain.reports import (
@@ -22,7 +22,11 @@ from trading.domain.reports import (
 from trading.domain.types import CHINA, Side, Symbol
 from trading.models import Fill, Position
 from trading.paper.delivery import PERFORM, Delivery, Message
+from trading.services import config
 from trading.services.desk import AccountDesk
+
+#: Orders rest, at the last price.
+SLOW = {"sell_order_timeout": "600", "price_mode": "last"}
 
 pytestmark = [pytest.mark.orders, pytest.mark.django_db, pytest.mark.usefixtures("calendar")]
 
@@ -70,6 +74,23 @@ def test_the_fees_of_somebodys_order_are_those_of_one_order():
     world.run(until="09:30:40")
 
     assert sum(fill.commission for fill in world.fills()) == Decimal("5.00")
+
+
+def test_a_buy_by_hand_beside_a_sale_by_hand_that_rests_does_not_stop_the_tick():
+    world = World(holdings=[(STOCK, 1000, "10.00"), (OTHER, 1000, "10.00")], symbols=[STOCK])
+    world.hold(STOCK, "10.00", since="09:30:00", until="09:30:30", **QUIET)
+    world.hold(STOCK, "9.95", since="09:30:30", until="09:32:00", **QUIET)
+    world.hold(OTHER, "10.00", since="09:30:00", until="09:30:40")
+    world.hold(OTHER, "9.20", since="09:30:40", until="09:32:00")
+    world.at("09:30:10", lambda: config.change(world.account.pk, SLOW, actor=None, why="test"))
+    wish(world, "09:30:15", STOCK, Side.SELL, 500)
+    wish(world, "09:30:35", STOCK, Side.BUY, 100, price="9.95")
+    world.run(until="09:31:30")
+
+    sold = {(order.symbol, order.side, order.kind): order.state for order in world.orders()}
+    assert sold[STOCK, "sell", "manual"] == "submitted"
+    assert (STOCK, "buy", "manual") in sold
+    assert sold[OTHER, "sell", "stop_loss"] == "filled"
 
 
 # -- the first snapshots of an account that has traded today

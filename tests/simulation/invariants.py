@@ -212,12 +212,10 @@ def i14_doubt_is_told(facts: Facts) -> Iterator[str]:
 
 
 def i15_one_submitter(facts: Facts) -> Iterator[str]:
-    """One lease epoch submits at a time: what is sent later never has a lower one."""
-    epoch = 0
+    """Only who holds the lease submits."""
     for sent in facts.world.wire.sent:
-        if sent.epoch < epoch:
-            yield f"I15 {sent.remark} was sent under epoch {sent.epoch}, {epoch} had sent before"
-        epoch = max(epoch, sent.epoch)
+        if sent.epoch < sent.lease:
+            yield f"I15 {sent.remark} was sent under epoch {sent.epoch}, {sent.lease} holds the lease"
 
 
 def i16_quotes(facts: Facts) -> Iterator[str]:
@@ -274,7 +272,7 @@ def i20_reservations(facts: Facts) -> Iterator[str]:
         shown = live.get(row.client_order_id)
         if row.state in _ENDED and shown is not None:
             yield f"I20 {row.client_order_id} is {row.state} in our books and live at the broker"
-        works = row.state not in _ENDED and row.state not in ("unknown", "approved")
+        works = row.state not in (*_ENDED, "approved") and not facts.in_doubt(row)
         if works and shown is None and facts.bindable:
             yield f"I20 {row.client_order_id} is {row.state} in our books and not open at the broker"
     open_buys = [order for order in facts.broker_orders if order.working and order.frozen_cash]

@@ -29,12 +29,13 @@ class Crash(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One order as a program posted it, numbered over the whole run; `epoch`: of its lease when it did."""
+    """One order as a program posted it: under which epoch, and which one held the lease at that moment."""
 
     number: int
     at: datetime
     program: int
     epoch: int
+    lease: int
     remark: str
     halted: bool
     reducing: bool
@@ -159,13 +160,14 @@ class Wire:
 
     def _note(self, message: Message) -> None:
         world = self._world
-        state = world.trading_state()
+        state, lease = world.trading_state(), world.lease_epoch()
         self.sent.append(
             Sent(
                 number=world.count(),
                 at=world.now,
                 program=world.running.number if world.running else 0,
                 epoch=world.running.epoch if world.running else 0,
+                lease=lease,
                 remark=message["order_remark"],
                 halted=state == "halted",
                 reducing=state == "reducing",

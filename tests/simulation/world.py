@@ -34,8 +34,7 @@ from trading.management.gateway_loop import GatewayLoop, Protection
 from trading.market_data.pump import MarketData
 from trading.market_data.store import MemoryQuoteStore
 from trading.market_data.xtquant_feed import XtQuantFeed
-from trading.models import Account as AccountRow
-from trading.models import Fill
+from trading.models import Fill, GatewayLease
 from trading.paper import transport, xtdata, xttrader, xttype
 from trading.paper.misbehaviours import Misbehaviours
 from trading.paper.records import Account
@@ -215,6 +214,9 @@ class World:
             cursor.execute("SELECT trading_state FROM trading_account WHERE id = 1")
             return str(cursor.fetchone()[0])
 
+    def lease_epoch(self) -> int:
+        return int(GatewayLease.objects.values_list("epoch", flat=True).get(pk=ACCOUNT))
+
     def log(self, who: str, what: str) -> None:
         self.story.append(f"{self.now:%H:%M:%S} {who}: {what}")
 
@@ -308,10 +310,10 @@ class World:
         self._calm_down()
         end = self.now + timedelta(seconds=SETTLE)
         quiet = 0
-        while self.now < end and quiet < QUIET:
+        while quiet < QUIET and self.now < end + QUIET * SECOND:
             self._second(self._everybody())
             self.now += SECOND
-            quiet = quiet + 1 if self._is_quiet() else 0
+            quiet = quiet + 1 if self.now >= end or self._is_quiet() else 0
 
     def _is_quiet(self) -> bool:
         """Whether nothing is open and the gateway is armed: what is to come of the faults has come."""
@@ -503,5 +505,3 @@ _PAUSES = frozenset(
         "gateway.drained",
     }
 )
-
-__all__ = ["AccountRow", "GatewayStatus", "World"]
