@@ -246,7 +246,7 @@ def i18_alive(facts: Facts) -> Iterator[str]:
     if not facts.armed:
         yield f"I18 the gateway is not armed: {facts.account.gateway_reason}"
         return
-    if facts.account.trading_state == "halted":
+    if facts.account.trading_state == "halted" or facts.world.closed:
         return
     for row in facts.positions:
         reached = row.closed_at is None and facts.under_stop(row)
@@ -273,7 +273,9 @@ def i20_reservations(facts: Facts) -> Iterator[str]:
         if row.state in _ENDED and shown is not None:
             yield f"I20 {row.client_order_id} is {row.state} in our books and live at the broker"
         works = row.state not in (*_ENDED, "approved") and not facts.in_doubt(row)
-        if works and shown is None and facts.bindable:
+        if works and facts.world.closed:
+            yield f"I20 {row.client_order_id} is {row.state} after the books closed"
+        elif works and shown is None and facts.bindable:
             yield f"I20 {row.client_order_id} is {row.state} in our books and not open at the broker"
     open_buys = [order for order in facts.broker_orders if order.working and order.frozen_cash]
     if not open_buys and Decimal(facts.account.frozen_cash or 0) != 0 and facts.armed:

@@ -84,12 +84,16 @@ def plan_of(seed: int) -> Plan:
     if crashes and chance.random() < 0.5:
         points = tuple(chance.sample(sorted(faults.POINTS), 3))
         crashes = 0.3
+    misbehaviours = tuple(chance.sample(NAMES, few))
+    leaked_stop = chance.random() < 0.15
+    if leaked_stop and "status_correcting" not in misbehaviours:
+        misbehaviours += ("status_correcting",)  # what makes the gateway connect again
     return Plan(
         seed=seed,
         seconds=seconds,
         stocks=stocks,
         settings=_settings(chance),
-        misbehaviours=tuple(chance.sample(NAMES, few)),
+        misbehaviours=misbehaviours,
         crashes=crashes,
         raises=chance.choice([0.0, 0.0, 0.0, 0.01]),
         delays=chance.choice([0.0, 0.0, 0.2]),
@@ -97,7 +101,7 @@ def plan_of(seed: int) -> Plan:
         points=points,
         doubled_ticks=chance.random() < 0.25,
         late_start=chance.random() < 0.2,
-        leaked_stop=chance.random() < 0.15,
+        leaked_stop=leaked_stop,
         worker_dead=chance.random() < 0.08,
         second_gateway=chance.random() < 0.12,
         day_end=chance.random() < 0.3,

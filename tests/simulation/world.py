@@ -106,7 +106,7 @@ class World:
         self._process = "worker"
         self._interlude = False
         self._numbers = itertools.count(1)
-        self.calm = self._opened = False
+        self.calm = self.closed = self._opened = False
         self.prices = Prices(plan)
         self.store = MemoryQuoteStore()
         self.wire = Wire(self)
@@ -314,6 +314,17 @@ class World:
             self._second(self._everybody())
             self.now += SECOND
             quiet = quiet + 1 if self.now >= end or self._is_quiet() else 0
+        if self.plan.day_end:
+            self._end_of_the_day()
+
+    def _end_of_the_day(self) -> None:
+        """The afternoon is left out: the books close, and everything is asked once more."""
+        self.now = datetime.combine(TODAY, time(15, 34, 50), CHINA)
+        self.log("clock", "the books close in ten seconds")
+        self.closed = True
+        for _ in range(45):
+            self._second(self._everybody())
+            self.now += SECOND
 
     def _is_quiet(self) -> bool:
         """Whether nothing is open and the gateway is armed: what is to come of the faults has come."""
@@ -362,7 +373,9 @@ class World:
 
     def _others(self) -> list[Callable[[], None]]:
         second = int((self.now - STARTS).total_seconds())
-        actors: list[Callable[[], None]] = [self._market, self._twin_steps]
+        actors: list[Callable[[], None]] = [self._twin_steps]
+        if not self.closed:
+            actors.append(self._market)
         worker = not self.plan.worker_dead or not 15 < second < self.plan.seconds
         for spec, period, phase in ((SYNC, 10, 3), (STRATEGY, 5, 1), (ORDERS, 2, 0)):
             if worker and second % period == phase and self._useful(spec):
