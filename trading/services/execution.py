@@ -55,7 +55,7 @@ class Execution:
         self._loss = LossWatch(account_id)
         self._books = Bookkeeper(account_id)
         self._listed: tuple[date, tuple[KnownOrder, ...]] | None = None  # the last believed list
-        self._first_look = True
+        self._trades_ever_seen = False
         self._changed = False
         self._judged: tuple[Snapshot, Text | None] | None = None
 
@@ -150,9 +150,9 @@ class Execution:
                 pass  # the gateway's own business
 
     def _snapshot(self, snapshot: Snapshot, now: datetime) -> None:
-        if self._first_look:
-            self._first_look = False
+        if not self._trades_ever_seen:
             open_books(self._account_id, snapshot, now)
+            self._trades_ever_seen = snapshot.trades is not None
         if snapshot.trades is not None and snapshot.trades != self._trades_seen:
             self._book(snapshot.trades, now)
             # An order may have waited for these fills: look at all of them again.
