@@ -125,6 +125,8 @@ def test_the_demo_trades_by_itself_a_killed_worker_comes_back_and_a_stop_leaves_
     password_file = stack.home / "admin-password.txt"
     password = password_file.read_text("utf-8").strip()
     assert password_file.stat().st_mode & 0o077 == 0
+    # run.json says that all run just before the terminal does.
+    wait_until(lambda: "Ctrl-C stops everything." in stack.output(), 5)
     assert stack.output().count(password) == 1
     assert status_of(facts["web"] + "admin/login/") == 200
     assert status_of(facts["web"] + "static/admin/css/base.css") == 200

@@ -146,6 +146,29 @@ def test_a_signal_says_its_reason_in_the_language_of_the_reader(world, boss):
     assert signal.reason_en in html(boss.get(url))
 
 
+def test_prices_are_written_as_a_person_writes_them(world, boss):
+    Signal.objects.update(trigger_price=Decimal("12.5569"), last=Decimal(9))
+
+    page = boss.get(reverse("admin:trading_signal_changelist")).content.decode()
+
+    assert ">12.5569<" in page
+    assert ">9.00<" in page
+    assert "12.55690000" not in page
+
+
+@pytest.mark.parametrize(
+    ("mode", "language", "badge"),
+    [("demo", "zh-hans", "DEMO 演示"), ("demo", "en", "DEMO"), ("live", "zh-hans", "LIVE 实盘")],
+)
+def test_every_page_says_whose_market_it_shows(account, boss, mode, language, badge):
+    Account.objects.update(mode=mode)
+    boss.cookies["django_language"] = language
+
+    page = boss.get(reverse("admin:index")).content.decode()
+
+    assert f'<span class="mode mode-{mode}">{badge}</span>' in page
+
+
 def test_an_instrument_keeps_its_symbol_and_takes_an_st_mark(world, boss):
     url = page(Instrument, "change", "600036.SH")
     boss.post(url, {"symbol": "1", "name": "X", "settlement": "T+1", "special_treatment": "on"})

@@ -9,5 +9,6 @@ from trading.models.fields import both
 
 admin.site.site_header = both("miniqmt administration", "miniqmt 管理")
 admin.site.site_title = "miniqmt"
+admin.site.enable_nav_sidebar = False  # the width belongs to the lists
 
 __all__ = ["accounts", "config", "ledger", "market"]

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from trading.admin.base import TRADE, actor_of, ask_and_act, market_now, say
+from trading.admin.base import TRADE, PlainNumbers, actor_of, ask_and_act, market_now, say
 from trading.domain.types import Text, TradingState
 from trading.models import Account
 from trading.models.fields import both
@@ -27,7 +27,7 @@ _FEE_GROUP = (both("Fees", "费率"), {"fields": _FEES})
 
 
 @admin.register(Account)
-class AccountAdmin(admin.ModelAdmin):
+class AccountAdmin(PlainNumbers, admin.ModelAdmin):
     """Opened with its number; after that only `enabled` and the fees change by form, the switch by actions."""
 
     list_display = (

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -17,7 +19,7 @@ from django.utils.translation import get_language
 
 from trading.domain.types import AccountMode, Text
 from trading.models import Account
-from trading.models.fields import both
+from trading.models.fields import ScaledDecimalField, both
 from trading.services.clock import market_time
 from trading.services.corrections import CorrectionError
 
@@ -47,6 +49,43 @@ def market_now(account: Account) -> Any:
     return market_time(AccountMode(account.mode), timezone.now())
 
 
+def plain(value: Decimal | None) -> str:
+    """Return an amount, price or ratio without the zeros its storage adds, with at least two decimals."""
+    if value is None:
+        return "-"
+    whole, _, decimals = f"{value:f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
+
+
+class PlainNumbers:
+    """Lists and read-only pages show exact numbers as a person writes them: 12.5569, not 12.55690000."""
+
+    model: Any
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return [self._column(name) for name in super().get_list_display(request)]  # type: ignore[misc]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return [self._column(name) for name in super().get_fields(request, obj)]  # type: ignore[misc]
+
+    def _column(self, name: Any) -> Any:
+        if not isinstance(name, str):
+            return name
+        try:
+            field = self.model._meta.get_field(name)
+        except FieldDoesNotExist:
+            return name
+        if not isinstance(field, ScaledDecimalField):
+            return name
+
+        @admin.display(description=field.verbose_name, ordering=name)
+        def column(row: Any) -> str:
+            return plain(getattr(row, name))
+
+        column.__name__ = name  # its place in the page, and its CSS class
+        return column
+
+
 class ReadOnly:
     """Nobody adds, changes or deletes these rows by hand, a superuser neither."""
 
@@ -60,7 +99,7 @@ class ReadOnly:
         return False
 
 
-class Readable(ReadOnly, admin.ModelAdmin):
+class Readable(PlainNumbers, ReadOnly, admin.ModelAdmin):
     """A list with filters and pages to read; `has_trade_permission` is what `permissions=["trade"]` asks."""
 
     list_per_page = 50

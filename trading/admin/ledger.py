@@ -18,6 +18,7 @@ from trading.admin.base import (
     ask_and_act,
     market_now,
     masked,
+    plain,
     say,
 )
 from trading.domain.types import Text
@@ -82,7 +83,7 @@ class PositionAdmin(Readable):
 
     @admin.display(description=both("cost", "成本"))
     def cost(self, row: Position) -> str:
-        return f"{position_value_of(row).cost:.4f}"
+        return plain(position_value_of(row).cost.quantize(Decimal("0.0001")))
 
     @admin.action(description=both("Switch exits on", "开启退出规则"), permissions=_TRADE)
     def exits_on(self, request: HttpRequest, rows: QuerySet[Position]) -> HttpResponse | None:
@@ -141,10 +142,13 @@ class SignalAdmin(Readable):
     """Signals with their reason in words."""
 
     list_display = (
-        *("created_at", "account", "symbol", "kind", "side", "quantity"),
+        *("created_at", "account", "symbol", "kind", "quantity"),
         *("trigger_price", "last", "state", "denial_code", "reason"),
     )
-    list_filter = ("state", "kind", "side", "account", "denial_code")
+    list_filter = (
+        *("state", "kind", "side", "account"),
+        ("denial_code", admin.AllValuesFieldListFilter),
+    )
     search_fields = ("symbol", "reason_zh", "reason_en")
     date_hierarchy = "created_at"
     ordering = ("-created_at", "-pk")
@@ -166,7 +170,10 @@ class DenialAdmin(Readable):
     """What risk control refused, once per change."""
 
     list_display = ("at", "account", "symbol", "kind", "code", "text", "cleared_at")
-    list_filter = ("code", "kind", "account", ("cleared_at", admin.EmptyFieldListFilter))
+    list_filter = (
+        ("code", admin.AllValuesFieldListFilter),
+        *("kind", "account", ("cleared_at", admin.EmptyFieldListFilter)),
+    )
     search_fields = ("symbol", "text_zh", "text_en")
     date_hierarchy = "at"
     ordering = ("-at", "-pk")

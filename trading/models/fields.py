@@ -36,7 +36,7 @@ CHINESE = {
     "filled": "全部成交", "cancel_requested": "撤单中", "cancelled": "已撤",
     "partially_cancelled": "部分撤单", "rejected": "废单", "unknown": "状态不明",
     "absent": "柜台无此单", "expired": "已过期",
-    "demo": "演示", "paper": "模拟", "live": "实盘",
+    "demo": "演示", "paper": "模拟", "shadow": "影子", "live": "实盘",
     "active": "正常", "reducing": "只减仓", "halted": "停止",
     "observing": "观察中", "armed": "就绪",
     "info": "信息", "warning": "警告", "alarm": "报警",
