@@ -118,7 +118,7 @@ class ReasonForm(forms.Form):
     )
 
 
-Act = Callable[[Any, dict[str, Any]], bool]
+Act = Callable[[Any, dict[str, Any]], bool | Text]
 
 
 def ask_and_act(
@@ -131,7 +131,8 @@ def ask_and_act(
 ) -> HttpResponse | None:
     """Show the rows and ask for the reason; once given, act on each row and say what came of it.
 
-    `act(row, answers)` is True when it changed something; a CorrectionError is told, the other rows go on.
+    `act(row, answers)` is True when it changed something, or a Text that says what will happen; a CorrectionError is
+    told, the other rows go on.
     """
     form = form_class(request.POST if "confirmed" in request.POST else None)
     if form.is_valid():
@@ -163,7 +164,9 @@ def _act_on(
         return
     done = Text(f"{row}: done.", f"{row}：已执行。")
     same = Text(f"{row}: it was so already, nothing changed.", f"{row}：状态原本如此，未做更改。")
-    if changed:
+    if isinstance(changed, Text):
+        page.message_user(request, say(changed), messages.SUCCESS)
+    elif changed:
         page.message_user(request, say(done), messages.SUCCESS)
     else:
         page.message_user(request, say(same), messages.WARNING)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from functools import cached_property
 from pathlib import Path
 
 from django.conf import settings
@@ -19,6 +21,20 @@ def open_quotes() -> QuoteReader:
     file = FileQuoteStore(Path(settings.HOME) / FILE)
     url = settings.REDIS_URL
     return FallbackQuotes(RedisQuoteStore(url), file) if url else file
+
+
+class _OfThread(threading.local):
+    @cached_property
+    def reader(self) -> QuoteReader:
+        return open_quotes()
+
+
+_of_thread = _OfThread()
+
+
+def quotes_of_thread() -> QuoteReader:
+    """Return the reader of this thread, opened once: a worker's thread runs many ticks."""
+    return _of_thread.reader
 
 
 def open_quotes_to_write() -> SharedQuotes:
