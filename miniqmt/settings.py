@@ -187,7 +187,7 @@ CELERY_BEAT_CRON_STARTING_DEADLINE = 60
 MINIQMT_STRATEGIES = ["trading.strategy.exit_signals", "trading.strategy.add_on_signals"]
 #: What other apps plug into trading, which imports none of them: ticks of their own beside the strategy tick (run by
 #: replays; the worker's are in miniqmt/schedule.py), symbols whose quotes they need, shares kept from the exits.
-MINIQMT_TICKS = ["grid.services.tick.GRID"]
+MINIQMT_TICKS = ["grid.strategy.GRID"]
 MINIQMT_INTERESTS = ["grid.selectors.symbols_of_interest"]
 MINIQMT_KEPT_SHARES = ["grid.selectors.kept_from_exits"]
 

@@ -31,7 +31,8 @@ class _Tools(threading.local):
 _tools = _Tools()
 
 
-def _run(spec: TickSpec) -> None:
+def run_in_worker(spec: TickSpec) -> None:
+    """Run one tick with the quotes and the nudge of this thread of the worker."""
     try:
         run_tick(spec, _tools.quotes, _tools.nudge, timezone.now)
     finally:
@@ -44,16 +45,16 @@ def _run(spec: TickSpec) -> None:
 @shared_task(name="trading.sync")
 def sync() -> None:
     """Project the newest broker snapshot into accounts and positions."""
-    _run(SYNC)
+    run_in_worker(SYNC)
 
 
 @shared_task(name="trading.strategy")
 def strategy() -> None:
     """Quotes → signals → risk → orders."""
-    _run(STRATEGY)
+    run_in_worker(STRATEGY)
 
 
 @shared_task(name="trading.orders")
 def orders() -> None:
     """Timeouts, cancels, re-orders, the end of old signals."""
-    _run(ORDERS)
+    run_in_worker(ORDERS)

@@ -99,14 +99,14 @@ class GridSession(models.Model):
     duration_days = models.PositiveSmallIntegerField(
         both("runs for (days)", "运行天数"), null=True, blank=True
     )
-    trade_mode = models.CharField(
+    trade_mode = models.CharField(  # noqa: DJ001  # NULL: no parameter of this style, as for the other columns
         both("sized by", "数量方式"),
         max_length=6,
         choices=[
             (TradeMode.AMOUNT.value, both("amount", "金额")),
             (TradeMode.SHARES.value, both("shares", "股数")),
         ],
-        null=True,  # NULL says "not a parameter of this style", as for the other columns
+        null=True,
         blank=True,
     )
     fixed_quantity = models.PositiveIntegerField(

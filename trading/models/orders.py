@@ -134,9 +134,7 @@ class Order(models.Model):
             models.Index(fields=["account", "state"]),
             models.Index(fields=["account", "trade_date"]),
             models.Index(fields=["account", "broker_order_id"]),
-            models.Index(
-                fields=["source", "trade_date"], condition=~Q(source=""), name="orders_of_a_source"
-            ),
+            models.Index(fields=["source", "trade_date"]),
         ]
 
     def __str__(self) -> str:

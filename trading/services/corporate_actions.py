@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -26,21 +27,14 @@ def check_ex_rights(view: TickView) -> None:
         # A life that began today has today's prices already.
         if row.checked_close_on != view.on
         and row.opened_on < view.on
-        and _todays(view.latest(symbol), view.on)
+        and of_today(view.latest(symbol), view.on)
     }
     if not due:
         return
-    previous = view.calendar.previous_session(view.on)
-    before = view.calendar.previous_session(previous) if previous is not None else None
-    closes = _closes(list(due), [day for day in (previous, before) if day is not None])
-    actions = {
-        Symbol(a.symbol): a
-        for a in CorporateAction.objects.filter(on=view.on, symbol__in=list(due))
-    }
+    found = ex_rights_of(view, list(due))
     changed, events = [], []
     for symbol, row in due.items():
-        recorded, action = closes.get((symbol, previous)), actions.get(symbol)
-        verdict = _verdict(view, row, recorded, closes.get((symbol, before)), action)
+        verdict, action = found[symbol]
         if verdict.kind is ExRights.REFUSED and row.ex_rights_unverified:
             continue  # said already; a better previous close may still come today
         _apply(view, row, verdict, action)
@@ -58,14 +52,30 @@ def check_ex_rights(view: TickView) -> None:
     Event.objects.bulk_create(events, batch_size=500)
 
 
+def ex_rights_of(
+    view: TickView, symbols: Sequence[Symbol]
+) -> Mapping[Symbol, tuple[ExRightsVerdict, CorporateAction | None]]:
+    """Return what today's previous close says of each symbol, all of which have a quote of today; two queries."""
+    previous = view.calendar.previous_session(view.on)
+    before = view.calendar.previous_session(previous) if previous is not None else None
+    closes = _closes(symbols, [day for day in (previous, before) if day is not None])
+    rows = CorporateAction.objects.filter(on=view.on, symbol__in=symbols)
+    actions = {Symbol(row.symbol): row for row in rows}
+    found = {}
+    for symbol in symbols:
+        recorded, action = closes.get((symbol, previous)), actions.get(symbol)
+        verdict = _verdict(view, symbol, recorded, closes.get((symbol, before)), action)
+        found[symbol] = verdict, action
+    return found
+
+
 def _verdict(
     view: TickView,
-    row: Position,
+    symbol: Symbol,
     recorded: Decimal | None,
     before: Decimal | None,
     action: CorporateAction | None,
 ) -> ExRightsVerdict:
-    symbol = Symbol(row.symbol)
     quote, instrument = view.latest(symbol), view.instrument(symbol)
     assert quote is not None  # only symbols with a quote of today are due
     limits = (
@@ -112,10 +122,13 @@ def _event(view: TickView, symbol: Symbol, verdict: ExRightsVerdict) -> Event:
     )
 
 
-def _closes(symbols: list[Symbol], days: list[date]) -> dict[tuple[Symbol, date | None], Decimal]:
+def _closes(
+    symbols: Sequence[Symbol], days: list[date]
+) -> dict[tuple[Symbol, date | None], Decimal]:
     rows = Close.objects.filter(symbol__in=symbols, on__in=days)
     return {(Symbol(row.symbol), row.on): row.close for row in rows}
 
 
-def _todays(quote: Quote | None, on: date) -> bool:
+def of_today(quote: Quote | None, on: date) -> bool:
+    """Whether there is a quote, and it is of this day."""
     return quote is not None and quote.time.astimezone(CHINA).date() == on

@@ -271,11 +271,11 @@ class Decisions:
 
     def _deny(self, candidate: _Candidate, denial: DenialValue) -> None:
         signal, stands = candidate.signal, self._current.get(candidate.key)
+        signal.denial_code = denial.code
         if signal._state.adding and stands is not None and stands.code == denial.code:
             self._spoken.add(candidate.key)  # said already; nothing is stored again
-            signal.state = SignalState.DENIED
+            signal.state, (signal.outcome_en, signal.outcome_zh) = SignalState.DENIED, denial.text
             return
-        signal.denial_code = denial.code
         self._out.end(signal, SignalState.DENIED, denial.text)
         self._tell(signal, *candidate.key, denial)
 

@@ -25,7 +25,7 @@ from trading.models import (
     Position,
 )
 from trading.ports import QuoteReader
-from trading.selectors import open_positions
+from trading.selectors import open_positions, symbols_of_interest
 from trading.services.adoption import adopt_missing
 from trading.services.events import journal
 
@@ -214,7 +214,7 @@ def _close_books(
     today = now.astimezone(CHINA).date()
     if account.previous_total_on == today or not calendar.is_session(today):
         return
-    symbols = [Symbol(row.symbol) for row in open_positions(account.pk)]
+    symbols = list(symbols_of_interest(account.pk))
     rows = [
         Close(symbol=symbol, on=today, close=quote.last)
         for symbol, quote in quotes.latest(symbols).items()
