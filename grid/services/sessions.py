@@ -21,24 +21,24 @@ from grid.selectors import rules_of, state_columns, templates
 from grid.services.ending import begin_stop, pause_session
 from trading.domain.instruments import Instrument, lot_rule
 from trading.domain.settings import SettingError
-from trading.domain.symbols import parse_symbol
+from trading.domain.symbols import SymbolError, parse_symbol
 from trading.domain.types import CHINA, Quote, Text
-from trading.errors import MiniqmtError
 from trading.models import Account, EventLevel, Position
 from trading.selectors import instrument_of
 from trading.services.accounts import fee_schedule
+from trading.services.corrections import CorrectionError
 from trading.services.events import journal
 
 #: What an edit may change beside the parameters of the style.
 _EDITABLE = ("base_quantity", "exits_may_sell_base", "stop_policy")
 
 
-class SessionRefused(MiniqmtError):
+class SessionRefused(CorrectionError):
     """A request about a session was refused: nothing changed. `text` says why, `field` what is to be corrected."""
 
     def __init__(self, text: Text, field: str | None = None) -> None:
-        self.text, self.field = text, field
-        super().__init__(text.en)
+        self.field = field
+        super().__init__(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,8 @@ def draft(request: Request, quote: Quote | None, now: datetime) -> Draft:
     """
     try:
         instrument = instrument_of(parse_symbol(request.symbol))
-    except ValueError as problem:
-        raise SessionRefused(Text(str(problem), str(problem)), "symbol") from problem
+    except SymbolError as problem:
+        raise SessionRefused(problem.text, "symbol") from problem
     lot = lot_rule(instrument, now.astimezone(CHINA).date())
     if not lot.largest:
         raise _refused(
