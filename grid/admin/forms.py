@@ -15,6 +15,7 @@ from grid.models.sessions import StopPolicy
 from grid.selectors import templates
 from grid.services.parameter_help import HELP, style_words
 from grid.services.sessions import Request, SessionRefused
+from grid.services.words import plain
 from trading.admin.base import ReasonForm, say
 from trading.domain.types import Text
 from trading.models import Account
@@ -211,7 +212,7 @@ class EditForm(ParameterForm):
         for name in (*self.names, "base_quantity"):
             self.fields[name].required = True
         for name in (*self.names, "base_quantity", "exits_may_sell_base", "stop_policy"):
-            self.initial[name] = shown(getattr(row, name))
+            self.initial[name] = plain(getattr(row, name))
         self.initial["seen_revision"] = row.revision
         self.order_fields(
             [*self.names, "base_quantity", "exits_may_sell_base", "stop_policy", "why"]
@@ -251,14 +252,6 @@ class TemplateForm(ParameterForm):
         choice.choices = [(name, say(style_words(name))) for name in STYLES]
         if style is not None:
             del self.fields["name"], self.fields["style"]
-
-
-def shown(value: Any) -> Any:
-    """Return a number as a person types it: without the zeros its storage adds."""
-    if not isinstance(value, Decimal):
-        return value
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def hidden(values: Mapping[str, Any]) -> list[tuple[str, str]]:

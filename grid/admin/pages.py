@@ -5,16 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from grid.admin.forms import shown
 from grid.domain.preview import PreviewLine
-from grid.domain.rehearsal import Rehearsal
 from grid.domain.rules import parameter_names
 from grid.models import GridSession
 from grid.services.overview import Overview, away_words, state_words
 from grid.services.preview import Preview
+from grid.services.words import NO, YES, parameter_words, rehearsal_words, side_words, warnings
 from trading.admin.base import plain, say
 from trading.domain.types import Side, Text
-from trading.domain.wording import percent
 
 Fact = tuple[str, str]
 
@@ -27,26 +25,8 @@ def words(**texts: Text) -> dict[str, str]:
 def preview_page(found: Preview) -> dict[str, Any]:
     """Return the context of a preview."""
     draft, plan = found.draft, found.plan
-    warnings = []
-    if not found.grid_on:
-        warnings.append(
-            Text(
-                "Grid trading is off for this account: the session will start, but not trade until the setting "
-                "grid_enabled is on.",
-                "该账户未开启网格交易：会话可以启动，但在开启配置项 grid_enabled 之前不会交易。",
-            )
-        )
-    if plan.losing:
-        warnings.append(
-            Text(
-                f"{len(plan.losing)} line(s) would not even earn their fees.",
-                f"{len(plan.losing)} 个档位的收益不足以支付费用。",
-            )
-        )
-    if not any(line.side is Side.BUY for line in plan.lines):
-        warnings.append(Text("With this budget it cannot buy one lot.", "以此额度无法买入一手。"))
     return {
-        "warnings": [say(text) for text in warnings],
+        "warnings": [say(text) for text in warnings(found)],
         "facts": [
             (say(Text("Symbol", "代码")), f"{draft.instrument.symbol} {draft.instrument.name}"),
             *_parameters(draft.rules),
@@ -87,30 +67,9 @@ def preview_page(found: Preview) -> dict[str, Any]:
     }
 
 
-def rehearsal_words(found: Rehearsal) -> Text:
-    """Return what the rehearsal of past sessions came to, or that there is no past to rehearse on."""
-    if not found.days:
-        return Text(
-            "No quotes of past sessions of this symbol are here, so the number of rounds is not known. "
-            "Recorded files can be named: manage.py grid start … --history SOURCE.",
-            "没有该标的的历史行情，无法估计轮数。可指定行情文件：manage.py grid start … --history 文件。",
-        )
-    ended = found.stopped
-    tail = Text("", "")
-    if ended is not None:
-        tail = Text(f" It would have stopped: {ended.en}.", f"期间会自动停止：{ended.zh}。")
-    money = f"{found.profit:.2f}"
-    return Text(
-        f"{found.days} session(s), {found.first} to {found.until}: {found.buys} buys, {found.rounds} sales, "
-        f"profit {money} yuan after fees, each order filled at once.{tail.en}",
-        f"{found.first} 至 {found.until} 共 {found.days} 个交易日：买入 {found.buys} 次，卖出 {found.rounds} 次，"
-        f"扣费后盈亏 {money} 元（假设委托立即成交）。{tail.zh}",
-    )
-
-
 def _preview_line(line: PreviewLine) -> dict[str, str]:
     return {
-        "side": side_words(line.side),
+        "side": say(side_words(line.side)),
         "price": plain(line.price),
         "quantity": f"{line.quantity:,}",
         "amount": plain(line.amount),
@@ -122,28 +81,12 @@ def _preview_line(line: PreviewLine) -> dict[str, str]:
     }
 
 
-def side_words(side: str) -> str:
-    """Return buy or sell."""
-    return say(Text("buy", "买入") if side == Side.BUY else Text("sell", "卖出"))
-
-
 def _parameters(rules: Any) -> list[Fact]:
     found = []
     for name in parameter_names(rules.style):
         column = GridSession._meta.get_field(name)
-        found.append((str(column.verbose_name), parameter_words(name, getattr(rules, name))))  # type: ignore[union-attr]
+        found.append((str(column.verbose_name), say(parameter_words(name, getattr(rules, name)))))  # type: ignore[union-attr]
     return found
-
-
-def parameter_words(name: str, value: Any) -> str:
-    """Return a parameter as a person reads it: ratios as percentages, amounts with thousands."""
-    if name == "trade_mode":
-        return say(Text("amount", "金额") if value == "amount" else Text("shares", "股数"))
-    if name in ("max_investment", "grid_buy_amount"):
-        return f"{value:,.2f}"
-    if isinstance(value, Decimal):
-        return percent(value)
-    return str(shown(value))
 
 
 def session_page(found: Overview) -> dict[str, Any]:
@@ -201,7 +144,7 @@ def session_page(found: Overview) -> dict[str, Any]:
         "trades": [
             {
                 "at": trade.at,
-                "side": side_words(trade.side),
+                "side": say(side_words(trade.side)),
                 "quantity": f"{trade.quantity:,}",
                 "price": plain(trade.price),
                 "fees": plain(trade.fees),
@@ -224,12 +167,12 @@ def _session_facts(row: GridSession) -> list[Fact]:
     def label(name: str) -> str:
         return str(GridSession._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
 
-    switch = Text("yes", "是") if row.exits_may_sell_base else Text("no", "否")
+    switch = YES if row.exits_may_sell_base else NO
     return [
         (label("account"), row.account.name),
         (label("style"), str(row.get_style_display())),
         *(
-            (label(name), parameter_words(name, getattr(row, name)))
+            (label(name), say(parameter_words(name, getattr(row, name))))
             for name in parameter_names(row.style)
         ),
         (label("first_centre"), plain(row.first_centre.quantize(Decimal("0.0001")))),

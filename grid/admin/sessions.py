@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
-from grid.admin.forms import OWN, EditForm, StartForm, StopForm, hidden, shown
+from grid.admin.forms import OWN, EditForm, StartForm, StopForm, hidden
 from grid.admin.pages import preview_page, session_page
 from grid.domain.rules import parameter_names
 from grid.domain.state import SessionStatus
@@ -23,6 +23,7 @@ from grid.services import sessions
 from grid.services.overview import overview, state_words
 from grid.services.preview import Preview, prepare
 from grid.services.sessions import SessionRefused
+from grid.services.words import plain
 from trading.admin.base import Readable, actor_of, ask_and_act, market_now, say
 from trading.domain.types import Text
 from trading.models.fields import both
@@ -129,7 +130,7 @@ class GridSessionAdmin(Readable):
         if not number.isdigit():
             return {}
         row = self._row(request, number)
-        values = {name: shown(getattr(row, name)) for name in parameter_names(row.style)}
+        values = {name: plain(getattr(row, name)) for name in parameter_names(row.style)}
         return {
             **values,
             "account": row.account_id,
@@ -157,8 +158,8 @@ class GridSessionAdmin(Readable):
         posted = {
             **form.cleaned_data,
             "account": form.cleaned_data["account"].pk,
-            "max_investment": shown(found.draft.rules.max_investment),
-            "centre": shown(found.draft.centre),
+            "max_investment": plain(found.draft.rules.max_investment),
+            "centre": plain(found.draft.centre),
             "base_quantity": str(found.draft.base_quantity),
         }
         context = {
@@ -302,7 +303,7 @@ def _value(version: Any, name: str) -> str:
     value = getattr(version, name)
     if isinstance(value, bool):
         return say(Text("on", "开") if value else Text("off", "关"))
-    return "-" if value is None else str(shown(value))
+    return "-" if value is None else str(plain(value))
 
 
 def _url(name: str, *arguments: object) -> str:

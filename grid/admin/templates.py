@@ -13,8 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from grid.admin.forms import TemplateForm, shown
-from grid.admin.pages import parameter_words
+from grid.admin.forms import TemplateForm
 from grid.domain.rules import STYLES, parameter_names
 from grid.domain.templates import DEFAULT_TEMPLATE, TEMPLATES, Template
 from grid.models import GridSession, GridTemplate
@@ -22,6 +21,7 @@ from grid.selectors import templates
 from grid.services.parameter_help import style_words
 from grid.services.sessions import SessionRefused, save_template
 from grid.services.templates import change_template
+from grid.services.words import parameter_words, plain
 from trading.admin.base import TRADE, say
 from trading.domain.types import Text
 from trading.models.fields import both
@@ -141,10 +141,10 @@ def described(template: Template, *, whole: bool = False) -> str:
             if name != "max_investment"
         }
     return ", ".join(
-        f"{GridSession._meta.get_field(name).verbose_name} {parameter_words(name, value)}"  # type: ignore[union-attr]
+        f"{GridSession._meta.get_field(name).verbose_name} {say(parameter_words(name, value))}"  # type: ignore[union-attr]
         for name, value in values.items()
     )
 
 
 def _initial(row: GridTemplate) -> dict[str, Any]:
-    return {name: shown(value) for name, value in row.values.items()}
+    return {name: plain(value) for name, value in row.values.items()}

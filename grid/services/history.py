@@ -25,7 +25,8 @@ def past_quotes(
     if environment_of(mode) != DEMO or symbol not in demo_instruments():
         return ()
     market = DemoMarket(calendar)
-    sessions, on = [], calendar.previous_session(before)
+    sessions: list[date] = []
+    on = calendar.previous_session(before)
     while on is not None and len(sessions) < days:
         sessions.append(on)
         on = calendar.previous_session(on)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import IO, Any
@@ -13,6 +12,7 @@ from rich.console import Console
 
 from trading.domain.types import Text
 from trading.errors import SourceError
+from trading.management.language import add_language
 from trading.replay import arguments
 from trading.replay.arguments import OptionError
 from trading.replay.balance import ImbalanceError
@@ -68,9 +68,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--json", type=Path, metavar="FILE", help="write the result here 结果写入文件"
         )
-        parser.add_argument(
-            "--lang", choices=("en", "zh"), default=_language(), help="language of the tables 语言"
-        )
+        add_language(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         # What a live gateway logs of its day is no news here; the result tells it.
@@ -113,12 +111,6 @@ def _stream(wrapper: Any) -> IO[str]:
     """Return what Django's wrapper writes to; rich ends its lines itself."""
     stream: IO[str] = wrapper._out
     return stream
-
-
-def _language() -> str:
-    """Return the language the environment asks for."""
-    wanted = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
-    return "zh" if wanted.lower().startswith("zh") else "en"
 
 
 def _console(stream: Any) -> Console:
