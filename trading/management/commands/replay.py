@@ -16,6 +16,7 @@ from trading.management.language import add_language
 from trading.replay import arguments
 from trading.replay.arguments import OptionError
 from trading.replay.balance import ImbalanceError
+from trading.replay.guests import guests
 from trading.replay.progress import shown
 from trading.replay.report import Report
 from trading.replay.result import json_bytes
@@ -64,6 +65,15 @@ class Command(BaseCommand):
             default="start",
             help="what a bar's time names K线时间",
         )
+        for guest in guests():
+            parser.add_argument(
+                guest.option,
+                action="append",
+                default=[],
+                dest=guest.key,
+                metavar=guest.metavar,
+                help=guest.help,
+            )
         parser.add_argument("--no-skip", action="store_true", help="run every tick 不跳过任何轮次")
         parser.add_argument(
             "--json", type=Path, metavar="FILE", help="write the result here 结果写入文件"
@@ -84,6 +94,7 @@ class Command(BaseCommand):
                 label=options["label"],
                 skip=not options["no_skip"],
                 output=options["json"],
+                wishes={guest.key: options[guest.key] for guest in guests()},
             )
             with shown(Console(file=_stream(self.stderr)), language) as progress:
                 result = play(plan.recordings, plan.options, progress)
