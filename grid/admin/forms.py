@@ -62,6 +62,15 @@ class ParameterForm(forms.Form):
         for name in self.names or parameters():
             self.fields[name] = parameter_field(name)
 
+    def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """Return the visible fields under their headings: what all sessions have, then the parameters of each style."""
+        found: dict[str, list[forms.BoundField]] = {"": []}
+        for field in self.visible_fields():
+            styles = [style for style in STYLES if field.name in parameter_names(style)]
+            title = say(style_words(styles[0])) if len(styles) == 1 else ""
+            found.setdefault(title, []).append(field)
+        return [(title, fields) for title, fields in found.items() if fields]
+
     def given(self) -> dict[str, Any]:
         """Return the parameters somebody filled in."""
         found = {}

@@ -155,7 +155,19 @@ def session_page(found: Overview) -> dict[str, Any]:
             }
             for trade in found.trades
         ],
-        "orders": found.orders,
+        "orders": [
+            {
+                "pk": order.pk,
+                "at": order.approved_at,
+                "name": order.client_order_id,
+                "side": say(side_words(order.side)),
+                "quantity": f"{order.quantity:,}",
+                "price": plain(order.price),
+                "filled": f"{order.filled_quantity:,}",
+                "state": order.get_state_display(),
+            }
+            for order in found.orders
+        ],
         "notes": [
             {"at": note.at, "code": note.code, "text": say(note.text)} for note in found.notes
         ],
@@ -211,6 +223,7 @@ def _session_words() -> dict[str, str]:
         state=Text("State", "状态"),
         filled=Text("Filled", "已成交"),
         code=Text("Code", "代码"),
+        why=Text("Why", "原因"),
         none=Text("None.", "无。"),
         pause=Text("Pause", "暂停"),
         resume=Text("Resume", "恢复"),

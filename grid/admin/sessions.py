@@ -40,8 +40,7 @@ class GridSessionAdmin(Readable):
     """Sessions, the open ones first. All that changes one goes through the services, with a reason."""
 
     list_display = (
-        *("symbol", "account", "style", "state", "max_investment", "realised", "fees"),
-        *("started_at", "changed_why"),
+        *("symbol", "account", "style", "state", "max_investment", "realised", "started_at"),
     )
     list_filter = ("status", "style", "account")
     search_fields = ("symbol",)

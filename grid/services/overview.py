@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from django.db.models import Q
 
+from grid.domain.centred_grid import CentredGrid
 from grid.domain.explain import explain, ladder
 from grid.domain.ledger import Ledger
 from grid.domain.parameters import GridRules
@@ -307,8 +308,10 @@ def state_words(row: GridSession) -> Text:
     why = Text(row.status_en, row.status_zh)
     tail = Text(f": {why.en}" if why.en else "", f"：{why.zh}" if why.zh else "")
     if row.status == SessionStatus.ACTIVE:
-        centre = yuan(row.centre)
-        return Text(f"active, centre {centre}", f"运行中，中心 {centre}")
+        price = yuan(row.centre)
+        if row.style == CentredGrid.style:
+            return Text(f"active, centre {price}", f"运行中，中心价 {price}")
+        return Text(f"active, reference {price}", f"运行中，基准价 {price}")
     return Text(f"{row.status}{tail.en}", f"{row.get_status_display()}{tail.zh}")
 
 

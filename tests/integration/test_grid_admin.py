@@ -117,9 +117,7 @@ def act(client, action, row, **answers):
 def test_a_preview_shows_lines_costs_and_worst_case_and_starts_nothing(
     world, boss, language, words
 ):
-    shown = html(
-        boss.post(page("add"), wanted(world), headers={"accept-language": language})
-    )
+    shown = html(boss.post(page("add"), wanted(world), headers={"accept-language": language}))
 
     assert all(word in shown for word in words)
     assert "10.50" in shown  # the upper line of centre 10, 5 %
@@ -160,9 +158,7 @@ def test_a_way_back_from_the_preview_keeps_what_was_typed(world, boss):
         ({"max_investment": "NaN"}, "number"),
     ],
 )
-def test_a_wrong_value_is_refused_at_its_field_and_nothing_starts(
-    world, boss, changes, complaint
-):
+def test_a_wrong_value_is_refused_at_its_field_and_nothing_starts(world, boss, changes, complaint):
     for confirmed in ({}, {"confirmed": "yes"}):
         shown = html(boss.post(page("add"), wanted(world, **changes, **confirmed)))
         assert complaint in shown.replace("&#x27;", "'")
@@ -362,7 +358,9 @@ def test_a_template_is_made_changed_and_deleted_within_the_ranges_of_the_rules(b
     assert row.values == {"interval": "0.04"}
 
     change = page("change", row.pk, model="gridtemplate")
-    assert "expected less than" in html(boss.post(change, {"interval": "0.04", "callback": "0.05"}))
+    assert "expected less than" in html(
+        boss.post(change, {"interval": "0.04", "callback": "0.05"})
+    )
     boss.post(change, {"interval": "0.03"})
     row.refresh_from_db()
     assert row.values == {"interval": "0.03"}
@@ -371,9 +369,7 @@ def test_a_template_is_made_changed_and_deleted_within_the_ranges_of_the_rules(b
     assert not GridTemplate.objects.exists()
 
 
-def test_a_template_of_ones_own_is_offered_for_a_start_and_a_built_in_name_is_taken(
-    world, boss
-):
+def test_a_template_of_ones_own_is_offered_for_a_start_and_a_built_in_name_is_taken(world, boss):
     add = page("add", model="gridtemplate")
     boss.post(add, {"name": "mine", "style": "lot", "grid_price_drop": "0.01"})
     assert "exists" in html(boss.post(add, {"name": "moderate", "style": "lot"}))
