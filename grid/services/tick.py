@@ -57,6 +57,9 @@ def grid_tick(
     return approved
 
 
+_WATCHED = (SessionStatus.ACTIVE, SessionStatus.PAUSED)
+
+
 class GridTick:
     """One tick of one account."""
 
@@ -103,7 +106,7 @@ class GridTick:
     # -- quotes
 
     def _follow(self) -> None:
-        watching = [work for work in self._works if work.status is not SessionStatus.STOPPING]
+        watching = [work for work in self._works if work.status in _WATCHED]
         since = self._view.quotes.since({work.symbol: work.row.seen for work in watching})
         for work in watching:
             arrivals = since.get(work.symbol, ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -77,19 +78,23 @@ def start(
 
 
 def path(
-    world: World, since: str, prices: Sequence[str], symbol: str = BANK, every: int = 5, **book: Any
+    world: World,
+    since: str | datetime,
+    prices: Sequence[str],
+    symbol: str = BANK,
+    every: int = 5,
+    tail: int = 60,
+    **book: Any,
 ) -> None:
-    """Show prices `every` seconds apart, each until the next; the last one for a minute."""
+    """Show prices `every` seconds apart, each until the next; the last one for `tail` seconds."""
     at = world.moment(since)
     for number, price in enumerate(prices):
         begins = at + number * _seconds(every)
-        ends = begins + _seconds(every if number < len(prices) - 1 else 60)
+        ends = begins + _seconds(every if number < len(prices) - 1 else tail)
         world.hold(symbol, price, since=begins, until=ends, every=5, **book)
 
 
-def _seconds(number: int) -> Any:
-    from datetime import timedelta
-
+def _seconds(number: int) -> timedelta:
     return timedelta(seconds=number)
 
 
