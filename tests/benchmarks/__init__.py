@@ -1,0 +1,1 @@
+"""Figures: `python -m tests.benchmarks`. What they were on one machine, and why, is in docs/performance.md."""

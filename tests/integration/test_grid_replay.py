@@ -134,7 +134,7 @@ def test_asking_for_a_grid_switches_grids_on_unless_the_person_says_otherwise(tm
 
 # -- real minutes
 
-DAYS = 4
+DAYS = 2
 WIDE = {"max_deviation": "0.5", "target_profit": "1", "stop_loss": "-0.5", "duration_days": "365"}
 STYLES = {
     "centred": {"interval": "0.01", "callback": "0.002", "max_investment": "40000", **WIDE},
@@ -200,11 +200,15 @@ def log_of(result, symbol, grid):
         signal["number"]: signal for signal in result["signals"] if signal["symbol"] == symbol
     }
     log = [
-        f"{fill['time']} {fill['side']} {fill['quantity']} @ {Decimal(signals[fill['signal']]['last'])}"
+        f"{fill['time']} {fill['side']} {fill['quantity']} @ {plainly(signals[fill['signal']]['last'])}"
         for fill in result["fills"]
         if fill["symbol"] == symbol
     ]
     return [*log, *([f"stop {grid['stop_code']}"] if grid["stop_code"] else [])]
+
+
+def plainly(number):
+    return f"{Decimal(number).normalize():f}"
 
 
 def independent(style, path):
@@ -222,7 +226,8 @@ def independent(style, path):
     for line in log:
         day, clock, *rest = line.split(" ")
         if " @ " in line:
-            found.append(f"{day}T{clock} {' '.join(rest).split(' of ')[0]}")
+            side, quantity, _, price = rest[:4]
+            found.append(f"{day}T{clock} {side} {quantity} @ {plainly(price)}")
         elif rest[:1] == ["stop"]:
             found.append(" ".join(rest))
     return found
