@@ -134,7 +134,7 @@ def test_asking_for_a_grid_switches_grids_on_unless_the_person_says_otherwise(tm
 
 # -- real minutes
 
-DAYS = 2
+DAYS = 4
 WIDE = {"max_deviation": "0.5", "target_profit": "1", "stop_loss": "-0.5", "duration_days": "365"}
 STYLES = {
     "centred": {"interval": "0.01", "callback": "0.002", "max_investment": "40000", **WIDE},

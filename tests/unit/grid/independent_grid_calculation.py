@@ -18,6 +18,7 @@ from typing import Any
 from tests.hdf5_tables import tables
 
 D = Decimal
+NONE = D(0)
 CHINA = timezone(timedelta(hours=8))
 
 
@@ -62,7 +63,7 @@ def fee(side: str, amount: Decimal, on: date) -> Decimal:
 
 
 def centred_log(  # noqa: C901  # one plain loop, to be read beside the rules
-    path: list[tuple[Decimal, datetime]], base: int, p: dict[str, Any], apart: Decimal = D(0)
+    path: list[tuple[Decimal, datetime]], base: int, p: dict[str, Any], apart: Decimal = NONE
 ) -> list[str]:
     """Return what a centred grid does along a path; `p` holds its parameters."""
     first = centre = p["centre"]
@@ -189,7 +190,7 @@ def centred_log(  # noqa: C901  # one plain loop, to be read beside the rules
 
 
 def lot_log(  # noqa: C901  # one plain loop
-    path: list[tuple[Decimal, datetime]], base: int, p: dict[str, Any], apart: Decimal = D(0)
+    path: list[tuple[Decimal, datetime]], base: int, p: dict[str, Any], apart: Decimal = NONE
 ) -> list[str]:
     """Return what a lot grid does along a path; `p` holds its parameters."""
     reference = p["centre"]
