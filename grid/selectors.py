@@ -24,8 +24,9 @@ from grid.domain.state import (
     trade_to_json,
 )
 from grid.domain.templates import TEMPLATES, Template
-from grid.models import GridLot, GridSession, GridTemplate
+from grid.models import GridLot, GridMark, GridSession, GridTemplate
 from trading.domain.types import Symbol, Text
+from trading.selectors import fold_mark
 
 #: Columns of a session that hold its state; all but `pending` under the same name as in the domain.
 STATE_COLUMNS = (
@@ -61,7 +62,17 @@ def symbols_of_interest(account_id: int) -> dict[Symbol, datetime]:
     """Return the symbols of open sessions with the mark up to which their quotes are followed; one query."""
     rows = GridSession.objects.filter(account_id=account_id)
     rows = rows.exclude(status=SessionStatus.STOPPED)
-    return {Symbol(symbol): seen for symbol, seen in rows.values_list("symbol", "seen")}
+    marks = rows.values_list("symbol", "seen", "behind", "account__grid_mark__followed_until")
+    return {
+        Symbol(symbol): fold_mark(seen, behind, followed)
+        for symbol, seen, behind, followed in marks
+    }
+
+
+def followed_until(account_id: int) -> datetime | None:
+    """Return the mark up to which the account's sessions follow quotes, None before the first."""
+    marks = GridMark.objects.filter(pk=account_id)
+    return marks.values_list("followed_until", flat=True).first()
 
 
 def kept_from_exits(account_id: int) -> dict[Symbol, int]:

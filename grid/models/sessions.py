@@ -35,6 +35,18 @@ class StopPolicy(models.TextChoices):
     SELL_LOTS = "sell_lots", both("sell its lots", "卖出批次")
 
 
+class GridMark(models.Model):
+    """Quotes that arrived up to here are followed by every session of the account that is not `behind`."""
+
+    account = models.OneToOneField(
+        Account, on_delete=models.PROTECT, related_name="grid_mark", primary_key=True
+    )
+    followed_until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.followed_until}"
+
+
 class GridSession(models.Model):
     """网格会话: one grid on one symbol. Its state belongs to the grid tick, its parameters to people."""
 
@@ -142,8 +154,9 @@ class GridSession(models.Model):
         null=True,
         blank=True,
     )
-    #: Quotes that arrived up to here are followed.
+    #: Quotes that arrived up to here are followed; the account's mark counts when it is later, unless `behind`.
     seen = models.DateTimeField()
+    behind = models.BooleanField(default=False)  # quotes wait until the symbol is fresh again
     #: Full exits that ended before are no reason to pause: a person has started or resumed it since.
     exits_seen_at = models.DateTimeField()
     checked_close_on = models.DateField(null=True, blank=True)
@@ -169,7 +182,7 @@ class GridSession(models.Model):
     history = HistoricalRecords(
         excluded_fields=[
             "centre", "tracker", "extreme", "last_buy_at", "last_sell_at", "last_sale", "buy_tried_at",
-            "sell_tried_at", "empty_read_at", "pending", "signal", "seen", "exits_seen_at", "checked_close_on",
+            "sell_tried_at", "empty_read_at", "pending", "signal", "seen", "behind", "exits_seen_at", "checked_close_on",
             "ex_rights_unclear", "realised", "fees", "bought_quantity", "bought_amount", "sold_quantity",
             "sold_amount", "unmatched_quantity", "said_at", "said_code", "said_en", "said_zh",
         ]

@@ -243,13 +243,7 @@ def edit(
         for name in parameter_names(row.style):
             setattr(row, name, getattr(rules, name))
         for name, value in own.items():
-            setattr(row, name, value)
-        if row.base_quantity < row.unmatched_quantity:
-            raise _refused(
-                "base_quantity",
-                f"{row.unmatched_quantity} of the base holding are sold already",
-                f"底仓已卖出 {row.unmatched_quantity} 股",
-            )
+            setattr(row, name, _own_value(row, name, value))
         row.ends_at = _end(rules, row.started_at)
         row.revision += 1
         row.changed_why = why
@@ -329,6 +323,22 @@ def _changed(row: GridSession, named: Mapping[str, Any]) -> GridRules:
         return build(row.style, {**values, **named})
     except SettingError as problem:
         raise SessionRefused(problem.text, problem.field) from problem
+
+
+def _own_value(row: GridSession, name: str, value: Any) -> Any:
+    """Return what may stand in a column that is no parameter. Raises SessionRefused."""
+    if name == "stop_policy" and value in StopPolicy.values:
+        return StopPolicy(value)
+    if name == "exits_may_sell_base" and isinstance(value, bool):
+        return value
+    sold = row.unmatched_quantity
+    if name == "base_quantity" and type(value) is int and value >= sold:
+        return value
+    raise _refused(
+        name,
+        f"{name} cannot be {value!r} (of the base holding {sold} are sold already)",
+        f"{name} 不能为 {value!r}（底仓已卖出 {sold} 股）",
+    )
 
 
 def _end(rules: GridRules, started_at: datetime) -> datetime | None:

@@ -14,9 +14,9 @@ from django.db import transaction
 from grid.domain.ledger import Ledger
 from grid.domain.rules import fold
 from grid.domain.state import Refusal, SessionStatus, Stop, Trade, reset
-from grid.models import GridSession
+from grid.models import GridMark, GridSession
 from grid.models.sessions import StopPolicy
-from grid.selectors import ledgers_of, open_sessions, rules_of, state_of
+from grid.selectors import followed_until, ledgers_of, open_sessions, rules_of, state_of
 from grid.services import linkage
 from grid.services.closing import close_sessions
 from grid.services.ending import CLOSING, begin_stop
@@ -31,7 +31,7 @@ from trading.domain.settings import SettingError
 from trading.domain.types import CHINA, Quote, SignalKind, SignalState, Text
 from trading.models import EventLevel, Signal
 from trading.ports import Arrival, QuoteReader
-from trading.selectors import instruments_today
+from trading.selectors import fold_mark, instruments_today
 from trading.services.decisions import Decisions
 from trading.services.events import journal, journal_once
 from trading.services.tick import Nudge, settings_or_alarm
@@ -109,17 +109,33 @@ class GridTick:
     # -- quotes
 
     def _follow(self) -> None:
+        view = self._view
         watching = [work for work in self._works if work.status in _WATCHED]
-        since = self._view.quotes.since({work.symbol: work.row.seen for work in watching})
+        view.know([work.symbol for work in watching])
+        before = followed_until(view.account_id)
+        marks = {
+            work.symbol: fold_mark(work.row.seen, work.row.behind, before) for work in watching
+        }
+        since = view.quotes.since(marks)
+        mark = max((arrivals[-1].at for arrivals in since.values()), default=before)
         for work in watching:
-            arrivals = since.get(work.symbol, ())
             # Quotes of a symbol that is not fresh wait, they are not lost.
-            if arrivals and self._view.fresh(work.symbol):
+            fresh = view.fresh(work.symbol)
+            if fresh == work.row.behind:
+                work.row.seen = mark if fresh and mark is not None else marks[work.symbol]
+                work.row.behind, work.changed = not fresh, True
+            if fresh and (arrivals := since.get(work.symbol, ())):
                 self._follow_one(work, arrivals)
+        if mark is not None and mark != before:
+            GridMark.objects.bulk_create(
+                [GridMark(account_id=view.account_id, followed_until=mark)],
+                update_conflicts=True,
+                unique_fields=["account"],
+                update_fields=["followed_until"],
+            )
 
     def _follow_one(self, work: Work, arrivals: Sequence[Arrival]) -> None:
         view = self._view
-        work.row.seen, work.changed = arrivals[-1].at, True
         quotes = [one.quote for one in arrivals if _on(one.quote) == view.on]
         state, decisions = fold(work.state, quotes, work.rules, facts_of(view, work))
         work.put(state)

@@ -24,6 +24,7 @@ TICK_COLUMNS = (
     "stopped_at",
     "base_quantity",
     "seen",
+    "behind",
     "checked_close_on",
     "ex_rights_unclear",
     "said_at",

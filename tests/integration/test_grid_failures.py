@@ -374,6 +374,14 @@ def test_an_edit_is_kept_in_the_history_and_needs_the_revision_the_person_saw():
     with pytest.raises(SessionRefused) as problem:
         edit(row.pk, {"interval": Decimal("0.5")}, revision=2, why="too wide", now=now, actor="me")
     assert problem.value.field == "interval"
+    for spoiled in (
+        {"base_quantity": -1},
+        {"stop_policy": "burn"},
+        {"exits_may_sell_base": "off"},
+    ):
+        with pytest.raises(SessionRefused) as problem:
+            edit(row.pk, spoiled, revision=2, why="spoiled", now=now, actor="me")
+        assert problem.value.field in spoiled
     row = session(world)
     assert (row.revision, row.interval) == (2, Decimal("0.06"))
     newest, first = row.history.all()

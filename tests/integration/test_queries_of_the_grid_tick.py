@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from math import ceil
 
@@ -98,3 +99,18 @@ def test_a_tick_on_which_every_session_is_refused_by_its_own_rules(sessions):
     assert GridSession.objects.filter(said_code="BEYOND_LINE").count() == sessions
     assert reads <= 12
     assert writes <= 1 + ceil(sessions / 500)
+
+
+def test_quotes_of_a_symbol_that_went_stale_wait_until_it_is_fresh_again():
+    busy = Busy(10)
+    busy.tick("10.00")
+    store, early = busy.world.store, busy.now
+    quotes = store.latest(Symbol(parse_symbol(symbol)) for symbol in busy.symbols).values()
+    peak = [replace(one, time=early, last=Decimal("10.90")) for one in quotes]
+    store.put("xtquant", peak, 10, early + timedelta(seconds=1))
+    busy.now = early + timedelta(seconds=25)  # nothing was fed for 24 s
+    arguments = busy.world.account.pk, busy.now, store, busy.world.calendar
+    grid_tick(*arguments, lambda _: None)
+    assert GridSession.objects.filter(behind=True, tracker="idle").count() == 10
+    busy.tick("10.88")
+    assert GridSession.objects.filter(behind=False, extreme=Decimal("10.90")).count() == 10

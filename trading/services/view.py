@@ -6,7 +6,7 @@ An ordinary tick, on which no rule is reached, reads the configuration, the hold
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cached_property
 
@@ -133,8 +133,18 @@ class TickView:
             found[Symbol(order.symbol), Side(order.side)].append(order)
         return found
 
+    @cached_property
+    def _instruments(self) -> Mapping[Symbol, Instrument]:
+        return instruments_today(self.rows, self.now)
+
     def instrument(self, symbol: Symbol) -> Instrument:
-        return instruments_today([symbol], self.now)[symbol]
+        """Return what is known of a symbol; the first question reads those of all holdings at once."""
+        known = self._instruments
+        return known[symbol] if symbol in known else self.know([symbol])[symbol]
+
+    def know(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, Instrument]:
+        """Read the instruments of symbols that may not be held, all at once."""
+        return instruments_today(symbols, self.now)
 
     def session(self, symbol: Symbol) -> int | None:
         """Return the number of today's session since the listing; the first ones have no limits."""
