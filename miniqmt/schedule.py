@@ -8,7 +8,10 @@ once and not as often as it was asked for.
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
+
+from trading.domain.pace import Pace
 
 #: Tasks that lead to orders; and those that only read and write outside, for which late is better than never.
 TICKS, SLOW = "ticks", "slow"
@@ -31,4 +34,24 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "grid": _every(5, "grid.tick", 4),
     # Timeouts, cancels, re-orders, the end of old signals.
     "orders": _every(2, "trading.orders", 1),
+    # Late ticks, silent gateway or feed, stuck orders, settings, calendar, disk.
+    "health": _every(30, "monitoring.health", 25),
+    # One report per account and session, once its books are closed.
+    "day_report": _every(60, "monitoring.day_report", 50, SLOW),
 }
+
+
+def at_speed(speed: Decimal) -> dict[str, dict[str, Any]]:
+    """Return the schedule for a simulated market that runs this fast: the ticks come as much more often."""
+    pace = Pace(speed)
+    return {name: _faster(entry, pace) for name, entry in SCHEDULE.items()}
+
+
+def _faster(entry: dict[str, Any], pace: Pace) -> dict[str, Any]:
+    if entry["task"].startswith("monitoring."):
+        return entry  # these look after machines
+    period = pace.period(entry["schedule"])
+    # Whole seconds, and 0 would mean for ever.
+    expiry = min(entry["options"]["expire_seconds"], max(1, int(period.total_seconds())))
+    options = {**entry["options"], "expire_seconds": expiry}
+    return {**entry, "schedule": period, "options": options}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import environ
@@ -111,6 +112,7 @@ def _database() -> dict[str, object]:
         }
     )
     config["ATOMIC_REQUESTS"] = False
+    config["CONN_MAX_AGE"] = 60  # seconds; opening one costs more than most of what is asked
     if config["ENGINE"] == "django.db.backends.sqlite3":
         # IMMEDIATE: read-then-write never meets "database is locked". FULL: a power cut keeps every commit.
         config["OPTIONS"] = {
@@ -134,6 +136,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "console"
+LOGOUT_REDIRECT_URL = "login"
+
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
 TIME_ZONE = "Asia/Shanghai"  # the exchange's; not a setting
@@ -144,6 +150,9 @@ USE_TZ = True
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # served from where they lie: no step before the first start
 WHITENOISE_AUTOREFRESH = False
+
+#: How fast the simulated market runs; `up --speed` tells all its processes. Live accounts live in real time.
+MINIQMT_SPEED = Decimal(str(env.float("MINIQMT_SPEED", default=1.0)))
 
 #: Broker of messages: the given one, else the one `up` runs. Without any, the commands that need one say so.
 REDIS_URL = env.str("REDIS_URL", default="") or redis_url(HOME)
@@ -177,10 +186,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 #: Opening a connection costs more than most ticks: one serves so many tasks.
 CELERY_DB_REUSE_MAX = 500
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-CELERY_BEAT_SCHEDULE = schedule.SCHEDULE
-CELERY_BEAT_MAX_LOOP_INTERVAL = 1
-CELERY_BEAT_SYNC_EVERY = 1
+CELERY_BEAT_SCHEDULER = "miniqmt.beat:MarketScheduler"
+CELERY_BEAT_SCHEDULE = schedule.at_speed(MINIQMT_SPEED)
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds until a change made in the admin is seen
 CELERY_BEAT_CRON_STARTING_DEADLINE = 60
 
 #: Strategies in order of precedence; each is called once per strategy tick.

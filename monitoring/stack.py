@@ -7,7 +7,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,10 +15,17 @@ from pathlib import Path
 from monitoring.loopback import HOST, answers, ask_redis, free_port
 from monitoring.processes import write_whole
 from monitoring.supervisor import ProcessSpec
+from trading.management.one_instance import (
+    MARKET_DATA_LOCK,
+    TERMINAL_LOCK,
+    SignsOfLife,
+    gateway_lock,
+)
 from trading.management.paper_files import terminal_address
 
 #: The children of one stage stop together; a higher one first.
-REDIS, TERMINAL, TRADING, DECIDING = range(4)
+TERMINAL, TRADING, DECIDING = range(3)
+REDIS = TERMINAL  # once those above are gone nobody needs either, and they do not know each other
 #: The oldest Redis that will do; Windows still has very old ones.
 OLDEST_REDIS = (6, 2)
 
@@ -34,11 +41,12 @@ class Redis:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the processes share: the project's folder, the data directory, and the Redis."""
+    """What the processes share: the project's folder, the data directory, the Redis, and the market's speed."""
 
     project: Path
     home: Path
     redis: Redis
+    speed: float = 1.0
 
     def spec(
         self,
@@ -52,6 +60,7 @@ class Surroundings:
             "DJANGO_SETTINGS_MODULE": "miniqmt.settings",
             "MINIQMT_HOME": str(self.home),
             "REDIS_URL": self.redis.url,
+            "MINIQMT_SPEED": f"{self.speed:g}",
             **(environment or {}),
         }
         argv = (sys.executable, "-m", *command)
@@ -124,23 +133,37 @@ def paper_terminal(around: Surroundings, options: Sequence[str]) -> ProcessSpec:
         *("django", "paper_terminal", *options),
         ready=lambda: terminal_address(around.home) is not None,
         ready_within=90.0,
+        alive=SignsOfLife(around.home / TERMINAL_LOCK),
+        alive_within=120.0,  # a long recording takes its time before the first round
         stage=TERMINAL,
         essential=True,
     )
 
 
-def trading_processes(around: Surroundings, accounts: Sequence[str]) -> list[ProcessSpec]:
-    """Run quotes, a gateway for each account (by name), and what decides: worker and beat."""
+def trading_processes(
+    around: Surroundings, accounts: Iterable[tuple[int, str]]
+) -> list[ProcessSpec]:
+    """Run quotes, a gateway for each account (id, name), and what decides: worker and beat."""
     gateways = [
-        around.spec(f"gateway-{name}", "django", "gateway", name, stage=TRADING)
-        for name in accounts
+        around.spec(
+            f"gateway-{name}",
+            *("django", "gateway", name),
+            alive=SignsOfLife(around.home / gateway_lock(account_id)),
+            stage=TRADING,
+        )
+        for account_id, name in accounts
     ]
     celery = ("celery", "-A", "miniqmt")
     # Nobody else works here: no need to ask for others at the start, or to listen to them.
     worker = ("worker", "--pool=threads", "-c", "4", "--without-gossip", "--without-mingle")
     stop = partial(_stop_workers, around.redis.url) if sys.platform == "win32" else None
     return [
-        around.spec("market_data", "django", "market_data", stage=TRADING),
+        around.spec(
+            "market_data",
+            *("django", "market_data"),
+            alive=SignsOfLife(around.home / MARKET_DATA_LOCK),
+            stage=TRADING,
+        ),
         *gateways,
         around.spec("worker", *celery, *worker, stage=DECIDING, stop=stop),
         around.spec("beat", *celery, "beat", stage=DECIDING),

@@ -23,8 +23,9 @@ from typing import Any
 from monitoring.child_log import copy_output
 from monitoring.processes import PARENT_PIPE, on_stop_signals
 
-#: Seconds before a child that ended is started again, by how often it has ended in a row.
-BACKOFF = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+#: Seconds between two starts of a child, by how often it has ended in a row. One that ran longer before it ended
+#: waits the first of them only. Killed five times at once it is still back within ten seconds, its start included.
+BACKOFF = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0)
 #: Seconds after which a child has proved that it runs; its next end counts as the first.
 PROVED = 60.0
 #: Seconds between two looks at the children; the end of a child's output wakes the supervisor at once.
@@ -252,9 +253,10 @@ class Supervisor:
         has_proved = now - child.started_at >= PROVED
         child.ends_in_a_row = 1 if has_proved else child.ends_in_a_row + 1
         delay = BACKOFF[min(child.ends_in_a_row, len(BACKOFF)) - 1]
-        child.state, child.last_exit, child.start_at = State.BACKING_OFF, code, now + delay
-        child.process = None
-        self._show(child.spec.name, f"ended with {code}; starts again in {delay:g} s")
+        child.state, child.last_exit, child.process = State.BACKING_OFF, code, None
+        child.start_at = max(now + BACKOFF[0], child.started_at + delay)
+        wait = child.start_at - now
+        self._show(child.spec.name, f"ended with {code}; starts again in {wait:.1f} s")
 
     # --- stopping ---
 

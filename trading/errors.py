@@ -15,6 +15,10 @@ class GatewayUnavailable(MiniqmtError):
     """The terminal did not answer: skip, the next tick tries again. Nothing was learned, nothing is assumed."""
 
 
+class StandDown(MiniqmtError):
+    """Another gateway acts for the account: end this one; whatever it has not sent is not its to send."""
+
+
 class OrderRejected(MiniqmtError):
     """The terminal refused the order at once and for good: no order exists."""
 

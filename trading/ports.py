@@ -96,6 +96,10 @@ class QuoteReader(Protocol):
     def heartbeat(self, symbol: Symbol) -> int:
         """Return the heartbeat of the feed of this symbol, in seconds."""
 
+    def feeds(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, tuple[datetime | None, int]]:
+        """Return `fed_at` and `heartbeat` of many symbols at once."""
+        return {symbol: (self.fed_at(symbol), self.heartbeat(symbol)) for symbol in symbols}
+
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
@@ -122,7 +126,10 @@ class Desk(Protocol):
     """The services the gateway calls; every method is one short transaction, none calls the outside."""
 
     def take_over(self, now: datetime) -> int:
-        """Take the lease with a higher epoch and return it; SUBMITTING orders of lower epochs become UNKNOWN."""
+        """Take the lease with a higher epoch and return it; SUBMITTING orders of lower epochs become UNKNOWN.
+
+        Raises StandDown while another gateway holds it.
+        """
 
     def beat(self, status: GatewayStatus, reason: Text, now: datetime) -> None:
         """Record the gateway's status and heartbeat."""
@@ -148,11 +155,16 @@ class Desk(Protocol):
     def objection(self, claimed: Claimed, now: datetime) -> str | None:
         """Check kill switch, phase and quote age once more, after the claim and just before the call."""
 
+    def kill(self, name: str, now: datetime) -> None:
+        """Latch HALTED: the kill file `name` is there."""
+
     def hold_back(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
         """A claimed order was not sent after all: EXPIRED."""
 
-    def sent(self, order_id: int, seq: int, epoch: int, now: datetime) -> None:
-        """Remember the seq of a submit."""
+    def sent(
+        self, order_id: int, seq: int, epoch: int, now: datetime, connection: int = 0
+    ) -> None:
+        """Remember the seq of a submit, and through which broker connection it went."""
 
     def refused(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
         """The order certainly does not exist: REJECTED."""
@@ -161,7 +173,10 @@ class Desk(Protocol):
         """The order may exist: UNKNOWN, reservation kept, alarm."""
 
     def overdue(self, epoch: int, now: datetime) -> int:
-        """Move SUBMITTING orders without evidence for 8 s to UNKNOWN; return how many."""
+        """Move SUBMITTING orders without evidence for 8 s to UNKNOWN, and carry out what a person decided about those.
+
+        Returns how many moved.
+        """
 
     def claim_cancels(self, epoch: int, seen_at: datetime | None, now: datetime) -> Sequence[int]:
         """Claim wanted cancels of orders re-read at or after the wish; return broker order ids."""

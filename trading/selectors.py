@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -10,12 +9,12 @@ from typing import NamedTuple
 
 from django.conf import settings as django_settings
 from django.db import connection
-from django.db.models import Model, Sum
+from django.db.models import Model, Q, Sum
 from django.utils.module_loading import import_string
 
 from trading.domain import instruments, positions
 from trading.domain.orders import OrderState
-from trading.domain.types import CHINA, Side, Symbol
+from trading.domain.types import CHINA, AccountMode, Purpose, Side, Symbol
 from trading.models import Account, Denial, Fill, Instrument, Order, Position, Signal
 from trading.models.orders import WORKING
 from trading.ports import Agenda
@@ -72,22 +71,18 @@ def instruments_today(
 ) -> Mapping[Symbol, instruments.Instrument]:
     """Return instruments from a copy that this process reads again every minute: they change at most once a day."""
     minute = now.replace(second=0, microsecond=0)
-    if _minute.at != minute:
-        _minute.at, _minute.known = minute, {}
-    missing = [symbol for symbol in symbols if symbol not in _minute.known]
+    at, known = _minute[0]
+    if at != minute:
+        known = {}
+    missing = [symbol for symbol in symbols if symbol not in known]
     if missing:
-        _minute.known.update(instruments_of(missing))
-    return _minute.known
+        known = {**known, **instruments_of(missing)}
+        _minute[0] = minute, known
+    return known
 
 
-class _Minute(threading.local):
-    """Instruments read in one minute of market time; each thread has its own."""
-
-    at: datetime | None = None
-    known: dict[Symbol, instruments.Instrument] = {}
-
-
-_minute = _Minute()
+#: Instruments read in one minute of market time. The pair is replaced as a whole: the threads of a worker share it.
+_minute: list[tuple[datetime | None, dict[Symbol, instruments.Instrument]]] = [(None, {})]
 
 
 def instrument_of(symbol: Symbol) -> instruments.Instrument:
@@ -101,12 +96,13 @@ def _by_code(symbol: Symbol) -> instruments.Instrument:
 
 
 class Busy(NamedTuple):
-    """What is open in an account: unsettled orders, pending signals, current denials; and how far quotes are folded."""
+    """What is open in an account: unsettled orders, pending signals, current denials; how far quotes are folded; its mode."""
 
     orders: bool
     signals: bool
     denials: bool
     folded_until: datetime | None
+    mode: AccountMode
 
     @property
     def anything(self) -> bool:
@@ -125,11 +121,12 @@ def read_busy(account_id: int) -> Busy:
             f"SELECT EXISTS(SELECT 1 FROM {order} WHERE account_id = a.id AND NOT chain_settled),"
             f" EXISTS(SELECT 1 FROM {signal} WHERE account_id = a.id AND state = 'pending'),"
             f" EXISTS(SELECT 1 FROM {denial} WHERE account_id = a.id AND cleared_at IS NULL),"
-            f" a.folded_until FROM {account} a WHERE a.id = %s",
+            f" a.folded_until, a.mode FROM {account} a WHERE a.id = %s",
             [account_id],
         )
-        orders, signals, denials, folded_until = cursor.fetchone()
-    return Busy(bool(orders), bool(signals), bool(denials), _moment(folded_until))
+        orders, signals, denials, folded_until, mode = cursor.fetchone()
+    moment = _moment(folded_until)
+    return Busy(bool(orders), bool(signals), bool(denials), moment, AccountMode(mode))
 
 
 def read_agenda(account_id: int) -> Agenda:
@@ -207,8 +204,12 @@ def _table(model: type[Model]) -> str:
     return connection.ops.quote_name(model._meta.db_table)
 
 
+@lru_cache(maxsize=1024)
 def _moment(value: datetime | str | None) -> datetime | None:
-    """SQLite answers raw SQL with text or a naive UTC time, PostgreSQL with an aware one."""
+    """SQLite answers raw SQL with text or a naive UTC time, PostgreSQL with an aware one.
+
+    Kept, because the rows of an account have few different times.
+    """
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     return value if value is None or value.tzinfo is not None else value.replace(tzinfo=UTC)
@@ -224,6 +225,12 @@ def open_positions(account_id: int) -> list[Position]:
 def unsettled_orders(account_id: int) -> list[Order]:
     """Return working orders, and ended ones whose chain may still go on."""
     return list(Order.objects.filter(account_id=account_id, chain_settled=False).order_by("pk"))
+
+
+def orders_in_hand(account_id: int, on: date) -> list[Order]:
+    """Return the working orders of any day and all exit orders of a trade date, oldest first."""
+    in_hand = Q(state__in=WORKING) | Q(trade_date=on, purpose=Purpose.EXIT)
+    return list(Order.objects.filter(in_hand, account_id=account_id).order_by("pk"))
 
 
 def bought_on(account_id: int, on: date) -> Mapping[Symbol, int]:

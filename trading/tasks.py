@@ -1,27 +1,25 @@
-"""The ticks as Celery tasks: no arguments, no retry; the next tick is the retry (docs/adr/0002)."""
+"""The ticks as Celery tasks: no arguments, no retry; the next tick is the retry (docs/adr/0002).
+
+A task's `spec` says when it could have any use; while it has none, beat does not send it (miniqmt/beat.py).
+"""
 
 from __future__ import annotations
 
 import threading
 from functools import cached_property
 
-from celery import shared_task
+from celery import Task, shared_task
 from django.conf import settings
 from django.db import connections
 from django.utils import timezone
 
-from trading.ports import QuoteReader
 from trading.services.nudges import Nudger
 from trading.services.runner import ORDERS, STRATEGY, SYNC, TickSpec, run_tick
-from trading.services.shared_quotes import open_quotes
+from trading.services.shared_quotes import quotes_of_thread
 
 
 class _Tools(threading.local):
     """What a tick needs from outside, opened once per thread of the worker."""
-
-    @cached_property
-    def quotes(self) -> QuoteReader:
-        return open_quotes()
 
     @cached_property
     def nudge(self) -> Nudger:
@@ -34,27 +32,31 @@ _tools = _Tools()
 def run_in_worker(spec: TickSpec) -> None:
     """Run one tick with the quotes and the nudge of this thread of the worker."""
     try:
-        run_tick(spec, _tools.quotes, _tools.nudge, timezone.now)
+        run_tick(spec, quotes_of_thread(), _tools.nudge, timezone.now)
     finally:
-        # Connections serve many tasks (CELERY_DB_REUSE_MAX); a broken one must not fail the next tick too.
-        for connection in connections.all(initialized_only=True):
-            if connection.errors_occurred:
-                connection.close()
+        close_broken_connections()
 
 
-@shared_task(name="trading.sync")
+def close_broken_connections() -> None:
+    """Connections serve many tasks (CELERY_DB_REUSE_MAX); a broken one must not fail the next task too."""
+    for connection in connections.all(initialized_only=True):
+        if connection.errors_occurred:
+            connection.close()
+
+
+@shared_task(name="trading.sync", base=Task, spec=SYNC)
 def sync() -> None:
     """Project the newest broker snapshot into accounts and positions."""
     run_in_worker(SYNC)
 
 
-@shared_task(name="trading.strategy")
+@shared_task(name="trading.strategy", base=Task, spec=STRATEGY)
 def strategy() -> None:
     """Quotes → signals → risk → orders."""
     run_in_worker(STRATEGY)
 
 
-@shared_task(name="trading.orders")
+@shared_task(name="trading.orders", base=Task, spec=ORDERS)
 def orders() -> None:
     """Timeouts, cancels, re-orders, the end of old signals."""
     run_in_worker(ORDERS)

@@ -46,11 +46,13 @@ CREATE = (
 
 
 class House:
-    """A data directory, its Redis, and the processes that run on it; each has a log of its own."""
+    """A data directory and the processes that run on it; each has a log of its own.
 
-    def __init__(self, home: Path, server: RedisServer, stack: ExitStack) -> None:
-        self.home, self._redis_url, self._stack = home, server.url, stack
-        self.redis = server.process
+    `redis_url`: what they are told, empty = they have to find it in run.json.
+    """
+
+    def __init__(self, home: Path, stack: ExitStack, redis_url: str = "") -> None:
+        self.home, self._redis_url, self._stack = home, redis_url, stack
         self._began = time.monotonic()
         self.said: list[str] = []
 
@@ -62,13 +64,14 @@ class House:
 
     @contextmanager
     def _running(self, name: str, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+        inherited = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
         environment = {
-            **os.environ,
+            **inherited,
             "DJANGO_SETTINGS_MODULE": "miniqmt.settings",
             "MINIQMT_HOME": str(self.home),
             "MINIQMT_READ_DOTENV": "false",
-            "REDIS_URL": self._redis_url,
             "PYTHONUTF8": "1",
+            **({"REDIS_URL": self._redis_url} if self._redis_url else {}),
         }
         with (self.home / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
@@ -121,17 +124,29 @@ def _rows(path: Path, query: str) -> list[Any]:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    home = tmp_path / "home"
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    with embedded_redis(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def house(tmp_path: Path, server: RedisServer) -> Iterator[House]:
+    with a_house(tmp_path, server.url) as house:
+        fill = "from trading.services.calendar import fill_calendar; fill_calendar()"
+        assert django(house.home, "shell", "-v", "0", "-c", fill).returncode == 0
+        yield house
+
+
+@contextmanager
+def a_house(folder: Path, redis_url: str = "") -> Iterator[House]:
+    """A migrated data directory with a demo account, and nothing else: no calendar, no process."""
+    home = folder / "home"
     home.mkdir(mode=0o700)
     for command in (("migrate", "-v", "0"), ("shell", "-v", "0", "-c", CREATE)):
         made = django(home, *command)
         assert made.returncode == 0, made.stderr
-    fill = "from trading.services.calendar import fill_calendar; fill_calendar()"
-    assert django(home, "shell", "-v", "0", "-c", fill).returncode == 0
     with ExitStack() as stack:
-        server = stack.enter_context(embedded_redis(tmp_path))
-        house = House(home, server, stack)
+        house = House(home, stack, redis_url)
         yield house
         print("\n".join(house.said))  # noqa: T201 - shown when it fails, or with -rP
         print(*house.rows(ORDERS), sep="\n")  # noqa: T201
@@ -139,7 +154,7 @@ def house(tmp_path: Path) -> Iterator[House]:
             print(f"--- {log.name}", log.read_text(encoding="utf-8")[-4000:], sep="\n")  # noqa: T201
 
 
-def test_the_demo_sells_with_the_worker_and_without_worker_scheduler_and_redis(house):
+def test_the_demo_sells_with_the_worker_and_without_worker_scheduler_and_redis(house, server):
     positions = [word for one in HOLDINGS for word in ("--position", one)]
     terminal = house.manage("paper_terminal", "--speed", str(SPEED), *positions)
     market_data = house.manage("market_data")
@@ -154,7 +169,7 @@ def test_the_demo_sells_with_the_worker_and_without_worker_scheduler_and_redis(h
     assert name in json.dumps(house.at_terminal(number))
     assert "PROTECTIVE_PASS" not in house.events()
 
-    for process in (beat, worker, house.redis):
+    for process in (beat, worker, server.process):
         process.kill()
     house.passed("scheduler, worker and Redis killed")
     wait_until(lambda: house.sold(LATER), 60)

@@ -49,11 +49,24 @@ def test_only_the_processes_that_run_them_import_the_broker_and_its_twin():
     assert {name for name in importers if not _is_in(name, ALLOWED)} == set()
 
 
-def test_resident_processes_do_not_load_the_heavy_libraries(tmp_path, monkeypatch):
+#: What each process that runs all day imports, beside Django with all apps.
+RESIDENT = {
+    "worker and beat": "import miniqmt.celery; miniqmt.celery.app.loader.import_default_modules();"
+    " import miniqmt.beat",
+    "web": "import miniqmt.asgi, django.urls; django.urls.get_resolver().url_patterns",
+    "gateway": "import trading.management.commands.gateway",
+    "market_data": "import trading.management.commands.market_data",
+    "paper_terminal": "import trading.management.commands.paper_terminal",
+    "up": "import monitoring.management.commands.up",
+}
+
+
+@pytest.mark.parametrize("process", RESIDENT)
+def test_resident_processes_do_not_load_the_heavy_libraries(process, tmp_path, monkeypatch):
     monkeypatch.setenv("MINIQMT_HOME", str(tmp_path))
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "miniqmt.settings")
     code = (
-        "import sys, django, miniqmt.celery\n"
-        "django.setup(); miniqmt.celery.app.loader.import_default_modules()\n"
+        f"import sys, django\ndjango.setup()\n{RESIDENT[process]}\n"
         f"print([name for name in {BANNED_IN_RESIDENT_PROCESSES} if name in sys.modules])"
     )
 

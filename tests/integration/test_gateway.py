@@ -8,7 +8,16 @@ from functools import partial
 
 import pytest
 
-from tests.integration.scenes import STOCK, account, at_broker, codes, falling, moves
+from tests.integration.scenes import (
+    FELL,
+    STOCK,
+    account,
+    at_broker,
+    codes,
+    falling,
+    moves,
+    restart,
+)
 from tests.misbehaving import Misbehaving
 from tests.world import World
 from trading.models import Order
@@ -81,6 +90,21 @@ def test_f066_f067_15_s_of_bad_answers_stop_submitting_and_a_good_one_resumes(an
     assert "09:31:22" <= _first(seen, "observing") <= "09:31:26"
     assert seen["09:31:59"] == "armed"
     assert kept == [(1000, "submitted")]
+
+
+def test_a_gateway_that_comes_back_amid_fills_is_armed_after_four_seconds():
+    # 100 shares at every quote: no two readings of the account are ever the same.
+    world = falling(book={"bids": [("9.20", 100)]})
+    world._made = [quote for quote in world._made if quote.time < world.moment(FELL)]
+    world.hold(STOCK, "9.20", since=FELL, until="09:32:00", every=1, bids=[("9.20", 100)])
+    world.at("09:31:03", lambda: restart(world))
+    seen = _statuses(world, "09:31:03", "09:31:09")
+    world.run(until="09:31:20")
+    assert 1 <= sum(fill.at >= world.moment("09:31:04") for fill in world.fills()) < 10
+    assert _first(seen, "observing") == "09:31:03"
+    assert _first(seen, "armed") <= "09:31:07"
+    assert sum(fill.quantity for fill in world.fills()) == 1000
+    assert len(at_broker(world)) == 1
 
 
 def test_a_bad_snapshot_changes_nothing_but_its_fills_are_booked():

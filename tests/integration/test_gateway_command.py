@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -18,12 +19,20 @@ from tests.redis_servers import embedded_redis, wait_until
 from trading.domain.calendar import MarketPhase
 from trading.domain.types import CHINA, AccountMode, GatewayStatus, Symbol
 from trading.management.gateway_loop import BUSY, IDLE, GatewayLoop, Protection, TickWatch
-from trading.management.one_instance import one_instance
+from trading.management.one_instance import (
+    MARKET_DATA_LOCK,
+    SIGN_EVERY,
+    Alive,
+    SignsOfLife,
+    gateway_lock,
+    one_instance,
+)
 from trading.management.quote_line import SILENT, QuoteLine
 from trading.management.simulated_time import SimulatedTime
 from trading.management.waiting import StopSignal
 from trading.market_data.store import MemoryQuoteStore
-from trading.models import Account, Event, MarketClock, TickLease, TradingConfig
+from trading.models import Account, Event, MarketClock, TradingConfig
+from trading.services import leases
 from trading.services.calendar import load_calendar
 from trading.services.clock import DEMO, market_time, read_clocks, set_clock
 from trading.services.nudges import NudgeListener, Nudger
@@ -70,7 +79,7 @@ def test_an_account_has_one_gateway(settings, tmp_path):
     settings.HOME = tmp_path
     account = an_account()
     with (
-        one_instance(tmp_path / f"gateway-{account.pk}.lock"),
+        one_instance(tmp_path / gateway_lock(account.pk)),
         pytest.raises(CommandError, match="already running"),
     ):
         call_command("gateway", "demo")
@@ -79,10 +88,25 @@ def test_an_account_has_one_gateway(settings, tmp_path):
 def test_quotes_are_read_by_one_process(settings, tmp_path):
     settings.HOME = tmp_path
     with (
-        one_instance(tmp_path / "market_data.lock"),
+        one_instance(tmp_path / MARKET_DATA_LOCK),
         pytest.raises(CommandError, match="already running"),
     ):
         call_command("market_data")
+
+
+def test_a_holder_that_goes_on_shows_it_on_its_lock_and_one_that_hangs_does_not(tmp_path):
+    second = [0.0]
+    with one_instance(tmp_path / "lock"):
+        alive, signs = Alive(tmp_path / "lock", lambda: second[0]), SignsOfLife(tmp_path / "lock")
+        signs()
+        assert not signs()
+        alive()
+        assert signs()
+        alive()  # at once again: not written
+        assert not signs()
+        second[0] += SIGN_EVERY
+        alive()
+        assert signs()
 
 
 def test_a_message_of_a_tick_is_of_no_use_any_more_when_the_next_one_comes():
@@ -109,7 +133,7 @@ def test_a_tick_is_missing_when_nobody_started_it_for_two_periods():
         assert not watch.is_missing
     watch.look(started, 4.1)
     assert watch.is_missing
-    watch.ran_here(at(4))
+    watch.ran_here(at(4), 4.1)
     watch.look(at(4), 5.0)
     assert watch.is_missing  # that was us
     watch.look(at(6), 6.0)
@@ -162,14 +186,14 @@ class Scene:
     def real(self) -> datetime:
         return at(self.second)
 
-    def play(self, seconds: int, *, worker: bool) -> None:
-        for _ in range(seconds):
-            self.second += 1
-            if worker and self.second % 2 == 0:
-                TickLease.objects.update_or_create(
-                    name=self.lease, defaults={"started_at": self.real()}
-                )
-            self.protection.step(at(self.second - 12 * 3600), MarketPhase.MORNING)
+    def play(self, seconds: int, *, worker: bool, phase: float = 0.0) -> None:
+        """Let seconds pass; a worker claims the tick every two seconds, `phase` seconds after the even ones."""
+        for _ in range(4 * seconds):
+            self.second += 0.25
+            if worker and self.second % 2 == phase:
+                leases.claim(self.lease, timedelta(seconds=2), self.real())
+            if self.second % 1 == 0:
+                self.protection.step(at(self.second - 12 * 3600), MarketPhase.MORNING)
 
     def codes(self) -> list[str]:
         return list(Event.objects.order_by("pk").values_list("code", flat=True))
@@ -182,9 +206,8 @@ def test_while_the_worker_is_away_the_gateway_runs_its_ticks_and_says_so_once():
     assert (scene.ran, scene.codes()) == ([], [])
     scene.play(20, worker=False)
     assert scene.ran[0] <= 26
-    assert {later - earlier for earlier, later in zip(scene.ran, scene.ran[1:], strict=False)} == {
-        1.0
-    }
+    gaps = {later - earlier for earlier, later in itertools.pairwise(scene.ran)}
+    assert gaps == {3.0}
     assert scene.codes() == ["PROTECTIVE_PASS"]
     before = len(scene.ran)
     scene.play(10, worker=True)
@@ -192,6 +215,20 @@ def test_while_the_worker_is_away_the_gateway_runs_its_ticks_and_says_so_once():
     assert scene.codes() == ["PROTECTIVE_PASS", "PROTECTIVE_PASS_OVER"]
     scene.play(10, worker=False)
     assert scene.codes()[2:] == ["PROTECTIVE_PASS"]
+
+
+@pytest.mark.usefixtures("calendar")
+@pytest.mark.parametrize("phase", [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75])
+def test_a_worker_that_is_back_gets_its_turn_within_two_periods(phase):
+    # The lease gives a tick to one of both: a gateway that always came first would never let go.
+    scene = Scene()
+    scene.play(10, worker=False)
+    assert scene.codes() == ["PROTECTIVE_PASS"]
+    scene.play(5, worker=True, phase=phase)
+    assert scene.codes() == ["PROTECTIVE_PASS", "PROTECTIVE_PASS_OVER"]
+    before = len(scene.ran)
+    scene.play(20, worker=True, phase=phase)
+    assert len(scene.ran) == before
 
 
 @pytest.mark.usefixtures("calendar")

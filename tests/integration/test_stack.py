@@ -66,7 +66,7 @@ def test_the_demo_account_is_made_once_and_only_where_there_is_none():
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"speed": 20.0}, "at most 5"),
+        ({"speed": 21.0}, "at most 20"),
         ({"replay": "no-such-file.csv"}, "no file or folder"),
         ({"replay": __file__}, "another market"),
     ],

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from django.db.models import Field
 
+from miniqmt.schedule import SCHEDULE
+from trading.domain.protection import WORDS
 from trading.models import TradingConfig
 from trading.services.config import setting_names
 from trading.services.setting_help import HELP
@@ -42,8 +44,31 @@ def test_the_form_explains_each_setting_with_the_range_of_the_configuration_page
     assert {name: entry.range.en for name, entry in HELP.items()} == ranges
 
 
+def test_the_console_page_explains_each_reason_in_the_words_of_the_console():
+    page = (ROOT / "docs" / "console.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    explained = {(row[0].removeprefix("| "), row[1]) for row in rows}
+    assert {(words.en, words.zh) for words in WORDS.values()} - explained == set()
+
+
 @pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md", "docs/architecture.md"])
 def test_every_file_a_page_links_to_exists(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#:]+)\)", text):
         assert ((ROOT / page).parent / target).exists(), target
+
+
+def test_the_schedule_page_names_exactly_the_periodic_tasks_with_period_queue_and_expiry():
+    page = (ROOT / "docs" / "schedule.md").read_text(encoding="utf-8")
+    cells = [[cell.strip() for cell in line.split("|")] for line in page.splitlines()]
+    rows = {row[1].strip("`"): row[2:8] for row in cells if len(row) > 8 and "`" in row[1]}
+    told = {name: tuple(row[:3]) for name, row in rows.items()}
+    assert told == {
+        name: (
+            f"{entry['schedule'].total_seconds():g} s",
+            entry["options"]["queue"],
+            f"{entry['options']['expire_seconds']} s",
+        )
+        for name, entry in SCHEDULE.items()
+    }
+    assert all(cell for row in rows.values() for cell in row)

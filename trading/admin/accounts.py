@@ -12,7 +12,8 @@ from trading.admin.base import TRADE, PlainNumbers, actor_of, ask_and_act, marke
 from trading.domain.types import Text, TradingState
 from trading.models import Account
 from trading.models.fields import both
-from trading.services.accounts import save_account, set_trading_state
+from trading.services import kill_switch
+from trading.services.accounts import save_account
 
 _FEES = (
     *("commission_rate", "commission_minimum", "fund_commission_minimum"),
@@ -37,7 +38,7 @@ class AccountAdmin(PlainNumbers, admin.ModelAdmin):
     list_filter = ("mode", "enabled", "trading_state", "gateway_status")
     search_fields = ("name",)
     readonly_fields = ("number", *_STATE, *_MONEY)
-    actions = ("halt", "reduce_only", "resume")
+    actions = ("halt", "reduce_only", "resume", "cancel_all")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -93,12 +94,24 @@ class AccountAdmin(PlainNumbers, admin.ModelAdmin):
     def resume(self, request: HttpRequest, rows: QuerySet[Account]) -> HttpResponse | None:
         return self._set(request, rows, TradingState.ACTIVE, Text("Resume trading", "恢复交易"))
 
+    @admin.action(description=both("Cancel all orders", "全部撤单"), permissions=["trade"])
+    def cancel_all(self, request: HttpRequest, rows: QuerySet[Account]) -> HttpResponse | None:
+        def act(row: Account, answers: dict[str, Any]) -> bool:
+            now, actor = market_now(row), actor_of(request)
+            return kill_switch.cancel_all(row, answers["why"], now, actor) > 0
+
+        title = Text(
+            "Cancel all orders: automatic exits of their holdings rest for 5 minutes",
+            "全部撤单：相关持仓的自动退出将暂停 5 分钟",
+        )
+        return ask_and_act(self, request, rows, title, act)
+
     def _set(
         self, request: HttpRequest, rows: QuerySet[Account], state: TradingState, title: Text
     ) -> HttpResponse | None:
         def act(row: Account, answers: dict[str, Any]) -> bool:
-            why = Text(answers["why"], answers["why"])
-            return set_trading_state(row.pk, state, why, market_now(row), actor_of(request))
+            now, actor = market_now(row), actor_of(request)
+            return kill_switch.switch(row, state, answers["why"], now, actor)
 
         return ask_and_act(self, request, rows, title, act)
 

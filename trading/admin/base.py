@@ -35,8 +35,7 @@ def say(text: Text) -> str:
 def masked(account: Account, value: object) -> str:
     """Return a value as text, without the full number of the account."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
-    number = account.broker_account_id
-    return text.replace(number, account.masked_number) if number else text
+    return account.mask(text)
 
 
 def actor_of(request: HttpRequest) -> str:

@@ -21,6 +21,7 @@ from trading.admin.base import (
     plain,
     say,
 )
+from trading.admin.sale import SaleForm
 from trading.domain.types import Text
 from trading.models import (
     BrokerEvent,
@@ -34,7 +35,9 @@ from trading.models import (
 )
 from trading.models.fields import both
 from trading.selectors import position_value_of
-from trading.services import corrections
+from trading.services import corrections, manual
+from trading.services.calendar import load_calendar
+from trading.services.shared_quotes import quotes_of_thread
 
 _TRADE = ["trade"]
 
@@ -67,7 +70,7 @@ class OpenFilter(admin.SimpleListFilter):
 
 @admin.register(Position)
 class PositionAdmin(Readable):
-    """Holdings; the exits of one can be switched, its first take-profit re-armed, its high corrected."""
+    """Holdings; one can be sold, its exits switched, its first take-profit re-armed, its high corrected."""
 
     list_display = (
         *("symbol", "account", "quantity", "cost", "high_since_entry"),
@@ -79,11 +82,27 @@ class PositionAdmin(Readable):
     ordering = (F("closed_at").desc(nulls_first=True), "symbol")
     exclude = ("seen", "behind", "checked_close_on")
     readonly_fields = ("cost",)
-    actions = ("exits_on", "exits_off", "rearm", "correct_high")
+    actions = ("sell", "exits_on", "exits_off", "rearm", "correct_high")
 
     @admin.display(description=both("cost", "成本"))
     def cost(self, row: Position) -> str:
         return plain(position_value_of(row).cost.quantize(Decimal("0.0001")))
+
+    @admin.action(description=both("Sell", "卖出"), permissions=_TRADE)
+    def sell(self, request: HttpRequest, rows: QuerySet[Position]) -> HttpResponse | None:
+        def act(row: Position, answers: dict[str, Any]) -> Text:
+            return manual.sell(
+                row.pk,
+                answers["size"],
+                answers["why"],
+                market_now(row.account),
+                actor_of(request),
+                quotes=quotes_of_thread(),
+                calendar=load_calendar(),
+            )
+
+        title = Text("Sell by hand: checked like every order", "手动卖出：与其他委托同样检查")
+        return ask_and_act(self, request, rows, title, act, SaleForm)
 
     @admin.action(description=both("Switch exits on", "开启退出规则"), permissions=_TRADE)
     def exits_on(self, request: HttpRequest, rows: QuerySet[Position]) -> HttpResponse | None:

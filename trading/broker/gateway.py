@@ -8,8 +8,11 @@ a simulation. `step(now)` returns at once; no thread, no sleep, no clock.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from trading.domain.arming import confirms
+from trading.domain.pace import Pace
 from trading.domain.reports import BrokerTrade, ConnectionReport, Snapshot
 from trading.domain.types import GatewayStatus, Text
 from trading.errors import GatewayUnavailable, OrderRejected, SubmitUncertain
@@ -17,7 +20,8 @@ from trading.ports import Broker, Claimed, Desk
 
 log = logging.getLogger(__name__)
 
-#: Waits between connection attempts, in seconds of market time.
+# All of these measure machines, so they are real time; `Pace` says what that is in market time.
+#: Waits between connection attempts, in seconds.
 BACKOFF = (2, 4, 8, 16, 30, 60)
 #: Start-up compares two snapshots this far apart before it arms (R1).
 CONFIRM_AFTER = timedelta(seconds=3)
@@ -32,13 +36,23 @@ ASK_AGAIN = timedelta(seconds=8)
 
 
 class Gateway:
-    """See the module. `wanted` may be set by a nudge; `due(now)` says whether a step has anything to do."""
+    """See the module. `killed` names the kill file that forbids sending, if there is one. `wanted` may be set by a nudge; `due(now)` says whether a step has anything to do."""
 
-    def __init__(self, broker: Broker, desk: Desk) -> None:
-        self._broker, self._desk = broker, desk
+    def __init__(
+        self,
+        broker: Broker,
+        desk: Desk,
+        pace: Pace = Pace(),  # noqa: B008 - immutable
+        killed: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self._broker, self._desk, self._pace, self._killed = broker, desk, pace, killed
+        # A kill file was seen, and the account does not say so yet.
+        self._to_latch: str | None = None
         self.status = GatewayStatus.OBSERVING
         self.reason = Text("starting", "正在启动")
         self.wanted = True
+        #: Whether the terminal is being connected to: that may take a while, and nothing can be sent meanwhile.
+        self.connecting = False
         self._epoch = 0
         self._connected = False
         self._failures = 0
@@ -78,6 +92,7 @@ class Gateway:
     def step(self, now: datetime) -> bool:
         """Observe, then act; True when the books may have changed. Raises nothing the broker caused."""
         nudged, self.wanted = self.wanted, False
+        self._latch_kill(now)
         if not self._connected and not self._connect(now):
             # Without a connection nothing answers any more, and the deadline of what was sent passes all the same.
             return self._epoch > 0 and self._desk.overdue(self._epoch, now) > 0
@@ -105,11 +120,19 @@ class Gateway:
         self._broker.close()
         self._connected = False
 
+    def _latch_kill(self, now: datetime) -> None:
+        """A kill file that was here only while the database was away counts all the same."""
+        self._to_latch = self._killed() or self._to_latch
+        if self._to_latch is not None:
+            self._desk.kill(self._to_latch, now)
+            self._to_latch = None
+
     def _connect(self, now: datetime) -> bool:
         if self._next_attempt is not None and now < self._next_attempt:
             return False
         if not self._epoch:
             self._epoch = self._desk.take_over(now)
+        self.connecting = True
         try:
             self._broker.connect(now)
         except GatewayUnavailable as problem:
@@ -122,6 +145,8 @@ class Gateway:
                 now,
             )
             return False
+        finally:
+            self.connecting = False
         self._connected, self._next_attempt = True, None
         self._asked_at = self._last_ask = self._first = self._good = None
         self._observing(Text("reading the account", "正在读取账户"), now)
@@ -131,7 +156,7 @@ class Gateway:
         """Wait longer after each failure, until the gateway is armed; return the seconds."""
         wait = BACKOFF[min(self._failures, len(BACKOFF) - 1)]
         self._failures += 1
-        self._next_attempt = now + timedelta(seconds=wait)
+        self._next_attempt = now + self._pace.market(timedelta(seconds=wait))
         return wait
 
     def _observe(self, now: datetime) -> bool:
@@ -157,7 +182,8 @@ class Gateway:
 
     def _blind(self, now: datetime) -> bool:
         """Whether an armed gateway has had no trusted snapshot for too long (R3)."""
-        too_old = self._good is None or now - self._good.taken_at > SNAPSHOT_TOO_OLD
+        oldest = now - self._pace.market(SNAPSHOT_TOO_OLD)
+        too_old = self._good is None or self._good.taken_at < oldest
         return self.status is GatewayStatus.ARMED and too_old
 
     def _connection(self, report: ConnectionReport, now: datetime) -> None:
@@ -180,11 +206,11 @@ class Gateway:
             return
         self._good = snapshot
         if self.status is GatewayStatus.ARMED:
-            if self._beat_at is None or now - self._beat_at >= BEAT:
+            if self._beat_at is None or now - self._beat_at >= self._pace.market(BEAT):
                 self._beat(now)
-        elif self._first is None or not _same_books(self._first, snapshot):
+        elif self._first is None or not confirms(self._first, snapshot):
             self._first = snapshot
-        elif snapshot.taken_at - self._first.taken_at >= CONFIRM_AFTER:
+        elif snapshot.taken_at - self._first.taken_at >= self._pace.market(CONFIRM_AFTER):
             self.status, self.reason = GatewayStatus.ARMED, Text("armed", "已就绪")
             self._failures = 0
             self._beat(now)
@@ -204,7 +230,10 @@ class Gateway:
         # First the ends: an order of an earlier day has a number that may be another order's today.
         changed = self._desk.day_end(self._epoch, now) > 0
         changed |= self._desk.expire(now) > 0
-        while (claimed := self._desk.claim_next(self._epoch, now)) is not None:
+        while self._killed() is None:
+            claimed = self._desk.claim_next(self._epoch, now)
+            if claimed is None:
+                break
             self._send(claimed, now)
             changed = True
         seen_at = self._good.taken_at if self._good else None
@@ -218,8 +247,8 @@ class Gateway:
 
     def _send(self, claimed: Claimed, now: datetime) -> None:
         """The one call that can create an order; SUBMITTING is committed, and there is no second attempt."""
-        why = self._desk.objection(claimed, now)
-        if why is not None:
+        why = self._desk.objection(claimed, now) or (self._killed() and "KILL_FILE")
+        if why:
             self._desk.hold_back(claimed.order_id, why, self._epoch, now)
             return
         try:
@@ -229,18 +258,18 @@ class Gateway:
         except SubmitUncertain as problem:
             self._desk.uncertain(claimed.order_id, str(problem), self._epoch, now)
         else:
-            self._desk.sent(claimed.order_id, seq, self._epoch, now)
+            self._desk.sent(claimed.order_id, seq, self._epoch, now, self._broker.epoch)
 
     def _poll_due(self, now: datetime) -> bool:
         if not self._connected:
             return False
         if self._asked_at is not None:
-            return now - self._asked_at >= ASK_AGAIN
+            return now - self._asked_at >= self._pace.market(ASK_AGAIN)
         if self._last_ask is None:
             return True
         settled = self.status is GatewayStatus.ARMED and self._good is not None
         wait = (POLL_BUSY if self._open_work else POLL_IDLE) if settled else CONFIRM_AFTER
-        return now - self._last_ask >= wait
+        return now - self._last_ask >= self._pace.market(wait)
 
     def _ask(self, now: datetime) -> None:
         try:
@@ -248,7 +277,3 @@ class Gateway:
         except GatewayUnavailable as problem:
             log.warning("no snapshot: %s", problem)
         self._asked_at = self._last_ask = now
-
-
-def _same_books(one: Snapshot, other: Snapshot) -> bool:
-    return (one.positions, one.orders, one.trades) == (other.positions, other.orders, other.trades)

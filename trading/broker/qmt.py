@@ -31,6 +31,7 @@ from trading.broker.qmt_rows import (
     position_of,
     trade_of,
 )
+from trading.domain.pace import Pace
 from trading.domain.reports import Event, Report, Snapshot
 from trading.domain.types import Side
 from trading.errors import GatewayUnavailable, MiniqmtError, SubmitUncertain
@@ -39,7 +40,7 @@ from trading.ports import Broker, OrderRequest
 log = logging.getLogger(__name__)
 
 STRATEGY_NAME = "miniqmt"
-#: A snapshot whose parts have not all answered after this long is given up.
+#: A snapshot whose parts have not all answered after this long (real time) is given up.
 SNAPSHOT_DEADLINE = timedelta(seconds=8)
 
 
@@ -70,7 +71,9 @@ class QmtBroker(Broker):
         session_id: int,
         broker_account_id: str,
         arrived: Callable[[], None] = lambda: None,
+        pace: Pace = Pace(),  # noqa: B008 - immutable
     ) -> None:
+        self._deadline = pace.market(SNAPSHOT_DEADLINE)
         self._xttrader = xttrader
         self._account = xttype.StockAccount(broker_account_id)
         self._path, self._session_id, self._arrived = path, session_id, arrived
@@ -144,7 +147,7 @@ class QmtBroker(Broker):
 
     def request_snapshot(self, now: datetime) -> None:
         trader = self._connected(GatewayUnavailable)
-        if self._round is not None and now - self._round.asked_at < SNAPSHOT_DEADLINE:
+        if self._round is not None and now - self._round.asked_at < self._deadline:
             return
         this = _Round(now)
         self._round = this

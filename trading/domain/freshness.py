@@ -4,26 +4,35 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from trading.domain.pace import Pace
 from trading.domain.types import Quote
 
 #: How far a time stamp may lie ahead of our clock before it is refused.
 MAX_AHEAD = timedelta(seconds=2)
+_REAL = Pace()
 
 
-def from_the_future(at: datetime, now: datetime) -> bool:
-    """Whether a time stamp lies more than 2 s ahead of now."""
-    return at - now > MAX_AHEAD
+def from_the_future(at: datetime, now: datetime, pace: Pace = _REAL) -> bool:
+    """Whether a time stamp lies more than 2 real s ahead of now: clocks of machines may differ by that."""
+    return at - now > pace.market(MAX_AHEAD)
 
 
-def freshness(quote: Quote | None, fed_at: datetime | None, heartbeat: int, now: datetime) -> bool:
+def freshness(
+    quote: Quote | None,
+    fed_at: datetime | None,
+    heartbeat: int,
+    now: datetime,
+    pace: Pace = _REAL,
+) -> bool:
     """Whether the quote is fresh at `now` (aware times, rules §7).
 
     Fresh: the feed delivered any accepted quote in the last `heartbeat` seconds (`fed_at` None = never), and this
     quote is at most `quote.fresh_for` seconds old and not suspended. A time more than 2 s ahead of now is not fresh.
+    `pace`: a feed is a machine, so `heartbeat` is real time; the age of a quote is market time.
     """
     if quote is None or fed_at is None or quote.suspended:
         return False
-    if from_the_future(fed_at, now) or from_the_future(quote.time, now):
+    if from_the_future(fed_at, now, pace) or from_the_future(quote.time, now, pace):
         return False
-    alive = now - fed_at <= timedelta(seconds=heartbeat)
+    alive = now - fed_at <= pace.market(timedelta(seconds=heartbeat))
     return alive and now - quote.time <= timedelta(seconds=quote.fresh_for)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from trading.domain.effective import ALWAYS, in_force
@@ -246,9 +247,14 @@ _OTHER_LOTS: dict[Category, tuple[tuple[date, LotRule], ...]] = {
 
 def lot_rule(instrument: Instrument, on: date) -> LotRule:
     """Return the lot rule in force on `on`."""
-    if instrument.category.is_share:
-        return in_force(_SHARE_LOTS[instrument.board], on)
-    return in_force(_OTHER_LOTS[instrument.category], on)
+    return _lot_rule(instrument.board, instrument.category, on)
+
+
+@lru_cache(maxsize=256)  # a tick asks for each of thousands of holdings
+def _lot_rule(board: Board, category: Category, on: date) -> LotRule:
+    if category.is_share:
+        return in_force(_SHARE_LOTS[board], on)
+    return in_force(_OTHER_LOTS[category], on)
 
 
 _CENT = ((ALWAYS, Decimal("0.01")),)

@@ -16,7 +16,8 @@ _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _MARK = "M"
 _COUNTER_DIGITS = 6
 _SALT_DIGITS = 2
-_LENGTH = len(_MARK) + _COUNTER_DIGITS + _SALT_DIGITS + 1
+#: Characters of a whole id.
+LENGTH = len(_MARK) + _COUNTER_DIGITS + _SALT_DIGITS + 1
 
 #: Fewer characters than this do not identify an order of ours.
 SHORTEST_PREFIX = 8
@@ -48,7 +49,7 @@ def next_counter(previous: int | None, now: datetime) -> int:
 def is_client_order_id(text: str) -> bool:
     """Whether `text` is a whole id of ours; any single wrong character is noticed."""
     return (
-        len(text) == _LENGTH
+        len(text) == LENGTH
         and text.startswith(_MARK)
         and all(character in _DIGITS for character in text)
         and _check_digit(text[1:-1]) == text[-1]
@@ -60,8 +61,8 @@ def own_prefix(text: str) -> str | None:
 
     A terminal may cut the id short or append to it; both are recognised.
     """
-    shown = text[:_LENGTH]
-    if len(shown) == _LENGTH:
+    shown = text[:LENGTH]
+    if len(shown) == LENGTH:
         return shown if is_client_order_id(shown) else None
     cut = (
         len(shown) >= SHORTEST_PREFIX

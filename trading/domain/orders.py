@@ -13,10 +13,12 @@ from decimal import ROUND_UP, Decimal
 from enum import StrEnum
 from types import MappingProxyType
 
+from trading.domain.pace import Pace
 from trading.domain.reports import BrokerOrder, BrokerState
 from trading.domain.types import ZERO, Side, SignalKind, Symbol, Text
 
 _CENT = Decimal("0.01")
+_REAL = Pace()
 
 
 class OrderState(StrEnum):
@@ -181,9 +183,9 @@ def contradiction(state: OrderState, report: BrokerOrder) -> Text | None:
     )
 
 
-def expires_at_outbox(kind: SignalKind, approved_at: datetime) -> datetime:
-    """Return until when an APPROVED order may wait to be sent: 15 s for exits, 5 s for others (design)."""
-    return approved_at + timedelta(seconds=15 if kind.protective else 5)
+def expires_at_outbox(kind: SignalKind, approved_at: datetime, pace: Pace = _REAL) -> datetime:
+    """Return until when an APPROVED order may wait to be sent: 15 real s for exits, 5 for others (design)."""
+    return approved_at + pace.market(timedelta(seconds=15 if kind.protective else 5))
 
 
 def _ended(filled: int, report: BrokerOrder) -> OrderState | None:

@@ -19,7 +19,9 @@ class Protection(StrEnum):
     PROTECTED = "protected"
     STOP_LOSS_OFF = "stop_loss_off"
     HOLDING_OFF = "holding_off"
+    PAUSED = "paused"
     AUTO_OFF = "auto_off"
+    SELL_OFF = "sell_off"
     HALTED = "halted"
     GATEWAY_OBSERVING = "gateway_observing"
     GATEWAY_DOWN = "gateway_down"
@@ -40,7 +42,8 @@ class Protection(StrEnum):
 class ProtectionFacts:
     """What surrounds a holding right now; the defaults are a day on which everything works.
 
-    `holding_on`: the holding's own switch. `market_open`: continuous trading. `quote_time`: of the newest accepted
+    `holding_on`: the holding's own switch. `paused_until`: set while its exits rest because a person cancelled one.
+    `sell_on`: the account may sell at all. `market_open`: continuous trading. `quote_time`: of the newest accepted
     quote. `quote_refused_since`: set while the newest quotes of this symbol are refused. `sellable`: shares.
     `order_working`: an exit order of this holding is at the broker; `resting_at_limit_down`: and it waits there.
     `unknown_order`: an order in this symbol of which nobody knows whether it exists. `attempts_exhausted`: the last
@@ -49,7 +52,9 @@ class ProtectionFacts:
 
     sellable: int
     holding_on: bool = True
+    paused_until: datetime | None = None
     auto_on: bool = True
+    sell_on: bool = True
     trading_state: TradingState = TradingState.ACTIVE
     gateway_alive: bool = True
     gateway_status: GatewayStatus = GatewayStatus.ARMED
@@ -81,8 +86,8 @@ def protection_of(
 ) -> ProtectionReport:
     """Return the protection status; of several reasons the one that is named first here.
 
-    1. Somebody or something switched it off, and it stays off until a person acts: halted, auto trading off, holding
-       off, stop-loss off, no cost, a reference price beyond the limit.
+    1. Somebody or something switched it off: halted, auto trading off, selling off, holding off, stop-loss off, paused
+       after a person's cancel, no cost, a reference price beyond the limit.
     2. The way to the exchange is closed: gateway down, gateway observing.
     3. The exchange trades it not: suspended.
     4. While the market is open, a stop reached now would not be decided or would not be sent: quote refused, quote
@@ -104,8 +109,10 @@ def _for_good(
     return (
         (Protection.HALTED, facts.trading_state is TradingState.HALTED),
         (Protection.AUTO_OFF, not facts.auto_on),
+        (Protection.SELL_OFF, not facts.sell_on),
         (Protection.HOLDING_OFF, not facts.holding_on),
         (Protection.STOP_LOSS_OFF, not rules.stop_loss_enabled),
+        (Protection.PAUSED, facts.paused_until is not None),
         (Protection.NO_COST, position.cost_for_decision is None),
         (Protection.EX_RIGHTS_UNVERIFIED, facts.ex_rights_paused),
         (Protection.GATEWAY_DOWN, not facts.gateway_alive),
@@ -130,12 +137,17 @@ def _for_now(facts: ProtectionFacts) -> tuple[tuple[Protection, bool], ...]:
     )
 
 
-_WORDS = {
+#: The reasons in words.
+WORDS = {
     Protection.STOP_LOSS_OFF: Text("the stop-loss is off", "止损已关闭"),
     Protection.HOLDING_OFF: Text(
         "exits are switched off for this holding", "该持仓的自动卖出已关闭"
     ),
+    Protection.PAUSED: Text(
+        "a person cancelled its exit, exits rest", "卖单被人工撤销，自动卖出暂停"
+    ),
     Protection.AUTO_OFF: Text("auto trading is off", "自动交易已关闭"),
+    Protection.SELL_OFF: Text("selling is switched off", "卖出已关闭"),
     Protection.HALTED: Text("trading is halted", "交易已停止"),
     Protection.GATEWAY_OBSERVING: Text("the gateway only observes", "交易网关仅在观察"),
     Protection.GATEWAY_DOWN: Text("the gateway is down", "交易网关未运行"),
@@ -181,11 +193,14 @@ def _text(
             )
         return Text(f"protected: {sale.en}{part.en}", f"受保护：{sale.zh}{part.zh}")
     since = _since(status, facts)
-    why = _WORDS[status]
+    why = WORDS[status]
     return Text(f"unprotected: {why.en}{since.en}", f"未受保护：{why.zh}{since.zh}")
 
 
 def _since(status: Protection, facts: ProtectionFacts) -> Text:
+    if status is Protection.PAUSED and facts.paused_until is not None:
+        ends = facts.paused_until.astimezone(CHINA).strftime("%H:%M:%S")
+        return Text(f" until {ends}", f"（至 {ends}）")
     at = facts.quote_refused_since if status is Protection.QUOTE_REFUSED else facts.quote_time
     if status not in (Protection.QUOTE_STALE, Protection.QUOTE_REFUSED) or at is None:
         return Text("", "")

@@ -1,117 +1,23 @@
-"""Reconciliation with the broker, as values: whose order is this, which fills are new, can this answer be believed.
+"""Reconciliation with the broker, as values: which fills are new, can this answer be believed, what differs.
 
-The rules R2, R6 and R7 of order-protocol §4.6. Nothing here changes anything: the gateway's one reconcile service
-books what is returned, at start-up and at every round alike.
+Whose order a report is: `binding`. Nothing here changes anything: the gateway's one reconcile service books what is
+returned, at start-up and at every round alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from enum import StrEnum
 
-from trading.domain.order_ids import own_prefix
-from trading.domain.orders import OrderState
 from trading.domain.reports import (
     BrokerAsset,
-    BrokerOrder,
     BrokerPosition,
     BrokerTrade,
     Snapshot,
 )
-from trading.domain.types import CHINA, Side, Symbol, Text
-
-
-@dataclass(frozen=True, slots=True)
-class LocalOrder:
-    """An order in our books, today's ones of any state. `epoch`: of the connection it was submitted through."""
-
-    id: int
-    client_order_id: str
-    symbol: Symbol
-    side: Side
-    quantity: int
-    price: Decimal
-    state: OrderState
-    filled: int
-    broker_order_id: int | None
-    seq: int | None
-    submitted_at: datetime | None
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """Which of the broker's orders is which of ours.
-
-    `bound`: by the id of our order. `foreign`: placed elsewhere, without a remark of ours; they count in risk and are
-    never cancelled by us. `ambiguous`: of ours, but it cannot be said which; a person decides. `orphans`: the remark
-    is ours, our books have no such order (they lost it: adopt it). `doubled`: a second broker order of one of ours;
-    invariant I1 is broken.
-    """
-
-    bound: Mapping[int, BrokerOrder] = field(default_factory=dict)
-    foreign: tuple[BrokerOrder, ...] = ()
-    ambiguous: tuple[BrokerOrder, ...] = ()
-    orphans: tuple[BrokerOrder, ...] = ()
-    doubled: tuple[tuple[int, BrokerOrder], ...] = ()
-
-
-Matcher = Callable[[BrokerOrder, LocalOrder], bool]
-
-
-def _same_broker_id(report: BrokerOrder, order: LocalOrder) -> bool:
-    # The client's numbers start again: one that returns for another symbol is another day's.
-    return report.broker_order_id == order.broker_order_id and _agrees(report, order)
-
-
-def _same_remark(report: BrokerOrder, order: LocalOrder) -> bool:
-    return report.remark == order.client_order_id and _agrees(report, order)
-
-
-def _remark_begins_alike(report: BrokerOrder, order: LocalOrder) -> bool:
-    prefix = own_prefix(report.remark)
-    return (
-        prefix is not None and order.client_order_id.startswith(prefix) and _agrees(report, order)
-    )
-
-
-#: Evidence, strongest first (R2). Two weaker kinds belong after these: the seq map and the fingerprint.
-MATCHERS: tuple[Matcher, ...] = (_same_broker_id, _same_remark, _remark_begins_alike)
-
-
-def bind(local: Sequence[LocalOrder], reports: Sequence[BrokerOrder]) -> Binding:
-    """Bind reports to our orders; the same whatever the order of the reports.
-
-    A report is bound by the strongest evidence that names exactly one of our orders; evidence that names several
-    binds none. A report that repeats a broker order id is the same order: the one with most traded counts.
-    """
-    left = _one_per_order(reports)
-    bound: dict[int, BrokerOrder] = {}
-    ambiguous: list[BrokerOrder] = []
-    doubled: list[tuple[int, BrokerOrder]] = []
-    for matches in MATCHERS:
-        undecided: list[BrokerOrder] = []
-        for report in left:
-            candidates = [order.id for order in local if matches(report, order)]
-            if not candidates:
-                undecided.append(report)
-            elif len(candidates) > 1:
-                ambiguous.append(report)
-            elif candidates[0] in bound:
-                doubled.append((candidates[0], report))
-            else:
-                bound[candidates[0]] = report
-        left = undecided
-    return Binding(
-        bound=bound,
-        foreign=tuple(report for report in left if own_prefix(report.remark) is None),
-        ambiguous=tuple(ambiguous),
-        orphans=tuple(report for report in left if own_prefix(report.remark) is not None),
-        doubled=tuple(doubled),
-    )
+from trading.domain.types import CHINA, Symbol, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,22 +144,6 @@ def compare_positions(
         for symbol in sorted(expected.keys() | rows.keys())
     )
     return tuple(difference for difference in differences if difference is not None)
-
-
-def _agrees(report: BrokerOrder, order: LocalOrder) -> bool:
-    """Whether symbol and side allow it to be the same order; an unknown side is not a sale, nor a contradiction."""
-    return report.symbol == order.symbol and report.side in (None, order.side)
-
-
-def _one_per_order(reports: Sequence[BrokerOrder]) -> list[BrokerOrder]:
-    newest: dict[tuple[int, Symbol], BrokerOrder] = {}
-    for report in sorted(reports, key=_progress):
-        newest[report.broker_order_id, report.symbol] = report
-    return sorted(newest.values(), key=lambda report: (report.broker_order_id, report.symbol))
-
-
-def _progress(report: BrokerOrder) -> tuple[int, bool, str, str]:
-    return report.traded_quantity, report.state.terminal, report.state.value, report.remark
 
 
 def _number(trade: BrokerTrade) -> str:

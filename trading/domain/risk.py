@@ -53,6 +53,7 @@ CHECKS: tuple[Check, ...] = (
     account.max_position_value,
     account.max_total_position_ratio,
     account.daily_loss,
+    account.books_differ,
     account.max_orders_per_day,
     account.order_rate,
     account.cancel_ratio,

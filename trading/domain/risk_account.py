@@ -120,6 +120,19 @@ def daily_loss(intent: Intent, facts: RiskFacts, limits: RiskLimits) -> Denial |
     )
 
 
+def books_differ(intent: Intent, facts: RiskFacts, limits: RiskLimits) -> Denial | None:
+    """Nothing new is opened on books nobody understands; what is held is sold as ever."""
+    if not facts.books_differ:
+        return None
+    if intent.side is Side.SELL and intent.kind.purpose is not Purpose.GRID:
+        return None
+    return denial(
+        DenialCode.BOOKS_DIFFER,
+        "The books of an earlier day differ from the terminal. Explain the difference on the page of the books.",
+        "之前交易日的账目与客户端不符。请在“日终对账”页面说明差异。",
+    )
+
+
 def max_orders_per_day(intent: Intent, facts: RiskFacts, limits: RiskLimits) -> Denial | None:
     if intent.side is Side.SELL or facts.buys_today < limits.max_buy_orders_per_day:
         return None

@@ -112,7 +112,8 @@ class RiskFacts:
     since the previous close as a fraction of the total then, negative for a gain. `opposite_working`: our working
     orders that must end first (`in_the_way`). `same_purpose_working`: another order of the same symbol, side and
     purpose works; UNKNOWN ones do not count, they keep their own shares. `refusals_in_a_row`: identical ones by the
-    broker for this symbol and side. `since_refusal`: time since the last of them.
+    broker for this symbol and side. `since_refusal`: time since the last of them. `books_differ`: the books of an earlier
+    day differ from the terminal, and nobody has explained it.
     """
 
     trading_state: TradingState
@@ -142,6 +143,7 @@ class RiskFacts:
     same_purpose_working: bool = False
     refusals_in_a_row: int = 0
     since_refusal: timedelta | None = None
+    books_differ: bool = False
 
 
 def denial(code: DenialCode, en: str, zh: str) -> Denial:

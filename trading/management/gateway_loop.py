@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from trading.domain.calendar import MarketPhase, TradingCalendar, phase_at
+from trading.domain.pace import Pace
 from trading.domain.types import GatewayStatus, Text
 from trading.models import EventLevel, TickLease
 from trading.ports import QuoteReader
@@ -18,6 +19,11 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two steps while there may be something to do, and otherwise.
 BUSY, IDLE = 1.0, 2.0
+#: A tick is missing after `LATE` periods, but never sooner than this: a busy machine is late now and then.
+MISSING_AFTER = timedelta(seconds=4)
+#: Nobody has started a tick for so many periods: the gateway runs it itself, and then again after so many. A lease is
+#: free after half a period, so between two runs of ours every period of a worker that is back finds its turn.
+LATE, AGAIN = 2.0, 1.5
 
 
 class Steppable(Protocol):
@@ -33,24 +39,30 @@ class Steppable(Protocol):
 class TickWatch:
     """Whether somebody else runs a tick, by a monotonic timer: no step of the system's clock deceives it."""
 
-    def __init__(self, spec: TickSpec) -> None:
+    def __init__(self, spec: TickSpec, pace: Pace = Pace()) -> None:  # noqa: B008 - immutable
         self.spec = spec
         self.is_missing = False
-        self._late_after = 2 * spec.period.total_seconds()
+        self._period = pace.period(spec.period).total_seconds()
         self._started: datetime | None = None  # the newest start in the row, whoever's
         self._seen_at: float | None = None
+        self._ran_at: float | None = None
 
     def look(self, started: datetime | None, at: float) -> None:
         """Note when the tick last started; somebody's start since the last look ends an outage."""
         if self._seen_at is None or started != self._started:
             self._seen_at, self.is_missing = at, False
-        elif at - self._seen_at > self._late_after:
+        elif at - self._seen_at > max(LATE * self._period, MISSING_AFTER.total_seconds()):
             self.is_missing = True
         self._started = started
 
-    def ran_here(self, started: datetime | None) -> None:
+    def is_ours(self, at: float) -> bool:
+        """Whether it is missing and our turn to run it."""
+        again = self._ran_at is None or at - self._ran_at >= AGAIN * self._period
+        return self.is_missing and again
+
+    def ran_here(self, started: datetime | None, at: float) -> None:
         """We ran it ourselves: that is nobody's coming back."""
-        self._started = started
+        self._started, self._ran_at = started, at
 
     def forget(self) -> None:
         """Nobody needs the tick now: count from when somebody does."""
@@ -68,10 +80,11 @@ class Protection:
         real: Callable[[], datetime],
         monotonic: Callable[[], float],
         ticks: Iterable[TickSpec] = TICKS.values(),
+        pace: Pace = Pace(),  # noqa: B008 - immutable
     ) -> None:
         self._account_id, self._quotes, self._nudge = account_id, quotes, nudge
         self._real, self._monotonic = real, monotonic
-        self._watches = [TickWatch(spec) for spec in ticks]
+        self._watches = [TickWatch(spec, pace) for spec in ticks]
         self.is_active = False
 
     def step(self, now: datetime, phase: MarketPhase) -> None:
@@ -93,11 +106,14 @@ class Protection:
             watch.forget()
 
     def _run(self, watch: TickWatch) -> None:
+        at = self._monotonic()
+        if not watch.is_ours(at):
+            return
         ran = run_tick(
             watch.spec, self._quotes, lambda _: self._nudge(), self._real, self._account_id
         )
         if ran:
-            watch.ran_here(self._starts().get(self._name(watch)))
+            watch.ran_here(self._starts().get(self._name(watch)), at)
 
     def _tell(self, missing: list[TickWatch], now: datetime) -> None:
         if bool(missing) == self.is_active:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from trading.domain.types import CHINA, BookStatus, Level, Quote, Symbol
-from trading.market_data.store import KEPT
+from trading.market_data.store import DEFAULT_HEARTBEAT, KEPT
 from trading.ports import Arrival
 
 #: Levels kept on each side of the book.
@@ -158,6 +158,11 @@ def pack_feed(feed: FeedState) -> bytes:
 def unpack_feed(packed: bytes) -> FeedState:
     heartbeat, fed_at = _FEED.unpack_from(packed)
     return FeedState(packed[_FEED.size :].decode(), heartbeat, moment(fed_at))
+
+
+def fed_and_heartbeat(feed: FeedState | None) -> tuple[datetime | None, int]:
+    """Return when a feed last delivered and its heartbeat; None: of a symbol that no feed has delivered yet."""
+    return (None, DEFAULT_HEARTBEAT) if feed is None else (feed.fed_at, feed.heartbeat)
 
 
 def micros(time: datetime) -> int:

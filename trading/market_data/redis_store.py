@@ -24,6 +24,7 @@ from trading.market_data.records import (
     Record,
     Stamper,
     arrivals_since,
+    fed_and_heartbeat,
     feed_number_of,
     pack_feed,
     quote_of,
@@ -151,6 +152,18 @@ class RedisQuoteStore(QuoteReader, QuoteWriter):
         """Return the heartbeat in seconds of the feed of this symbol."""
         feed = self._feed(symbol)
         return DEFAULT_HEARTBEAT if feed is None else feed.heartbeat
+
+    def feeds(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, tuple[datetime | None, int]]:
+        """Return `fed_at` and `heartbeat` of many symbols at once; at most 250 ms behind."""
+        wanted = list(symbols)
+        missing = [symbol for symbol in wanted if symbol not in self._feed_of]
+        if missing or time.monotonic() - self._feeds_read_at >= FEEDS_KEPT:
+            self._read_newest([*self._feed_of.keys() | missing])
+        states = {
+            number: fed_and_heartbeat(self._feeds.get(number)) for number in range(MOST_FEEDS)
+        }
+        never = fed_and_heartbeat(None)
+        return {symbol: states.get(self._feed_of.get(symbol, -1), never) for symbol in wanted}
 
     def _feed(self, symbol: Symbol) -> FeedState | None:
         if time.monotonic() - self._feeds_read_at >= FEEDS_KEPT:

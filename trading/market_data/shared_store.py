@@ -144,6 +144,11 @@ class FallbackQuotes(QuoteReader):
         """Return the heartbeat in seconds of the feed of this symbol."""
         return self._ask(lambda source: source.heartbeat(symbol))
 
+    def feeds(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, tuple[datetime | None, int]]:
+        """Return `fed_at` and `heartbeat` of many symbols at once."""
+        wanted = list(symbols)
+        return self._ask(lambda source: source.feeds(wanted))
+
     def _ask(self, question: Callable[[QuoteReader], _Answer]) -> _Answer:
         if not self.uses_fallback:
             try:

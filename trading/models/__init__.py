@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from trading.models.accounts import Account, GatewayLease, MarketClock, TickLease
+from trading.models.books import BooksState, DayBooks
 from trading.models.config import TradingConfig
 from trading.models.events import BrokerEvent, BrokerSnapshot, Event, EventLevel
 from trading.models.market import Close, CorporateAction, Instrument, TradingDay
-from trading.models.orders import Fill, Order, OrderEvent
+from trading.models.orders import Fill, Order, OrderEvent, UnknownOutcome, Wish
 from trading.models.positions import Position
 from trading.models.signals import Denial, Signal
 
 __all__ = [
     "Account",
+    "BooksState",
     "BrokerEvent",
     "BrokerSnapshot",
     "Close",
     "CorporateAction",
+    "DayBooks",
     "Denial",
     "Event",
     "EventLevel",
@@ -30,4 +33,6 @@ __all__ = [
     "TickLease",
     "TradingConfig",
     "TradingDay",
+    "UnknownOutcome",
+    "Wish",
 ]

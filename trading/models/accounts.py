@@ -86,6 +86,11 @@ class Account(models.Model):
         """The broker's account number as people may see it: its last four characters."""
         return f"…{self.broker_account_id[-4:]}"
 
+    def mask(self, text: str) -> str:
+        """Return a text without the full number of the account."""
+        number = self.broker_account_id
+        return text.replace(number, self.masked_number) if number else text
+
 
 class GatewayLease(models.Model):
     """The one submitter of an account: every move of an order past APPROVED names this epoch."""

@@ -36,6 +36,8 @@ CHINESE = {
     "filled": "全部成交", "cancel_requested": "撤单中", "cancelled": "已撤",
     "partially_cancelled": "部分撤单", "rejected": "废单", "unknown": "状态不明",
     "absent": "柜台无此单", "expired": "已过期",
+    "open": "未结", "matched": "一致", "differs": "有差异", "explained": "已说明",
+    "bind": "是这笔柜台委托", "wait": "继续等待",
     "demo": "演示", "paper": "模拟", "shadow": "影子", "live": "实盘",
     "active": "正常", "reducing": "只减仓", "halted": "停止",
     "observing": "观察中", "armed": "就绪",

@@ -17,6 +17,14 @@ from trading.models.signals import Signal
 WORKING = [state.value for state in OrderState if state.working]
 
 
+class Wish(models.TextChoices):
+    """What a person decided about an order whose outcome is unknown."""
+
+    BIND = "bind"
+    ABSENT = "absent"
+    WAIT = "wait"
+
+
 class Order(models.Model):
     """委托: born APPROVED with its reservation; past that only the gateway moves it, by conditional updates.
 
@@ -80,11 +88,15 @@ class Order(models.Model):
     reserved_cash = MoneyField(both("reserved cash (yuan)", "预占资金（元）"), default=Decimal(0))
 
     epoch = models.PositiveIntegerField(both("gateway epoch", "网关任期"), default=0)
+    #: Number of the broker session, within the epoch, that sent it: its `seq` means something only there.
+    connection = models.PositiveIntegerField(both("connection", "连接序号"), default=0)
     seq = models.BigIntegerField(null=True, blank=True)
     broker_order_id = models.BigIntegerField(
         both("broker order id", "柜台委托号"), null=True, blank=True
     )
     sysid = models.CharField(both("counter's number", "合同编号"), max_length=32, blank=True)
+    #: Only symbol, side, quantity, price and time say that this broker order is ours.
+    weakly_bound = models.BooleanField(both("bound by likeness", "按特征匹配"), default=False)
 
     approved_at = models.DateTimeField(both("approved", "批准时间"))
     expires_at = models.DateTimeField(
@@ -157,6 +169,53 @@ class OrderEvent(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"{self.old_state} → {self.new_state}"
+
+
+class UnknownOutcome(models.Model):
+    """结果未知: an order whose outcome nobody knew, what queries said of it since, and how it was resolved.
+
+    A restart neither forgets nor shortens the wait: it is here. A person's wish is a row too; the gateway carries it
+    out.
+    """
+
+    order = models.OneToOneField(
+        Order,
+        verbose_name=both("order", "委托"),
+        on_delete=models.PROTECT,
+        primary_key=True,
+        related_name="unknown_outcome",
+    )
+    #: The submit had ended by then, or its sender was proven dead: the wait counts from here.
+    since = models.DateTimeField(both("unknown since", "未知起始时间"))
+    why_en = models.CharField(max_length=200)
+    why_zh = models.CharField(max_length=200)
+    #: The first clean query, of this connection, that missed it when that counted.
+    missed_at = models.DateTimeField(both("first missed", "首次查无"), null=True, blank=True)
+    missed_on = models.CharField(both("on connection", "连接"), max_length=24, blank=True)
+    checked_at = models.DateTimeField(
+        both("last clean query", "最近有效查询"), null=True, blank=True
+    )
+    verdict_en = models.CharField(max_length=200, blank=True)
+    verdict_zh = models.CharField(max_length=200, blank=True)
+
+    wish = models.CharField(
+        both("a person's decision", "人工决定"), max_length=8, choices=choices(Wish), blank=True
+    )
+    wish_number = models.BigIntegerField(
+        both("broker order id", "柜台委托号"), null=True, blank=True
+    )
+    wish_reason = models.CharField(both("reason", "原因"), max_length=200, blank=True)
+    wish_actor = models.CharField(both("decided by", "决定人"), max_length=64, blank=True)
+    wished_at = models.DateTimeField(both("decided", "决定时间"), null=True, blank=True)
+    carried_over = models.BooleanField(both("carried over", "隔日未决"), default=False)
+    resolved_at = models.DateTimeField(both("resolved", "解决时间"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = both("unknown outcome", "结果未知的委托")
+        verbose_name_plural = both("unknown outcomes", "结果未知的委托")
+
+    def __str__(self) -> str:
+        return str(self.order)
 
 
 class Fill(AppendOnlyModel):

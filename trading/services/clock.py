@@ -28,6 +28,12 @@ class Clock:
         elapsed = (real - self.base_real) * float(self.speed)
         return (self.base_market + elapsed).astimezone(CHINA)
 
+    def real(self, market: datetime) -> datetime | None:
+        """Return the real time of a market time; None when it was before this clock was set."""
+        if market < self.base_market:
+            return None
+        return self.base_real + (market - self.base_market) / float(self.speed)
+
 
 def environment_of(mode: AccountMode) -> str:
     """Return which clock an account of this mode follows."""

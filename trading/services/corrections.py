@@ -32,7 +32,7 @@ _STATE = ("high_since_entry", "first_take_profit_done", "armed", "armed_high", "
 
 def rearm_first_take_profit(position_id: int, why: str, now: datetime, actor: str) -> None:
     """Give the first take-profit of an open life back. Raises CorrectionError."""
-    _needs_reason(why)
+    needs_reason(why)
     with transaction.atomic():
         row = _open(position_id)
         _store(row, assign(row, rearmed(position_value_of(row))))
@@ -48,7 +48,7 @@ def correct_high(position_id: int, high: Decimal, why: str, now: datetime, actor
 
     Raises CorrectionError when the exit rules would not believe it (rules §1.2).
     """
-    _needs_reason(why)
+    needs_reason(why)
     with transaction.atomic():
         row = _open(position_id)
         value = position_value_of(row)
@@ -72,7 +72,7 @@ def correct_high(position_id: int, high: Decimal, why: str, now: datetime, actor
 
 def switch_exits(position_id: int, on: bool, why: str, now: datetime, actor: str) -> bool:
     """Switch the exit rules of one holding; the next tick supersedes its pending signals. True when it changed."""
-    _needs_reason(why)
+    needs_reason(why)
     with transaction.atomic():
         row = _open(position_id)
         if row.exit_enabled == on:
@@ -89,7 +89,7 @@ def switch_exits(position_id: int, on: bool, why: str, now: datetime, actor: str
 
 def cancel_order(order_id: int, why: str, now: datetime, actor: str) -> bool:
     """Ask for a cancel in a person's name. False when it is asked for already. Raises CorrectionError."""
-    _needs_reason(why)
+    needs_reason(why)
     with transaction.atomic():
         order = Order.objects.get(pk=order_id)
         if not OrderState(order.state).working:
@@ -118,7 +118,8 @@ def cancel_order(order_id: int, why: str, now: datetime, actor: str) -> bool:
         return True
 
 
-def _needs_reason(why: str) -> None:
+def needs_reason(why: str) -> None:
+    """Raises CorrectionError without a reason."""
     if not why.strip():
         raise CorrectionError(Text("A correction needs a reason.", "必须写明原因。"))
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Max
 
 from trading.domain.calendar import TradingCalendar, books_closed, phase_at
 from trading.domain.freshness import freshness
 from trading.domain.orders import OrderState, state_at_day_end
+from trading.domain.pace import Pace
 from trading.domain.reports import Event, Snapshot
 from trading.domain.risk import cancel_allowed
 from trading.domain.types import (
@@ -28,41 +28,60 @@ from trading.models import Account, EventLevel, GatewayLease, Order
 from trading.ports import Agenda, Claimed, Desk, OrderRequest, QuoteReader
 from trading.selectors import WORKING_STATES, instrument_of, read_agenda
 from trading.services import config
+from trading.services.accounts import set_trading_state
 from trading.services.booking import settle_chain
 from trading.services.events import journal
 from trading.services.execution import Execution
+from trading.services.gateway_lease import Lease
+from trading.services.kill_switch import latch
 from trading.services.moves import move
 
-#: No evidence of a submitted order for this long: its outcome is unknown (design, life of an order).
+#: No evidence of a submitted order for this long (real time): its outcome is unknown (design, life of an order).
 SUBMIT_DEADLINE = timedelta(seconds=8)
-LEASE = timedelta(seconds=10)
 #: Sells before buys; among them exits, then what a person wants, then the rest.
 _URGENCY = {kind: -kind.priority for kind in SignalKind}
 
 
 class AccountDesk(Desk):
-    """The desk of one account. `quotes` answers how old a quote is at the last check before the call."""
+    """The desk of one account. `quotes` answers how old a quote is at the last check before the call.
 
-    def __init__(self, account_id: int, quotes: QuoteReader, calendar: TradingCalendar) -> None:
+    `lease`: by default one without an end, for a process that nobody competes with.
+    """
+
+    def __init__(
+        self,
+        account_id: int,
+        quotes: QuoteReader,
+        calendar: TradingCalendar,
+        pace: Pace = Pace(),  # noqa: B008 - immutable
+        lease: Lease | None = None,
+    ) -> None:
         self._account_id, self._quotes, self._calendar = account_id, quotes, calendar
+        self._pace, self._lease = pace, lease or Lease(account_id)
         self._execution = Execution(account_id)
         self._epoch = 0
 
     def take_over(self, now: datetime) -> int:
         with transaction.atomic():
-            GatewayLease.objects.get_or_create(account_id=self._account_id)
-            # The UPDATE takes the row until the commit: of two that start at once the second gets the next epoch.
-            GatewayLease.objects.filter(account_id=self._account_id).update(
-                epoch=F("epoch") + 1, owner=uuid.uuid4().hex, expires_at=now + LEASE
-            )
-            lease = GatewayLease.objects.get(account_id=self._account_id)
-            self._epoch = self._execution.epoch = lease.epoch
+            lease = self._lease.take()
+            self._epoch = self._execution.epoch = self._above_all(lease, now)
             for order in self._orders(OrderState.SUBMITTING):
                 self._unknown(order, Text("its sender ended", "发送进程已结束"), now)
-        return lease.epoch
+        return self._epoch
+
+    def renew(self) -> None:
+        """Make the lease last, once it is taken. Raises StandDown when another gateway has it."""
+        if self._epoch:
+            self._lease.renew(self._epoch)
+
+    def release(self) -> None:
+        """Give the lease back: this gateway ends in order."""
+        if self._epoch:
+            self._lease.release(self._epoch)
 
     def beat(self, status: GatewayStatus, reason: Text, now: datetime) -> None:
-        Account.objects.filter(pk=self._account_id).update(
+        # One that stood down says nothing about the one that acts.
+        Account.objects.filter(pk=self._account_id, lease__epoch=self._epoch).update(
             gateway_status=status, gateway_reason=reason._asdict(), gateway_seen_at=now
         )
 
@@ -93,7 +112,15 @@ class AccountDesk(Desk):
             return None  # they wait for the next second, most urgent first
         for order in sorted(waiting, key=_turn):
             with transaction.atomic():
-                if move(order, OrderState.SUBMITTING, epoch, now, claimed_at=now, epoch=epoch):
+                if move(
+                    order,
+                    OrderState.SUBMITTING,
+                    epoch,
+                    now,
+                    lease_must_last=True,
+                    claimed_at=now,
+                    epoch=epoch,
+                ):
                     return _claimed(order)
         return None
 
@@ -110,16 +137,21 @@ class AccountDesk(Desk):
         if order.kind != SignalKind.MANUAL:
             quote = self._quotes.latest([symbol]).get(symbol)
             fed_at, heartbeat = self._quotes.fed_at(symbol), self._quotes.heartbeat(symbol)
-            if not freshness(quote, fed_at, heartbeat, now):
+            if not freshness(quote, fed_at, heartbeat, now, self._pace):
                 return "QUOTE_STALE"
         return None
+
+    def kill(self, name: str, now: datetime) -> None:
+        latch(self._account_id, name, now)
 
     def hold_back(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
         with transaction.atomic():
             self._drop(Order.objects.get(pk=order_id), why, now)
 
-    def sent(self, order_id: int, seq: int, epoch: int, now: datetime) -> None:
-        Order.objects.filter(pk=order_id, epoch=epoch).update(seq=seq)
+    def sent(
+        self, order_id: int, seq: int, epoch: int, now: datetime, connection: int = 0
+    ) -> None:
+        Order.objects.filter(pk=order_id, epoch=epoch).update(seq=seq, connection=connection)
 
     def refused(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
         with transaction.atomic():
@@ -131,12 +163,17 @@ class AccountDesk(Desk):
 
     def overdue(self, epoch: int, now: datetime) -> int:
         late = list(
-            self._orders(OrderState.SUBMITTING).filter(claimed_at__lte=now - SUBMIT_DEADLINE)
+            self._orders(OrderState.SUBMITTING).filter(
+                claimed_at__lte=now - self._pace.market(SUBMIT_DEADLINE)
+            )
         )
         for order in late:
             with transaction.atomic():
                 self._unknown(order, Text("no answer for 8 s", "8 秒内没有回报"), now)
-        return len(late)
+        if not self._execution.unknown.any:
+            return len(late)
+        with transaction.atomic():
+            return len(late) + self._execution.carry_out(now)
 
     def claim_cancels(self, epoch: int, seen_at: datetime | None, now: datetime) -> Sequence[int]:
         """An order is cancelled only after it was read again since the wish: it may have filled meanwhile (F10)."""
@@ -188,6 +225,23 @@ class AccountDesk(Desk):
 
     # -- inside
 
+    def _above_all(self, lease: GatewayLease, now: datetime) -> int:
+        """Return the new epoch. Orders of a higher one mean that the lease went back: invariant I15 is broken."""
+        highest = Order.objects.filter(account_id=self._account_id).aggregate(at=Max("epoch"))[
+            "at"
+        ]
+        if highest is None or highest < lease.epoch:
+            return lease.epoch
+        GatewayLease.objects.filter(pk=lease.pk).update(epoch=highest + 1)
+        why = Text(
+            f"Orders of gateway epoch {highest} exist, and the lease says {lease.epoch}: two gateways may have sent. "
+            "Compare the orders with the terminal.",
+            f"存在网关任期 {highest} 的委托，而当前任期为 {lease.epoch}：可能有两个网关同时报单。请与客户端核对委托。",
+        )
+        if set_trading_state(self._account_id, TradingState.HALTED, why, now):
+            journal(self._account_id, EventLevel.ALARM, "INVARIANT_BROKEN", why, now)
+        return int(highest) + 1
+
     def _orders(self, *states: OrderState):  # type: ignore[no-untyped-def]
         wanted = [state.value for state in states] or list(WORKING_STATES)
         return Order.objects.filter(account_id=self._account_id, state__in=wanted)
@@ -219,6 +273,7 @@ class AccountDesk(Desk):
             order, OrderState.UNKNOWN, self._epoch, now, was_unknown=True, detail={"why": why.en}
         ):
             return
+        self._execution.begin_unknown(order, why, now)
         text = Text(
             f"The outcome of the {order.side} of {order.quantity} {order.symbol} ({order.client_order_id}) is unknown: "
             f"{why.en}. Its shares or cash stay reserved; it is not sent again. Look at the terminal.",

@@ -6,15 +6,15 @@ The caller opens the transaction.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
-from datetime import datetime, time, timedelta
-from decimal import Decimal
-from enum import Enum
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from django.db.models import Q
+
+from trading.domain.binding import bind, order_of_answer
 from trading.domain.orders import OrderState, contradiction, state_after_report
-from trading.domain.reconcile import KnownOrder, LocalOrder, NewFill, bind, clean, new_fills
+from trading.domain.reconcile import KnownOrder, clean, new_fills
 from trading.domain.reports import (
     BrokerOrder,
     BrokerState,
@@ -27,14 +27,19 @@ from trading.domain.reports import (
     SubmitResponse,
 )
 from trading.domain.risk import RiskLimits, trips
-from trading.domain.types import CHINA, Side, Symbol, Text, TradingState
+from trading.domain.types import CHINA, Symbol, Text, TradingState
 from trading.models import Account, BrokerEvent, EventLevel, Fill, Order
 from trading.services.accounts import set_trading_state
 from trading.services.adoption import open_books
 from trading.services.booking import adopt_fills, book_fill, settle_chain
+from trading.services.broker_rows import broker_event, local_order, order_of_fill
+from trading.services.day_books import Bookkeeper
 from trading.services.events import journal
+from trading.services.loss_watch import LossWatch
 from trading.services.moves import move
+from trading.services.strangers import Strangers
 from trading.services.sync import store_snapshot
+from trading.services.unknown_outcomes import UnknownOutcomes
 
 
 class Execution:
@@ -45,29 +50,35 @@ class Execution:
         self.epoch = 0
         self._orders_seen: tuple[BrokerOrder, ...] | None = None
         self._trades_seen: tuple[BrokerTrade, ...] | None = None
-        self._foreign: set[int] = set()
+        self._strangers = Strangers(account_id)
+        self.unknown = UnknownOutcomes(account_id)
+        self._loss = LossWatch(account_id)
+        self._books = Bookkeeper(account_id)
+        self._listed: tuple[date, tuple[KnownOrder, ...]] | None = None  # the last believed list
+        self._first_look = True
         self._changed = False
         self._judged: tuple[Snapshot, Text | None] | None = None
 
     def record(self, events: Sequence[Event], now: datetime) -> bool:
         """Store the raw reports, then reconcile them in order of arrival; True unless nothing can have changed."""
         raw = [
-            _raw(self._account_id, event)
+            broker_event(self._account_id, event)
             for event in events
             if not isinstance(event.report, Snapshot)
         ]
         BrokerEvent.objects.bulk_create(raw)
         self._changed = bool(raw)
         for event in events:
-            self._apply(event.report, now)
+            self._apply(event, now)
         return self._changed
 
     def judge(self, snapshot: Snapshot) -> Text | None:
         """Say why a snapshot cannot be believed, or None (R6): did a list shrink, did a known order lose progress?"""
         if self._judged is None or self._judged[0] is not snapshot:
+            on = snapshot.taken_at.astimezone(CHINA).date()
             orders = Order.objects.filter(
                 account_id=self._account_id,
-                trade_date=snapshot.taken_at.astimezone(CHINA).date(),
+                trade_date=on,
                 submitted_at__lt=snapshot.taken_at,
             ).values_list("broker_order_id", "filled_quantity", "state")
             known = [
@@ -75,8 +86,22 @@ class Execution:
                 for number, filled, state in orders
                 if number is not None
             ]
+            if self._listed is not None and self._listed[0] == on:
+                known += self._listed[1]  # whoever placed them
             self._judged = (snapshot, clean(known, snapshot))
         return self._judged[1]
+
+    def begin_unknown(self, order: Order, why: Text, now: datetime) -> None:
+        """An order became unknown: its wait begins, and also a list that says nothing new may bind it now."""
+        self._orders_seen = None
+        self.unknown.begin(order, why, now)
+
+    def carry_out(self, now: datetime) -> bool:
+        """Do what a person decided about unknown orders; the next list then tells what became of them."""
+        if not self.unknown.carry_out(self.epoch, now):
+            return False
+        self._orders_seen = self._trades_seen = None
+        return True
 
     def reject(self, order: Order, why: str, now: datetime) -> None:
         """The broker refused an order: REJECTED, its reservation freed, its chain over; a burst trips REDUCING."""
@@ -107,25 +132,26 @@ class Execution:
 
     # -- one report
 
-    def _apply(self, report: Any, now: datetime) -> None:
-        match report:
-            case BrokerTrade():
-                self._book([report], now)
-            case BrokerOrder():
-                self._orders([report], now, from_query=False)
-            case SubmitResponse():
-                self._submitted(report, now)
-            case SubmitError():
-                self._submit_error(report, now)
-            case CancelResponse():
-                self._cancelled(report, now)
-            case Snapshot():
-                self._snapshot(report, now)
+    def _apply(self, event: Event, now: datetime) -> None:
+        match event.report:
+            case BrokerTrade() as trade:
+                self._book([trade], now)
+            case BrokerOrder() as order:
+                self._orders([order], now, from_query=False)
+            case SubmitResponse() as answer:
+                self._submitted(answer, event.epoch, now)
+            case SubmitError() as error:
+                self._submit_error(error, event.epoch, now)
+            case CancelResponse() as answer:
+                self._cancelled(answer, now)
+            case Snapshot() as snapshot:
+                self._snapshot(snapshot, now)
             case ConnectionReport():
                 pass  # the gateway's own business
 
     def _snapshot(self, snapshot: Snapshot, now: datetime) -> None:
-        if self._trades_seen is None:
+        if self._first_look:
+            self._first_look = False
             open_books(self._account_id, snapshot, now)
         if snapshot.trades is not None and snapshot.trades != self._trades_seen:
             self._book(snapshot.trades, now)
@@ -136,7 +162,19 @@ class Execution:
         if snapshot.orders is not None and snapshot.orders != self._orders_seen:
             self._orders(snapshot.orders, now, from_query=True)
             self._orders_seen, self._changed = snapshot.orders, True
+            self._listed = (
+                snapshot.taken_at.astimezone(CHINA).date(),
+                tuple(
+                    KnownOrder(one.broker_order_id, one.traded_quantity, one.state.terminal)
+                    for one in snapshot.orders
+                ),
+            )
         self._changed |= store_snapshot(self._account_id, snapshot, now)
+        self._changed |= self.unknown.review(snapshot, self.epoch, now)
+        self._books.look(snapshot, now)
+        loss = self._loss.look(snapshot.asset.total, now) if snapshot.asset is not None else None
+        if loss is not None:
+            set_trading_state(self._account_id, TradingState.REDUCING, loss, now)
 
     def _book(self, trades: Iterable[BrokerTrade], now: datetime) -> None:
         today = now.astimezone(CHINA).date()
@@ -154,17 +192,25 @@ class Execution:
             if fill.problem is not None:
                 self._alarm("FILL_NOT_BOOKED", fill.problem, fill.trade.symbol, now)
             else:
-                book_fill(account, _order_of(fill, rows), fill.trade, fill.key, self.epoch, now)
+                book_fill(
+                    account, order_of_fill(fill, rows), fill.trade, fill.key, self.epoch, now
+                )
 
     def _orders(self, reports: Sequence[BrokerOrder], now: datetime, *, from_query: bool) -> None:
+        today = now.astimezone(CHINA).date()
         rows = {row.pk: row for row in self._todays(now)}
-        binding = bind([_local(row) for row in rows.values()], reports)
+        todays = [one for one in reports if one.time.astimezone(CHINA).date() >= today]
+        binding = bind([local_order(row) for row in rows.values()], todays, complete=from_query)
         for pk, report in binding.bound.items():
-            self._report(rows[pk], report, now, from_query=from_query)
+            self._report(rows[pk], report, now, from_query=from_query, weakly=pk in binding.weak)
         for report in binding.foreign:
-            self._external(report, now)
-        for report in (*binding.ambiguous, *binding.orphans):
-            self._unplaced(report, now)
+            self._strangers.external(report, now)
+        for report in binding.ambiguous:
+            self._strangers.unplaced(report, now)
+        for report in binding.orphans:
+            problem = self._strangers.orphan(report, now)
+            if problem is not None:
+                self._broken(report.symbol, problem, now)
         for pk, report in binding.doubled:
             text = Text(
                 f"Order {rows[pk].client_order_id} of {report.symbol} exists twice at the broker: "
@@ -172,19 +218,28 @@ class Execution:
                 f"{report.symbol} 的委托 {rows[pk].client_order_id} 在券商处出现两次："
                 f"{rows[pk].broker_order_id} 和 {report.broker_order_id}。",
             )
-            self._broken(rows[pk], text, now)
+            self._broken(report.symbol, text, now)
 
     def _report(
-        self, order: Order, report: BrokerOrder, now: datetime, *, from_query: bool
+        self,
+        order: Order,
+        report: BrokerOrder,
+        now: datetime,
+        *,
+        from_query: bool,
+        weakly: bool = False,
     ) -> None:
         problem = contradiction(OrderState(order.state), report) or _lives(order, report)
         if problem is not None:
-            self._broken(order, problem, now)
+            self._broken(order.symbol, problem, now)
             return
         old = OrderState(order.state)
         if order.broker_order_id is None:
-            move(order, old, self.epoch, now, broker_order_id=report.broker_order_id)
+            number = report.broker_order_id
+            move(order, old, self.epoch, now, broker_order_id=number, weakly_bound=weakly)
             adopt_fills(order, self.epoch, now)
+            if weakly:
+                self._tell_weak(order, now)
             old = OrderState(order.state)
         new = state_after_report(old, order.quantity, order.filled_quantity, report)
         fields = _first_told(order, report, now)
@@ -209,19 +264,12 @@ class Execution:
                 # What it held is free once the terminal says so: ask at once, a re-order waits for it.
                 Account.objects.filter(pk=self._account_id).update(snapshot_wanted_at=now)
 
-    def _broken(self, order: Order, problem: Text, now: datetime) -> None:
+    def _broken(self, symbol: str, problem: Text, now: datetime) -> None:
         if set_trading_state(self._account_id, TradingState.HALTED, problem, now):
-            journal(
-                self._account_id,
-                EventLevel.ALARM,
-                "INVARIANT_BROKEN",
-                problem,
-                now,
-                symbol=order.symbol,
-            )
+            self._alarm("INVARIANT_BROKEN", problem, symbol, now)
 
-    def _submitted(self, response: SubmitResponse, now: datetime) -> None:
-        order = self._sent(response.remark, response.seq)
+    def _submitted(self, response: SubmitResponse, connection: int, now: datetime) -> None:
+        order = self._sent(response.remark, response.seq, connection)
         if order is None:
             return
         if response.broker_order_id <= 0:
@@ -244,19 +292,24 @@ class Execution:
             )
             adopt_fills(order, self.epoch, now)
 
-    def _submit_error(self, error: SubmitError, now: datetime) -> None:
+    def _submit_error(self, error: SubmitError, connection: int, now: datetime) -> None:
         """A hint only: believed when it names, by its remark, an order that is still without an answer."""
-        order = self._sent(error.remark, error.seq)
+        order = self._sent(error.remark, error.seq, connection)
         if order is not None and OrderState(order.state) is OrderState.SUBMITTING:
             self.reject(order, error.message, now)
 
-    def _sent(self, remark: str, seq: int) -> Order | None:
-        orders = Order.objects.filter(account_id=self._account_id)
-        by_remark = orders.filter(client_order_id=remark).first() if remark else None
-        # Every connection counts its seq from 1 again: the newest order with this number is meant, or none.
-        by_seq = orders.filter(epoch=self.epoch, seq=seq).order_by("-claimed_at", "-pk").first()
-        in_doubt = by_seq is not None and OrderState(by_seq.state) in _IN_DOUBT
-        return by_remark or (by_seq if in_doubt else None)
+    def _sent(self, remark: str, seq: int, connection: int) -> Order | None:
+        by_seq = Q(epoch=self.epoch, connection=connection, seq=seq)
+        rows = {
+            row.pk: row
+            for row in Order.objects.filter(
+                Q(client_order_id=remark) | by_seq, account_id=self._account_id
+            )
+        }
+        found = order_of_answer(
+            map(local_order, rows.values()), remark, seq, self.epoch, connection
+        )
+        return rows[found.id] if found is not None else None
 
     def _cancelled(self, response: CancelResponse, now: datetime) -> None:
         """A refused cancel is information, not an end: the next query tells what became of the order."""
@@ -271,38 +324,17 @@ class Execution:
             Order.objects.filter(pk=order.pk).update(message=response.message)
             Account.objects.filter(pk=self._account_id).update(snapshot_wanted_at=now)
 
-    def _alarm(self, code: str, text: Text, symbol: Symbol, now: datetime) -> None:
-        journal(self._account_id, EventLevel.ALARM, code, text, now, symbol=symbol)
+    def _alarm(self, code: str, text: Text, symbol: str, now: datetime, **detail: Any) -> None:
+        journal(self._account_id, EventLevel.ALARM, code, text, now, symbol=symbol, **detail)
 
-    def _unplaced(self, report: BrokerOrder, now: datetime) -> None:
-        """An order that carries our mark, but which of ours it is cannot be said: a person decides."""
-        if report.broker_order_id not in self._foreign:
-            self._foreign.add(report.broker_order_id)
-            text = Text(
-                f"Order {report.broker_order_id} of {report.symbol} carries our mark {report.remark!r}, "
-                "but it cannot be said which order it is. Look at the terminal.",
-                f"{report.symbol} 的委托 {report.broker_order_id} 带有本程序标记 {report.remark!r}，但无法对应。请查看客户端。",
-            )
-            self._alarm("ORDER_UNPLACED", text, report.symbol, now)
-
-    def _external(self, report: BrokerOrder, now: datetime) -> None:
-        """Adopt an order somebody made elsewhere: counted and shown, never cancelled by us."""
-        if report.broker_order_id in self._foreign:
-            return
-        self._foreign.add(report.broker_order_id)
+    def _tell_weak(self, order: Order, now: datetime) -> None:
         text = Text(
-            f"Order {report.broker_order_id} for {report.quantity} {report.symbol} was not made by this program.",
-            f"{report.symbol} {report.quantity} 股的委托 {report.broker_order_id} 不是本程序所下。",
+            f"Order {order.broker_order_id} at the broker was taken for our {order.client_order_id} of {order.symbol}: "
+            "symbol, side, quantity, price and time agree, and nothing else does. Check its remark at the terminal.",
+            f"券商委托 {order.broker_order_id} 已按代码、方向、数量、价格和时间对应为 {order.symbol} 的委托 "
+            f"{order.client_order_id}，备注未能对应。请在客户端核对。",
         )
-        journal(
-            self._account_id,
-            EventLevel.WARNING,
-            "EXTERNAL_ORDER",
-            text,
-            now,
-            symbol=report.symbol,
-            order=_plain(report),
-        )
+        self._alarm("ORDER_BOUND_WEAKLY", text, Symbol(order.symbol), now)
 
     def _todays(self, at: datetime) -> list[Order]:
         return list(
@@ -347,52 +379,3 @@ def _first_told(order: Order, report: BrokerOrder, now: datetime) -> dict[str, A
     if report.message and report.message != order.message:
         fields["message"] = report.message
     return fields
-
-
-def _local(order: Order) -> LocalOrder:
-    return LocalOrder(
-        id=order.pk,
-        client_order_id=order.client_order_id,
-        symbol=Symbol(order.symbol),
-        side=Side(order.side),
-        quantity=order.quantity,
-        price=order.price,
-        state=OrderState(order.state),
-        filled=order.filled_quantity,
-        broker_order_id=order.broker_order_id,
-        seq=order.seq,
-        submitted_at=order.submitted_at,
-        epoch=order.epoch,
-    )
-
-
-def _order_of(fill: NewFill, rows: Sequence[Order]) -> Order | None:
-    """Return the fill's order: by the broker's number, else by the remark it carries."""
-    trade = fill.trade
-    same = [row for row in rows if row.symbol == trade.symbol]
-    by_number = [row for row in same if row.broker_order_id == trade.broker_order_id]
-    by_remark = [row for row in same if trade.remark and row.client_order_id == trade.remark]
-    return next(iter(by_number or by_remark), None)
-
-
-def _raw(account_id: int, event: Event) -> BrokerEvent:
-    return BrokerEvent(
-        account_id=account_id,
-        epoch=event.epoch,
-        kind=type(event.report).__name__,
-        payload=_plain(event.report),
-        received_at=event.received_at,
-    )
-
-
-def _plain(report: Any) -> dict[str, Any]:
-    """Return a report as JSON-able values; amounts as text, so that no float ever holds them."""
-    return {name: _json(value) for name, value in dataclasses.asdict(report).items()}
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return value.value if isinstance(value, Enum) else value

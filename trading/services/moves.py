@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef
 
 from trading.domain.orders import OrderState, can_move
 from trading.models import GatewayLease, Order, OrderEvent
+from trading.services.gateway_lease import unexpired
 
 
 def move(
@@ -19,12 +20,13 @@ def move(
     /,
     *,
     detail: dict[str, Any] | None = None,
+    lease_must_last: bool = False,
     **fields: Any,
 ) -> bool:
     """Move `order` from the state it was read in; True when this caller did it.
 
     Nothing happens, and False is returned, when another caller moved it first, when the lease has a newer epoch, or
-    when the move is not legal. `fields` are written in the same UPDATE.
+    when the move is not legal; with `lease_must_last` also when it has run out. `fields` are written in the same UPDATE.
     """
     old = OrderState(order.state)
     if old is not new and not can_move(old, new):
@@ -32,6 +34,8 @@ def move(
     if new.terminal and not old.terminal and "ended_at" not in fields:
         fields["ended_at"] = now
     lease = GatewayLease.objects.filter(account_id=OuterRef("account_id"), epoch=epoch)
+    if lease_must_last:
+        lease = lease.filter(unexpired())
     rows = Order.objects.filter(Exists(lease), pk=order.pk, state=old.value).update(
         state=new.value, **fields
     )

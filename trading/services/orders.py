@@ -12,10 +12,11 @@ from django.db.models import Q
 from trading.domain.fees import cash_needed
 from trading.domain.order_ids import client_order_id, decision_key, next_counter
 from trading.domain.orders import OrderState, WorkingRef, expires_at_outbox
-from trading.domain.types import Side, SignalKind, Symbol, Text
+from trading.domain.types import AccountMode, Side, SignalKind, Symbol, Text
 from trading.models import Account, EventLevel, Order, OrderEvent, Position, Signal
 from trading.services.accounts import fee_schedule
 from trading.services.events import journal
+from trading.services.pace import pace_of
 from trading.services.pricing import Priced
 
 #: Reasons of a cancel after which the rest is not ordered again: something higher took its place, or nobody wants it.
@@ -77,7 +78,7 @@ def approve(
         state=OrderState.APPROVED,
         reserved_cash=reserved,
         approved_at=now,
-        expires_at=expires_at_outbox(intent.kind, now),
+        expires_at=expires_at_outbox(intent.kind, now, pace_of(AccountMode(account.mode))),
         config_revision=approval.revision,
         source=signal.source if signal is not None else "",
     )
@@ -134,13 +135,21 @@ def _want_cancel(rows, order: Order, reason: str, now: datetime, by_person: bool
                 cancelled_by_person=by_person,
             )
         )
-    working = [state.value for state in OrderState if state.at_broker]
+    # What a person wants gone is cancelled as soon as it is known to be at the broker.
+    working = [
+        state.value
+        for state in OrderState
+        if state.at_broker or (by_person and state in _NOT_KNOWN_THERE)
+    ]
     done = rows.filter(state__in=working).update(
         cancel_wanted_at=now, cancel_reason=reason, cancelled_by_person=by_person
     )
     if done:
         Account.objects.filter(pk=order.account_id).update(snapshot_wanted_at=now)
     return bool(done)
+
+
+_NOT_KNOWN_THERE = (OrderState.SUBMITTING, OrderState.UNKNOWN)
 
 
 def pause_after_person(order: Order, now: datetime) -> None:

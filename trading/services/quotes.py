@@ -44,8 +44,7 @@ def capture(account_id: int, quotes: QuoteReader) -> CapturedQuotes:
     """Read everything a tick of this account may ask of the store: holdings, pending signals, unsettled orders."""
     marks = symbols_of_interest(account_id)
     arrivals = quotes.since(marks)
-    return CapturedQuotes(
-        arrivals,
-        dict(quotes.latest(marks)),
-        {symbol: (quotes.fed_at(symbol), quotes.heartbeat(symbol)) for symbol in marks},
-    )
+    # Usually most holdings have a new quote, and it is their newest: nothing is read twice.
+    latest = {symbol: new[-1].quote for symbol, new in arrivals.items()}
+    latest.update(quotes.latest(marks.keys() - latest.keys()))
+    return CapturedQuotes(arrivals, latest, quotes.feeds(marks))

@@ -10,7 +10,7 @@ from trading.domain.fees import cash_needed
 from trading.domain.orders import OrderState, WorkingRef
 from trading.domain.portfolio import AccountFacts, Portfolio
 from trading.domain.risk import RiskFacts, in_the_way
-from trading.domain.types import GatewayStatus, Side, TradingState
+from trading.domain.types import GatewayStatus, Purpose, Side, TradingState
 from trading.services.accounts import fee_schedule
 from trading.services.pricing import Priced
 from trading.services.view import TickView
@@ -63,6 +63,7 @@ def gather_facts(
         same_purpose_working=portfolio.works(symbol, intent.side, intent.kind.purpose),
         refusals_in_a_row=refusals,
         since_refusal=since,
+        books_differ=(buy or intent.kind.purpose is Purpose.GRID) and view.books_differ,
     )
 
 

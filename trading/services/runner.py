@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils.module_loading import import_string
 
 from trading.domain.calendar import MarketPhase, TradingCalendar, books_closed, phase_at
+from trading.domain.pace import Pace
 from trading.domain.types import CHINA, AccountMode
 from trading.models import Account
 from trading.ports import QuoteReader
@@ -22,6 +23,7 @@ from trading.services import leases
 from trading.services.calendar import load_calendar
 from trading.services.clock import Clock, environment_of, read_clocks
 from trading.services.orders_tick import orders_tick
+from trading.services.pace import pace_of
 from trading.services.quotes import capture
 from trading.services.sync import sync_tick
 from trading.services.tick import Nudge, strategy_tick
@@ -33,7 +35,7 @@ Run = Callable[[int, datetime, QuoteReader, TradingCalendar, Nudge], object]
 
 @dataclass(frozen=True, slots=True)
 class TickSpec:
-    """A tick: its period in real seconds, what it does for one account, and when it could have any use."""
+    """A tick: its period while market time is real time, what it does for one account, and when it is of any use."""
 
     name: str
     period: timedelta
@@ -66,11 +68,16 @@ def plugged_in() -> list[TickSpec]:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """An account a tick is due for, at its market time."""
+    """An account a tick may be due for: its market time `now`, the clock that tells it later, and its pace."""
 
     account_id: int
     name: str
     now: datetime
+    clock: Clock | None
+    pace: Pace
+
+    def market(self, real: datetime) -> datetime:
+        return _market(self.clock, real)
 
 
 def market_times(real: datetime, only: int | None = None) -> Sequence[Due]:
@@ -80,10 +87,11 @@ def market_times(real: datetime, only: int | None = None) -> Sequence[Due]:
     if only is not None:
         accounts = accounts.filter(pk=only)
     rows = accounts.values_list("pk", "name", "mode")
-    return [
-        Due(pk, name, _market(clocks.get(environment_of(AccountMode(mode))), real))
-        for pk, name, mode in rows
-    ]
+    found = []
+    for pk, name, mode in rows:
+        clock = clocks.get(environment_of(AccountMode(mode)))
+        found.append(Due(pk, name, _market(clock, real), clock, pace_of(AccountMode(mode))))
+    return found
 
 
 def run_tick(
@@ -123,14 +131,15 @@ def _run(
 
     A tick that fails therefore gives its claim back, and the next one may run at once.
     """
-    lease = lease_name(spec, due.account_id)
-    if not leases.is_due(lease, spec.period, clock()):
+    lease, period = lease_name(spec, due.account_id), due.pace.period(spec.period)
+    if not leases.is_due(lease, period, clock()):
         return False
     captured = capture(due.account_id, quotes)
     with transaction.atomic():
-        if not leases.claim(lease, spec.period, clock()):
+        if not leases.claim(lease, period, clock()):
             return False
-        spec.run(due.account_id, due.now, captured, calendar, nudge)
+        # Asked again: in a fast market a quote that has just been captured would lie in the future.
+        spec.run(due.account_id, due.market(clock()), captured, calendar, nudge)
     return True
 
 

@@ -14,7 +14,7 @@ from django.db.models import F, Max
 
 from trading.domain.calendar import TradingCalendar, books_closed
 from trading.domain.reports import BrokerPosition, Snapshot
-from trading.domain.types import CHINA, Symbol, Text
+from trading.domain.types import CHINA, AccountMode, Symbol, Text
 from trading.models import (
     Account,
     BrokerSnapshot,
@@ -28,11 +28,14 @@ from trading.ports import QuoteReader
 from trading.selectors import open_positions, symbols_of_interest
 from trading.services.adoption import adopt_missing
 from trading.services.events import journal
+from trading.services.pace import pace_of, pace_of_account
 
 #: A snapshot older than this is asked for again.
 ASK_AFTER = timedelta(seconds=10)
 #: A quantity that differs for this long is no fill on its way.
 SECOND_LOOK = timedelta(seconds=10)
+#: Event of each session's end; its detail holds `total` and `before` as exact texts, null when nobody said.
+BOOKS_CLOSED = "BOOKS_CLOSED"
 
 
 def store_snapshot(account_id: int, snapshot: Snapshot, now: datetime) -> bool:
@@ -92,7 +95,8 @@ def sync_tick(
     with transaction.atomic():
         project(account_id, now)
         account = Account.objects.get(pk=account_id)
-        if account.snapshot_at is None or now - account.snapshot_at >= ASK_AFTER:
+        old = pace_of(AccountMode(account.mode)).market(ASK_AFTER)
+        if account.snapshot_at is None or now - account.snapshot_at >= old:
             Account.objects.filter(pk=account_id).update(snapshot_wanted_at=now)
         if books_closed(now):
             _close_books(account, now, quotes, calendar)
@@ -176,7 +180,7 @@ def _watch_differences(account_id: int, now: datetime) -> None:
             Position.objects.filter(pk=row.pk).update(stale_since=None)
         elif row.stale_since is None:
             Position.objects.filter(pk=row.pk).update(stale_since=now)
-        elif now - row.stale_since >= SECOND_LOOK:
+        elif now - row.stale_since >= pace_of_account(account_id).market(SECOND_LOOK):
             differing.append(row)
     if differing:
         _tell_differences(account_id, differing, now)
@@ -224,3 +228,31 @@ def _close_books(
     Account.objects.filter(pk=account.pk).update(
         previous_total=account.total_asset, previous_total_on=today
     )
+    _tell_close(account, now)
+
+
+def _tell_close(account: Account, now: datetime) -> None:
+    """The journal keeps each session's totals: the account's row knows only the newest."""
+    total, before = account.total_asset, account.previous_total
+    change = None if total is None or before is None else total - before
+    text = Text(
+        f"Books closed: total {_shown(total)} yuan, {_shown(change)} since the previous close.",
+        f"当日账簿已关闭：总资产 {_shown(total)} 元，较前收变动 {_shown(change)} 元。",
+    )
+    journal(
+        account.pk,
+        EventLevel.INFO,
+        BOOKS_CLOSED,
+        text,
+        now,
+        total=_exact(total),
+        before=_exact(before),
+    )
+
+
+def _exact(amount: Decimal | None) -> str | None:
+    return None if amount is None else str(amount)
+
+
+def _shown(amount: Decimal | None) -> str:
+    return "?" if amount is None else f"{amount:.2f}"

@@ -14,13 +14,14 @@ from trading.domain.types import CHINA, Purpose, SignalKind, Symbol, Text
 from trading.errors import ConfigError
 from trading.models import Account, EventLevel, Order, Position
 from trading.ports import QuoteReader
-from trading.selectors import fold_mark, position_value_of
+from trading.selectors import fold_mark
 from trading.services import config
 from trading.services.booking import state_fields
 from trading.services.config import Settings
 from trading.services.corporate_actions import check_ex_rights
 from trading.services.decisions import Decisions
 from trading.services.events import journal, journal_once
+from trading.services.rows import update_rows
 from trading.services.view import TickView
 from trading.strategy import Holding, StrategyOutput, Tick, strategies
 
@@ -58,19 +59,26 @@ def strategy_tick(
 
 def settings_or_alarm(account_id: int, now: datetime) -> Settings | None:
     """Return the effective settings, with an alarm when they are not the row's; None when none was ever valid."""
+    settings, problem = settings_and_problem(account_id)
+    if problem is not None:
+        journal_once(account_id, EventLevel.ALARM, "CONFIG_INVALID", problem, now)
+    return settings
+
+
+def settings_and_problem(account_id: int) -> tuple[Settings | None, Text | None]:
+    """Return the effective settings (None when none was ever valid), and what is wrong with the row, in words."""
     try:
         settings = config.load(account_id)
     except ConfigError as problem:
-        journal_once(account_id, EventLevel.ALARM, "CONFIG_INVALID", config.explain(problem), now)
-        return None
-    if settings.problem is not None:
-        en, zh = settings.problem
-        text = Text(
-            f"{en}. Only stop-losses act, under revision {settings.revision}, until it is corrected.",
-            f"{zh}。修正之前只有止损按版本 {settings.revision} 执行。",
-        )
-        journal_once(account_id, EventLevel.ALARM, "CONFIG_INVALID", text, now)
-    return settings
+        return None, config.explain(problem)
+    if settings.problem is None:
+        return settings, None
+    en, zh = settings.problem
+    text = Text(
+        f"{en}. Only stop-losses act, under revision {settings.revision}, until it is corrected.",
+        f"{zh}。修正之前只有止损按版本 {settings.revision} 执行。",
+    )
+    return settings, text
 
 
 def _decide(view: TickView) -> int:
@@ -118,7 +126,7 @@ def _holdings(view: TickView) -> tuple[list[Holding], datetime | None]:
         holdings.append(
             Holding(
                 position_id=row.pk,
-                position=position_value_of(row),
+                position=view.positions[symbol],
                 instrument=instrument,
                 lot=lot_rule(instrument, view.on),
                 rules=view.rules_of(row),
@@ -203,12 +211,6 @@ def _save_positions(
         for symbol, code, text in output.notes:
             journal(view.account_id, EventLevel.WARNING, code, text, view.now, symbol=symbol)
     if changed:
-        Position.objects.bulk_create(
-            changed.values(),
-            update_conflicts=True,
-            unique_fields=["id"],
-            update_fields=[*_STATE_COLUMNS, "seen", "behind"],
-            batch_size=500,
-        )
+        update_rows(changed.values(), [*_STATE_COLUMNS, "seen", "behind"])
     if mark is not None and mark != before:
         Account.objects.filter(pk=view.account_id).update(folded_until=mark)

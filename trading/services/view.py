@@ -17,10 +17,11 @@ from trading.domain.exits import ExitRules
 from trading.domain.freshness import freshness
 from trading.domain.instruments import Instrument, Settlement, lot_rule
 from trading.domain.orders import OrderState
+from trading.domain.pace import Pace
 from trading.domain.positions import Position as PositionValue
 from trading.domain.settings import SettingError
 from trading.domain.types import CHINA, Quote, Side, SignalState, Symbol
-from trading.models import Account, Denial, Order, Position, Signal
+from trading.models import Account, BooksState, DayBooks, Denial, Order, Position, Signal
 from trading.ports import QuoteReader
 from trading.selectors import (
     Busy,
@@ -33,6 +34,7 @@ from trading.selectors import (
     unsettled_orders,
 )
 from trading.services.config import Settings
+from trading.services.pace import pace_of
 
 
 class TickView:
@@ -57,6 +59,11 @@ class TickView:
     @cached_property
     def account(self) -> Account:
         return Account.objects.get(pk=self.account_id)
+
+    @property
+    def pace(self) -> Pace:
+        """How fast this account's market runs."""
+        return pace_of(self.busy.mode)
 
     @cached_property
     def rows(self) -> Mapping[Symbol, Position]:
@@ -119,6 +126,12 @@ class TickView:
             cancels_last_10s=Count("pk", filter=cancelled),
         )
 
+    @cached_property
+    def books_differ(self) -> bool:
+        """Whether the books of an earlier day differ from the terminal, unexplained."""
+        books = DayBooks.objects.filter(account_id=self.account_id, on__lt=self.on)
+        return books.filter(state=BooksState.DIFFERS).exists()
+
     def count_again(self) -> None:
         """An order was approved: today's numbers are read anew when they are asked for."""
         self.__dict__.pop("todays", None)
@@ -135,6 +148,7 @@ class TickView:
 
     @cached_property
     def _instruments(self) -> Mapping[Symbol, Instrument]:
+        """Those of all holdings, asked for at once."""
         return instruments_today(self.rows, self.now)
 
     def instrument(self, symbol: Symbol) -> Instrument:
@@ -160,7 +174,7 @@ class TickView:
     def fresh(self, symbol: Symbol) -> bool:
         """Whether this symbol's newest quote may be decided on."""
         fed_at, heartbeat = self.quotes.fed_at(symbol), self.quotes.heartbeat(symbol)
-        return freshness(self.latest(symbol), fed_at, heartbeat, self.now)
+        return freshness(self.latest(symbol), fed_at, heartbeat, self.now, self.pace)
 
     def rules_of(self, row: Position | None) -> ExitRules:
         """Return the exit rules of a holding: its own thresholds, else the account's.

@@ -25,6 +25,7 @@ from monitoring.loopback import HOST, free_port
 from monitoring.processes import AlreadyRunning, only_instance, write_whole
 from monitoring.run_file import read_run_file, redis_url, write_run_file
 from monitoring.supervisor import ProcessSpec, ProcessStatus, StartError, State, Supervisor
+from trading.domain.pace import FASTEST
 from trading.domain.types import AccountMode, Text
 from trading.management.paper_files import remove_notice
 from trading.models import Account
@@ -35,8 +36,6 @@ ADMIN, PASSWORD_FILE = "admin", "admin-password.txt"
 #: The first ports tried.
 WEB_PORT, FLOWER_PORT = 8000, 5555
 DEMO = "demo"
-#: The ticks run by real time, the deadlines of gateway and orders by market time: faster, they would all be missed.
-FASTEST = 5.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,10 @@ class Command(BaseCommand):
             "--replay", metavar="SOURCE", help="play a recorded day instead of the demo 回放行情"
         )
         parser.add_argument(
-            "--speed", type=float, default=1.0, help="of market time, up to 5 (default 1) 倍速"
+            "--speed",
+            type=float,
+            default=1.0,
+            help=f"of market time, up to {FASTEST:g} (default 1) 倍速",
         )
         parser.add_argument(
             "--position",
@@ -94,7 +96,7 @@ class Command(BaseCommand):
                 f"--speed must be above 0 and at most {FASTEST:g}; the command `replay` is faster.",
                 f"--speed 必须大于 0 且不超过 {FASTEST:g}；更快请用 replay 命令。",
             )
-        around = self._prepare(home)
+        around = self._prepare(home, options["speed"])
         doors = self._open_doors(home, options)
         processes = self._processes(around, doors, source, options)
         facts = {
@@ -128,7 +130,7 @@ class Command(BaseCommand):
             write_run_file(home, {"source": source, "redis_url": ""})
         self._say("Everything has stopped.", "已全部停止。")
 
-    def _prepare(self, home: Path) -> stack.Surroundings:
+    def _prepare(self, home: Path, speed: float) -> stack.Surroundings:
         """Bring database, account and Redis into being."""
         with suppress(OSError):
             stack.end_left_redis(redis_url(home))
@@ -141,7 +143,7 @@ class Command(BaseCommand):
             )
         given = os.environ.get("REDIS_URL", "")
         redis = stack.Redis(given) if given else stack.our_redis()
-        return stack.Surroundings(Path(settings.BASE_DIR), home, redis)
+        return stack.Surroundings(Path(settings.BASE_DIR), home, redis, speed)
 
     def _open_doors(self, home: Path, options: dict[str, Any]) -> _Doors:
         password, is_new = _admin(home)
@@ -155,7 +157,7 @@ class Command(BaseCommand):
     def _processes(
         self, around: stack.Surroundings, doors: _Doors, source: str, options: dict[str, Any]
     ) -> list[ProcessSpec]:
-        market = ["--source", source, "--speed", str(options["speed"])]
+        market = ["--source", source]
         for position in options["position"]:
             market += ["--position", position]
         modes = (*SIMULATED, AccountMode.LIVE)
@@ -163,12 +165,12 @@ class Command(BaseCommand):
         processes = [
             *([stack.redis_process(around)] if around.redis.port else []),
             stack.paper_terminal(around, market),
-            *stack.trading_processes(around, list(accounts.values_list("name", flat=True))),
+            *stack.trading_processes(around, list(accounts.values_list("pk", "name"))),
         ]
-        if doors.flower:
-            processes.append(stack.flower(around, doors.flower, ADMIN, doors.password))
         if doors.web:
             processes.append(stack.web(around, doors.web))
+        if doors.flower:  # last: what trades does not share the processor with it at the start
+            processes.append(stack.flower(around, doors.flower, ADMIN, doors.password))
         connection.close()  # the supervisor needs no database
         return processes
 
@@ -184,7 +186,8 @@ class Command(BaseCommand):
                 f"这是在模拟市场中回放 {source}：不会发出真实委托。",
             )
         if doors.web:
-            self._say(f"Open {_address(doors.web)}admin/", "用浏览器打开左侧地址。")
+            self._say(f"Open {_address(doors.web)}", "用浏览器打开左侧地址：控制台。")
+            self._say(f"To change things: {_address(doors.web)}admin/", "修改与操作：管理后台。")
         if doors.flower:
             self._say(f"Tasks (Flower): {_address(doors.flower)}", "任务情况（Flower）。")
         if doors.is_new:

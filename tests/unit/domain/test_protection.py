@@ -24,7 +24,9 @@ NO_STOP = replace(RULES, stop_loss_enabled=False)
 REASONS: list[tuple[Protection, dict[str, Any]]] = [
     (Protection.HALTED, {"trading_state": TradingState.HALTED}),
     (Protection.AUTO_OFF, {"auto_on": False}),
+    (Protection.SELL_OFF, {"sell_on": False}),
     (Protection.HOLDING_OFF, {"holding_on": False}),
+    (Protection.PAUSED, {"paused_until": at(60)}),
     (Protection.EX_RIGHTS_UNVERIFIED, {"ex_rights_paused": True, "ex_rights_unverified": True}),
     (Protection.GATEWAY_DOWN, {"gateway_alive": False}),
     (Protection.GATEWAY_OBSERVING, {"gateway_status": GatewayStatus.OBSERVING}),

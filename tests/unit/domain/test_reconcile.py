@@ -11,12 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.domain.order_ids import client_order_id
-from trading.domain.orders import OrderState
 from trading.domain.reconcile import (
     DifferenceKind,
     KnownOrder,
-    LocalOrder,
-    bind,
     clean,
     compare_positions,
     fill_key,
@@ -38,24 +35,6 @@ BANK, LIQUOR = Symbol("600036.SH"), Symbol("600519.SH")
 TODAY = date(2026, 11, 23)
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=CHINA)
 REMARKS = [client_order_id(1, counter) for counter in range(4)]
-
-
-def local(number, **change):
-    order = LocalOrder(
-        id=number,
-        client_order_id=REMARKS[number],
-        symbol=BANK,
-        side=Side.SELL,
-        quantity=1000,
-        price=Decimal("10.00"),
-        state=OrderState.SUBMITTING,
-        filled=0,
-        broker_order_id=None,
-        seq=None,
-        submitted_at=NOW,
-        epoch=1,
-    )
-    return replace(order, **change)
 
 
 def reported(number, remark="", **change):
@@ -86,98 +65,6 @@ def traded(traded_id="T1", **change):
         remark=REMARKS[0],
     )
     return replace(trade, **change)
-
-
-# --- whose order is it ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("order", "report"),
-    [
-        (local(0, broker_order_id=7), reported(7)),
-        (local(0), reported(7, REMARKS[0])),
-        (local(0), reported(7, REMARKS[0][:8])),  # cut by the terminal
-        (local(0), reported(7, REMARKS[0] + ".ex")),
-        (local(0), reported(7, REMARKS[0], side=None)),  # an unknown side is no contradiction
-        (local(0, broker_order_id=7), reported(7, "rewritten")),
-    ],
-)
-def test_a_report_is_bound_by_number_by_remark_or_by_its_beginning(order, report):
-    binding = bind([order, local(1)], [report])
-    assert binding.bound == {0: report}
-    assert not (binding.foreign)
-    assert not (binding.ambiguous)
-    assert not (binding.orphans)
-    assert not (binding.doubled)
-
-
-def test_f003_a_short_remark_or_an_equal_price_binds_nothing():
-    report = reported(7, REMARKS[0][:7])
-    binding = bind([local(0)], [report])
-    assert binding.bound == {}
-    assert binding.foreign == (report,)
-
-
-def test_f003_of_two_candidates_none_is_taken():
-    report = reported(7, REMARKS[0])
-    binding = bind([local(0), local(1, client_order_id=REMARKS[0])], [report])
-    assert binding.bound == {}
-    assert binding.ambiguous == (report,)
-
-
-def test_f011_a_broker_number_that_returns_for_another_symbol_is_another_order():
-    report = reported(7, symbol=LIQUOR)
-    assert bind([local(0, broker_order_id=7)], [report]).foreign == (report,)
-
-
-def test_f028_a_buy_is_never_bound_to_our_sale():
-    report = reported(7, REMARKS[0], side=Side.BUY)
-    assert bind([local(0)], [report]).orphans == (report,)
-
-
-def test_f081_an_order_placed_at_the_terminal_is_foreign():
-    report = reported(9, "", side=Side.BUY, symbol=LIQUOR)
-    assert bind([local(0)], [report]).foreign == (report,)
-
-
-def test_f026_an_order_our_books_lost_is_named_an_orphan():
-    report = reported(9, REMARKS[3])
-    assert bind([local(0)], [report]).orphans == (report,)
-
-
-def test_a_second_broker_order_of_one_of_ours_is_named():
-    first, second = reported(7, REMARKS[0]), reported(8, REMARKS[0])
-    binding = bind([local(0)], [second, first])
-    assert binding.bound == {0: first}
-    assert binding.doubled == ((0, second),)
-
-
-def test_of_repeated_reports_of_one_order_the_most_advanced_counts():
-    early = reported(7, REMARKS[0])
-    late = reported(7, REMARKS[0], state=BrokerState.PARTIALLY_FILLED, traded_quantity=300)
-    assert bind([local(0)], [late, early]).bound == {0: late}
-
-
-def test_f034_two_orders_of_one_symbol_are_both_kept():
-    reports = [reported(7, REMARKS[0]), reported(8, REMARKS[1])]
-    assert set(bind([local(0), local(1)], reports).bound) == {0, 1}
-
-
-ORDERS = [local(0, broker_order_id=70), local(1), local(2)]
-REPORTS = [
-    reported(70, REMARKS[0]),
-    reported(71, REMARKS[1]),
-    reported(72, REMARKS[2][:9]),
-    reported(73, "manual"),
-    reported(74, REMARKS[3]),
-]
-
-
-@given(st.permutations(ORDERS), st.permutations(REPORTS * 2))
-def test_the_binding_does_not_depend_on_the_order_of_the_answer(orders, reports):
-    binding = bind(orders, reports)
-    assert binding == bind(ORDERS, REPORTS)
-    assert set(binding.bound) == {0, 1, 2}
 
 
 # --- which fills are new ----------------------------------------------------------------------------------------

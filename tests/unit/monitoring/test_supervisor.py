@@ -136,7 +136,7 @@ def test_a_process_that_was_killed_is_back_within_a_second(supervise, clock):
 def test_a_process_that_ends_at_once_is_tried_less_and_less_often(supervise, clock):
     supervisor = supervise(child("beat", ENDS))
     waited = []
-    for _ in range(4):
+    for _ in range(6):
         step_until(supervisor, is_in(supervisor, "beat", State.BACKING_OFF))
         due = supervisor._children[0].start_at
         waited.append(due - clock.now)
@@ -145,9 +145,22 @@ def test_a_process_that_ends_at_once_is_tried_less_and_less_often(supervise, clo
         assert status(supervisor, "beat").pid is None
         clock.now = due
         supervisor.step()
-    assert waited == [pytest.approx(seconds) for seconds in BACKOFF[:4]]
+    assert waited == [pytest.approx(seconds) for seconds in BACKOFF[:6]]
+    assert waited[4] <= 5  # killed five times in a row, it has another five seconds to start in
     assert BACKOFF[-1] == 30
     assert status(supervisor, "beat").last_exit == 3
+
+
+def test_how_long_a_process_waits_counts_from_its_last_start(supervise, clock):
+    # Killed again and again, but each time after it had run: nothing is gained by keeping it away.
+    supervisor = supervise(child("worker"))
+    for _ in range(5):
+        step_until(supervisor, is_in(supervisor, "worker", State.RUNNING))
+        clock.now += 5
+        supervisor._children[0].process.kill()
+        step_until(supervisor, is_in(supervisor, "worker", State.BACKING_OFF))
+        assert supervisor._children[0].start_at - clock.now == pytest.approx(BACKOFF[0])
+        clock.now += 1
 
 
 def test_one_that_had_run_for_a_minute_starts_quickly_again(supervise, clock):

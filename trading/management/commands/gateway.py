@@ -19,23 +19,30 @@ from trading.broker import vendor
 from trading.broker.gateway import Gateway
 from trading.broker.qmt import QmtBroker
 from trading.domain.types import AccountMode, Text
-from trading.errors import GatewayUnavailable
+from trading.errors import GatewayUnavailable, StandDown
 from trading.management.gateway_loop import GatewayLoop, Protection
-from trading.management.one_instance import AlreadyRunning, one_instance
+from trading.management.known_days import calendar_known_on
+from trading.management.one_instance import Alive, AlreadyRunning, gateway_lock, one_instance
 from trading.management.paper_files import read_token, terminal_address
 from trading.management.waiting import StopSignal
-from trading.models import Account
+from trading.management.watchdog import Keeper, Watchdog
+from trading.models import Account, EventLevel
 from trading.paper import tcp_client, xttrader, xttype
-from trading.services.calendar import load_calendar
 from trading.services.clock import SIMULATED
 from trading.services.desk import AccountDesk
+from trading.services.events import journal_once
+from trading.services.gateway_lease import END_AFTER, RENEW, TTL, Lease, place_of
+from trading.services.kill_switch import kill_file
 from trading.services.nudges import NudgeListener
+from trading.services.pace import pace_of
 from trading.services.shared_quotes import open_quotes
 
 log = logging.getLogger(__name__)
 
 #: Session numbers of the gateways begin here; each account has its own.
 FIRST_SESSION = 100
+#: Seconds the terminal may need to let us in.
+CONNECTING = 60.0
 #: Seconds to wait after a cycle that failed: the database may be coming back.
 AFTER_TROUBLE = 1.0
 
@@ -51,46 +58,78 @@ class Command(BaseCommand):
         account = _account(options["account"])
         home = Path(settings.HOME)
         try:
-            with one_instance(home / f"gateway-{account.pk}.lock"):
+            with one_instance(home / gateway_lock(account.pk)) as alive:
                 stop = StopSignal()
-                self._run(account, _broker(account, home, stop.wake), stop)
+                self._run(account, _broker(account, home, stop.wake), stop, alive)
         except AlreadyRunning:
             raise _problem(
                 f"A gateway of {account.name} is already running; an account has one.",
                 f"账户 {account.name} 的网关已在运行；每个账户只能有一个网关。",
             ) from None
 
-    def _run(self, account: Account, broker: QmtBroker, stop: StopSignal) -> None:
-        calendar, quotes = load_calendar(), open_quotes()
-        gateway = Gateway(broker, AccountDesk(account.pk, quotes, calendar))
-        protection = Protection(account.pk, quotes, gateway.nudge, timezone.now, time.monotonic)
+    def _run(self, account: Account, broker: QmtBroker, stop: StopSignal, alive: Alive) -> None:
+        calendar, quotes = calendar_known_on(timezone.localdate()), open_quotes()
+        pace = pace_of(AccountMode(account.mode))
+        lease = Lease(account.pk, place_of(Path(settings.HOME)), TTL)
+        desk = AccountDesk(account.pk, quotes, calendar, pace, lease)
+        gateway = Gateway(broker, desk, pace, lambda: kill_file(account.name))
+        protection = Protection(
+            account.pk, quotes, gateway.nudge, timezone.now, time.monotonic, pace=pace
+        )
         loop = GatewayLoop(account.pk, gateway, protection, calendar, timezone.now)
+        watchdog = Watchdog(
+            lambda: CONNECTING if gateway.connecting else END_AFTER.total_seconds(), time.monotonic
+        )
+        keeper = Keeper(desk.renew, watchdog, RENEW.total_seconds(), time.monotonic)
         listener = NudgeListener(settings.REDIS_URL, account.pk, stop.wake)
         listener.start()
+        watchdog.start()
         self.stdout.write(f"Gateway of {account.name} is running. 网关已启动。")
         self.stdout.flush()
         try:
             while not stop.asked():
-                if stop.wait(_cycle(loop)):
+                alive()
+                if stop.wait(_cycle(loop, keeper)):
                     gateway.nudge()
+        except StandDown as problem:
+            _tell_stood_down(account, loop, problem)
+            raise _problem(
+                f"Another gateway acts for {account.name}; this one stands down.",
+                f"账户 {account.name} 已由另一个网关负责，本网关退出。",
+            ) from None
         finally:
+            watchdog.stop()
             listener.stop()
-            _close(gateway, loop)
+            _close(gateway, loop, desk)
 
 
-def _cycle(loop: GatewayLoop) -> float:
+def _cycle(loop: GatewayLoop, keeper: Keeper) -> float:
     close_old_connections()
     try:
+        keeper.keep()
         return loop.cycle()
+    except StandDown:
+        raise
     except Exception:
         # Whatever it was, the account must not be left alone: the next cycle looks at everything again.
         log.exception("a cycle of the gateway failed")
         return AFTER_TROUBLE
 
 
-def _close(gateway: Gateway, loop: GatewayLoop) -> None:
+def _tell_stood_down(account: Account, loop: GatewayLoop, problem: StandDown) -> None:
+    log.warning("standing down: %s", problem)
+    text = Text(
+        f"A second gateway of {account.name} was started and stood down: {problem}.",
+        f"账户 {account.name} 的第二个网关已启动并退出：{problem}。",
+    )
+    now = loop.now() or timezone.now()
+    journal_once(account.pk, EventLevel.WARNING, "GATEWAY_STOOD_DOWN", text, now)
+
+
+def _close(gateway: Gateway, loop: GatewayLoop, desk: AccountDesk) -> None:
     try:
         gateway.close(loop.now() or timezone.now())
+        desk.release()
     except DatabaseError:
         log.exception("the gateway could not say goodbye")
 
@@ -114,7 +153,8 @@ def _broker(account: Account, home: Path, arrived: Callable[[], None]) -> QmtBro
     session = FIRST_SESSION + account.pk
     if account.mode in SIMULATED:
         tcp_client.use_token(lambda: read_token(home))
-        return QmtBroker(xttrader, xttype, lambda: _twin_at(home), session, number, arrived)
+        pace = pace_of(AccountMode(account.mode))
+        return QmtBroker(xttrader, xttype, lambda: _twin_at(home), session, number, arrived, pace)
     if account.mode != AccountMode.LIVE:
         raise _problem(
             f"Accounts of mode {account.mode} have no gateway.",

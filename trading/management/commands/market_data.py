@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,21 @@ from trading.broker import vendor
 from trading.domain.calendar import MarketPhase, TradingCalendar, phase_at
 from trading.domain.types import AccountMode, Symbol, Text
 from trading.errors import GatewayUnavailable
-from trading.management.one_instance import AlreadyRunning, one_instance
+from trading.management.known_days import calendar_known_on
+from trading.management.one_instance import (
+    MARKET_DATA_LOCK,
+    Alive,
+    AlreadyRunning,
+    one_instance,
+)
 from trading.management.paper_files import read_token, terminal_address
 from trading.management.quote_line import Line, QuoteLine
 from trading.management.waiting import StopSignal
 from trading.models import Account
 from trading.paper import tcp_client, xtdata
 from trading.selectors import symbols_of_interest
-from trading.services.calendar import load_calendar
 from trading.services.clock import market_time
+from trading.services.pace import pace_of
 from trading.services.pricing import limits_by_rule
 from trading.services.shared_quotes import open_quotes_to_write
 
@@ -34,6 +41,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two steps while the exchange is open and while it is closed, and between two looks at the accounts.
 OPEN, CLOSED, LOOK_AGAIN = 0.5, 5.0, 5.0
+#: The shortest pause, in a fast market.
+SHORTEST = 0.1
 
 
 class Command(BaseCommand):
@@ -43,8 +52,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         home = Path(settings.HOME)
         try:
-            with one_instance(home / "market_data.lock"):
-                self._run(home)
+            with one_instance(home / MARKET_DATA_LOCK) as alive:
+                self._run(home, alive)
         except AlreadyRunning:
             raise _problem(
                 f"The market data process is already running in {home}.",
@@ -56,9 +65,9 @@ class Command(BaseCommand):
                 "数据库尚未建立；请先运行 `python manage.py migrate`，再重新启动。",
             ) from None
 
-    def _run(self, home: Path) -> None:
+    def _run(self, home: Path, alive: Alive) -> None:
         stop = StopSignal()
-        calendar = load_calendar()
+        calendar = calendar_known_on(timezone.localdate())
         mode = _mode()
         with closing(open_quotes_to_write()) as store:
             line = QuoteLine(_opener(mode, home), store, "xtquant", limits_by_rule(calendar))
@@ -67,6 +76,7 @@ class Command(BaseCommand):
                 self.stdout.write("Market data is running. 行情进程已启动。")
                 self.stdout.flush()
                 while not stop.asked():
+                    alive()
                     stop.wait(_step(line, interest, mode, calendar))
 
 
@@ -90,10 +100,12 @@ def _step(
 ) -> float:
     close_old_connections()
     try:
+        before, at = line.problem, time.monotonic()
+        symbols = interest.read(at)
+        # Last of all: in a fast market quotes that come after it would lie in the future.
         now = market_time(mode, timezone.now())
         phase = phase_at(calendar, now)
-        before, at = line.problem, time.monotonic()
-        line.step(interest.read(at), now, at, trading=phase.continuous)
+        line.step(symbols, now, at, trading=phase.continuous)
         if line.problem != before:
             log.warning("quotes: %s", line.problem or "they come again")
     except GatewayUnavailable as problem:
@@ -102,7 +114,12 @@ def _step(
     except DatabaseError:
         log.exception("the accounts cannot be read")
         return OPEN
-    return CLOSED if phase is MarketPhase.CLOSED else OPEN
+    return CLOSED if phase is MarketPhase.CLOSED else _pause(mode)
+
+
+def _pause(mode: AccountMode) -> float:
+    """A fast market has as many quotes in a shorter time."""
+    return max(OPEN / pace_of(mode).market(timedelta(seconds=1)).total_seconds(), SHORTEST)
 
 
 def _mode() -> AccountMode:

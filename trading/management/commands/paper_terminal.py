@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import subprocess
-import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -14,6 +12,7 @@ from datetime import datetime, timedelta
 from datetime import time as clock_time
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 from django.conf import settings
@@ -25,9 +24,10 @@ from trading.domain.calendar import TradingCalendar
 from trading.domain.fees import FeeSchedule
 from trading.domain.instruments import Instrument
 from trading.domain.symbols import SymbolError, parse_symbol
-from trading.domain.types import CHINA, Symbol, Text
+from trading.domain.types import CHINA, AccountMode, Symbol, Text
 from trading.errors import SourceError
-from trading.management.one_instance import AlreadyRunning, one_instance
+from trading.management.known_days import calendar_known_on
+from trading.management.one_instance import TERMINAL_LOCK, Alive, AlreadyRunning, one_instance
 from trading.management.paper_files import remove_notice, token_for, write_notice
 from trading.management.simulated_time import SimulatedTime
 from trading.management.waiting import StopSignal
@@ -44,22 +44,18 @@ from trading.paper.store import Store, StoreError
 from trading.paper.tcp import HOST, Server, Source
 from trading.paper.terminal import Terminal
 from trading.selectors import instruments_of
-from trading.services.calendar import load_calendar
 from trading.services.clock import DEMO, use_real_time
+from trading.services.pace import pace_of
 
-STORE, LOCK = "paper.sqlite3", "paper.lock"
+STORE = "paper.sqlite3"
 #: The first port tried when none is asked for, and how many after it.
 FIRST_PORT, PORTS = 8700, 50
-#: Where the clock starts on the first day of a recording: before the opening auction.
-RECORDING_STARTS = clock_time(9, 14, 50)
+#: Where the clock starts on the first day of a recording: before the opening auction; or before its first quote, by as
+#: much real time as the other processes need to be there.
+RECORDING_STARTS, LEAD = clock_time(9, 14, 50), timedelta(seconds=10)
 BOOKS_CLOSED = clock_time(15, 40)
 
 _POSITION = re.compile(r"(?P<symbol>[^:]+):(?P<quantity>[0-9]+)@(?P<cost>[0-9]+(\.[0-9]+)?)")
-# A child fills the calendar: the library it comes from needs pandas, which would stay in memory here.
-_FILL_CALENDAR = (
-    "import django; django.setup();"
-    "from trading.services.calendar import fill_calendar; fill_calendar()"
-)
 
 
 @dataclass(frozen=True)
@@ -92,7 +88,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--start", help="market time to begin at, such as 2026-08-10T09:29:50 起始时间"
         )
-        parser.add_argument("--speed", type=float, default=1.0, help="of market time 倍速")
+        parser.add_argument(
+            "--speed",
+            type=float,
+            default=float(settings.MINIQMT_SPEED),
+            help="of market time (default: MINIQMT_SPEED, or 1) 倍速",
+        )
         parser.add_argument(
             "--account", default="8800000001", help="opened when the store is empty 资金账号"
         )
@@ -109,8 +110,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         home = Path(settings.HOME)
         try:
-            with one_instance(home / LOCK):
-                self._run(home, options)
+            with one_instance(home / TERMINAL_LOCK) as alive:
+                self._run(home, options, alive)
         except AlreadyRunning:
             raise _problem(
                 f"A paper terminal is already running in {home}; stop it first, or set"
@@ -118,8 +119,13 @@ class Command(BaseCommand):
                 f"{home} 中已有模拟终端在运行；请先停止它，或将 MINIQMT_HOME 设为另一个文件夹。",
             ) from None
 
-    def _run(self, home: Path, options: dict[str, Any]) -> None:
+    def _run(self, home: Path, options: dict[str, Any], alive: Alive) -> None:
         stop = StopSignal()
+
+        def stopping() -> bool:
+            alive()
+            return stop.asked()
+
         calendar = _calendar()
         holdings = _holdings(options["position"])
         market = _market(options["source"], options["seed"], calendar)
@@ -145,7 +151,7 @@ class Command(BaseCommand):
                     f" {clock():%Y-%m-%d %H:%M:%S}. 模拟终端已启动。"
                 )
                 self.stdout.flush()
-                server.run(stop.asked)
+                server.run(stopping)
             finally:
                 server.close()
                 remove_notice(home)
@@ -158,18 +164,12 @@ def _problem(en: str, zh: str) -> CommandError:
 
 def _calendar() -> TradingCalendar:
     try:
-        calendar = load_calendar()
-        if not calendar.knows(datetime.now(CHINA).date()):
-            subprocess.run(
-                [sys.executable, "-c", _FILL_CALENDAR], cwd=settings.BASE_DIR, check=True
-            )
-            calendar = load_calendar()
-    except (DatabaseError, subprocess.CalledProcessError):
+        return calendar_known_on(datetime.now(CHINA).date())
+    except (DatabaseError, CalledProcessError):
         raise _problem(
             "The database is not set up; run `python manage.py migrate` and start again.",
             "数据库尚未建立；请先运行 `python manage.py migrate`，再重新启动。",
         ) from None
-    return calendar
 
 
 def _holdings(given: Sequence[str] | None) -> list[DemoHolding] | None:
@@ -217,7 +217,9 @@ def _market(source: str, seed: int, calendar: TradingCalendar) -> _Market:
         recording = open_source(Path(source))
     except (SourceError, OSError) as problem:
         raise CommandError(str(problem)) from None
-    starts = datetime.combine(recording.sessions[0], RECORDING_STARTS, CHINA)
+    earliest = datetime.combine(recording.sessions[0], RECORDING_STARTS, CHINA)
+    lead = pace_of(AccountMode.PAPER).market(LEAD)
+    starts = max(earliest, next(recording.quotes()).time - lead)
     return _Market(RecordingSource(recording), instruments_of(recording.symbols), (), starts)
 
 

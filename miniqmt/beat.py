@@ -1,0 +1,135 @@
+"""When ticks are due: django-celery-beat's scheduler, which sleeps while the exchange is closed and keeps its step.
+
+A task that says when it is of any use (`spec`, trading/tasks.py) is not sent while no account could use it; beat then
+looks every few seconds whether one can. All others keep their period whatever the hour. The list of entries is none of
+this module's business: it reads whatever `miniqmt/schedule.py` and the admin say.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from celery.schedules import BaseSchedule, schedstate, schedule
+from django.db import DatabaseError, InterfaceError
+from django.utils import timezone
+from django_celery_beat.models import MICROSECONDS, IntervalSchedule
+from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
+
+from trading.domain.calendar import phase_at
+from trading.services.calendar import load_calendar
+from trading.services.runner import TickSpec, market_times
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks at a tick that nobody can use now.
+LOOK = 5.0
+#: Ticks begin so long, in real time, before they are of use: longer than a look.
+AHEAD = timedelta(seconds=30)
+#: Seconds between the first ticks: those that fire in the same instant wait for each other in SQLite.
+STAGGER = 0.4
+#: Seconds after which what ran when is written down; it is shown in the admin, and nothing depends on it.
+WRITE_EVERY = 60
+
+
+class SteadyEntry(ModelEntry):  # type: ignore[misc]  # it carries no types
+    """An entry that keeps its place in its period, however late one run was: what was staggered stays so."""
+
+    @classmethod
+    def to_model_schedule(cls, schedule: Any) -> tuple[Any, str]:
+        """Keep periods below a second, for a fast simulated market; the original would make them none at all."""
+        if not isinstance(schedule, timedelta) or not schedule % timedelta(seconds=1):
+            row, field = super().to_model_schedule(schedule)
+            return row, field
+        every = schedule // timedelta(microseconds=1)
+        # Not get_or_create: nothing keeps these rows unique.
+        row = IntervalSchedule.objects.filter(every=every, period=MICROSECONDS).first()
+        return row or IntervalSchedule.objects.create(every=every, period=MICROSECONDS), "interval"
+
+    def is_due(self) -> schedstate:
+        state: schedstate = super().is_due()
+        period = period_of(self.schedule)
+        if not state.is_due or period is None:
+            return state
+        return schedstate(True, self._until_next(period))
+
+    def __next__(self) -> SteadyEntry:
+        period = period_of(self.schedule)
+        kept = None if period is None else self._last_turn(period)
+        following: SteadyEntry = super().__next__()
+        if kept is not None:
+            following.last_run_at = following.model.last_run_at = kept
+        return following
+
+    def pass_over(self, period: float) -> float:
+        """Leave out turns until a look is due again; returns in how many seconds that is."""
+        turns = max(1, math.ceil(LOOK / period))
+        return self._until_next(period) + (turns - 1) * period
+
+    def _last_turn(self, period: float) -> datetime:
+        return _real() - timedelta(seconds=period - self._until_next(period))
+
+    def _until_next(self, period: float) -> float:
+        since = (_real() - _aware(self.last_run_at)).total_seconds()
+        # A clock that was set back: begin anew from now.
+        return period - since % period if since >= 0 else period
+
+
+class MarketScheduler(DatabaseScheduler):  # type: ignore[misc]
+    """`CELERY_BEAT_SCHEDULER`. Reads its rows again within `CELERY_BEAT_MAX_LOOP_INTERVAL` after a change."""
+
+    Entry = SteadyEntry
+    sync_every = WRITE_EVERY
+
+    def setup_schedule(self) -> None:
+        """Make every periodic task due once at the start, one after the other."""
+        super().setup_schedule()
+        now = _real()
+        periodic = [(e, p) for e in self.schedule.values() if (p := period_of(e.schedule))]
+        for place, (entry, period) in enumerate(periodic):
+            first = now + timedelta(seconds=place * STAGGER - period)
+            entry.last_run_at = entry.model.last_run_at = first
+
+    def adjust(self, n: float, drift: float = 0.0) -> float:
+        """Wake up when something is due: 10 ms too early, as Celery does, would be a busy wait with queries."""
+        return n
+
+    def is_due(self, entry: SteadyEntry) -> schedstate:
+        state: schedstate = super().is_due(entry)
+        period = period_of(entry.schedule)
+        if not state.is_due or period is None or self._is_of_use(entry):
+            return state
+        return schedstate(False, entry.pass_over(period))
+
+    def _is_of_use(self, entry: SteadyEntry) -> bool:
+        spec: TickSpec | None = getattr(self.app.tasks.get(entry.task), "spec", None)
+        if spec is None:
+            return True
+        try:
+            return is_of_use(spec, _real())
+        except (DatabaseError, InterfaceError) as problem:
+            log.warning("the market's time cannot be read, so ticks go on: %s", problem)
+            return True
+
+
+def is_of_use(spec: TickSpec, real: datetime) -> bool:
+    """Whether any enabled account could use a tick at this real time, or soon."""
+    calendar = load_calendar()
+    moments = [at for due in market_times(real) for at in (due.now, due.market(real + AHEAD))]
+    return any(spec.useful(phase_at(calendar, at), at) for at in moments)
+
+
+def period_of(plan: BaseSchedule) -> float | None:
+    """Return the seconds between two runs; None for plans of another kind, such as a time of day."""
+    every: timedelta | None = plan.run_every if type(plan) is schedule else None  # type: ignore[attr-defined]
+    return None if every is None else every.total_seconds()
+
+
+def _real() -> datetime:
+    return timezone.now()  # noqa: TID251 - beat is the process that knows when it is
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

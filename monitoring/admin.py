@@ -1,0 +1,169 @@
+"""Findings, day reports and periodic tasks: to read; of a task only whether it runs can be changed."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    SolarSchedule,
+)
+
+from monitoring.models import DayReport, Finding
+from monitoring.services.periodic import switch_task
+from trading.admin.base import TRADE, Readable, actor_of, masked, say
+from trading.domain.types import Text
+from trading.models.fields import both
+
+_NONE = Text("none", "无")
+
+
+@admin.register(Finding)
+class FindingAdmin(Readable):
+    """What is wrong now."""
+
+    list_display = ("since", "level", "account", "code", "symbol", "text")
+    list_filter = ("level", "account", "code")
+    ordering = ("-since", "-pk")
+    exclude = ("text_en", "text_zh", "seen_at")
+    readonly_fields = ("text",)
+
+    @admin.display(description=both("what is wrong", "内容"))
+    def text(self, row: Finding) -> str:
+        return masked(row.account, say(Text(row.text_en, row.text_zh)))
+
+
+@admin.register(DayReport)
+class DayReportAdmin(Readable):
+    """One row per account and session."""
+
+    list_display = (
+        *("on", "account", "orders", "fills", "bought", "sold", "realised"),
+        *("equity", "change_of_total", "denials_text", "alarms_text"),
+    )
+    list_filter = ("account",)
+    date_hierarchy = "on"
+    ordering = ("-on", "account")
+    exclude = ("denials", "alarms", "positions")
+    readonly_fields = ("change_of_total", "denials_text", "alarms_text", "holdings")
+
+    @admin.display(description=both("change (yuan)", "变动（元）"))
+    def change_of_total(self, row: DayReport) -> str:
+        return "-" if row.change is None else f"{row.change:+.2f}"
+
+    @admin.display(description=both("denials", "风控拒绝"))
+    def denials_text(self, row: DayReport) -> str:
+        return _counted(row.denials)
+
+    @admin.display(description=both("alarms", "报警"))
+    def alarms_text(self, row: DayReport) -> str:
+        return _counted(row.alarms)
+
+    @admin.display(description=both("holdings at the end", "收盘持仓"))
+    def holdings(self, row: DayReport) -> str:
+        lines = (
+            say(
+                Text(
+                    f"{one['symbol']}: {one['quantity']} shares, cost {one['cost'] or '?'},"
+                    f" close {one['close'] or '?'}, value {one['value'] or '?'}",
+                    f"{one['symbol']}：{one['quantity']} 股，成本 {one['cost'] or '?'}，"
+                    f"收盘 {one['close'] or '?'}，市值 {one['value'] or '?'}",
+                )
+            )
+            for one in row.positions
+        )
+        return format_html_join("\n", "<div>{}</div>", ((line,) for line in lines)) or say(_NONE)
+
+
+def _counted(codes: dict[str, int]) -> str:
+    return ", ".join(f"{code} × {number}" for code, number in sorted(codes.items())) or "-"
+
+
+for model in (ClockedSchedule, CrontabSchedule, IntervalSchedule, SolarSchedule, PeriodicTask):
+    admin.site.unregister(model)  # every period belongs to the code: these pages have no use
+
+
+class TaskForm(forms.ModelForm):
+    """Whether it runs, and why."""
+
+    why = forms.CharField(
+        label=both("Reason", "原因"), max_length=200, widget=forms.TextInput(attrs={"size": 80})
+    )
+
+    class Meta:
+        model = PeriodicTask
+        fields = ("enabled",)
+
+
+@admin.register(PeriodicTask)
+class TaskAdmin(admin.ModelAdmin):
+    """The periodic tasks of `miniqmt/schedule.py`."""
+
+    form = TaskForm
+    list_display = ("name", "enabled", "period", "queue", "last_run_at", "total_run_count", "task")
+    list_filter = ("enabled", "queue")
+    ordering = ("name",)
+    actions = None
+    readonly_fields = (
+        *("name", "task", "period", "queue", "expire_seconds"),
+        *("last_run_at", "total_run_count"),
+    )
+    fieldsets: ClassVar[Any] = (
+        (
+            None,
+            {
+                "description": both(
+                    "Periods and queues belong to the code (miniqmt/schedule.py) and are written again whenever beat"
+                    " starts; whether a task runs is yours. Pausing sync, strategy or orders does not stop trading:"
+                    " after two periods each account's gateway runs the tick itself (alarm PROTECTIVE_PASS). To stop"
+                    " trading, choose Halt on the page of accounts.",
+                    "周期与队列由代码（miniqmt/schedule.py）规定，每次 beat 启动时重新写入；任务是否运行由您决定。"
+                    "暂停 sync、strategy 或 orders 并不会停止交易：两个周期之后由各账户的网关自行执行"
+                    "（报警 PROTECTIVE_PASS）。如需停止交易，请在账户页面选择“停止”。",
+                ),
+                "fields": ("name", "enabled", "why", "period", "queue", "expire_seconds"),
+            },
+        ),
+        (
+            both("Runs", "运行情况"),
+            {"fields": ("task", "last_run_at", "total_run_count")},
+        ),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.has_perm(TRADE))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only what the code no longer knows may go."""
+        is_left = obj is not None and obj.name not in settings.CELERY_BEAT_SCHEDULE
+        return is_left and super().has_delete_permission(request, obj)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        title = Text(
+            "Periodic tasks: periods belong to the code, pausing is yours",
+            "周期任务：周期由代码规定，可在此暂停",
+        )
+        return super().changelist_view(request, {**(extra_context or {}), "title": say(title)})
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        why, actor = form.cleaned_data["why"], actor_of(request)
+        if not switch_task(obj.name, obj.enabled, why, timezone.now(), actor):
+            same = Text("It was so already, nothing changed.", "状态原本如此，未做更改。")
+            self.message_user(request, say(same), messages.WARNING)
+
+    @admin.display(description=both("period", "周期"))
+    def period(self, row: Any) -> str:
+        seconds = row.schedule.run_every.total_seconds()
+        return say(Text(f"{seconds:g} s", f"{seconds:g} 秒"))

@@ -1,0 +1,241 @@
+"""Builds the console's value from rows and quotes; the number of queries does not depend on how much there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+from monitoring.console.health import processes, tick_starts, ticks_of
+from monitoring.console.listings import TodaysRows
+from monitoring.console.values import (
+    AccountView,
+    Console,
+    GatewayView,
+    HoldingView,
+    SwitchView,
+)
+from monitoring.run_file import read_run_file
+from trading.domain import positions
+from trading.domain.calendar import TradingCalendar, phase_at
+from trading.domain.orders import OrderState
+from trading.domain.protection import Protection, ProtectionReport
+from trading.domain.types import (
+    CHINA,
+    AccountMode,
+    GatewayStatus,
+    Quote,
+    Side,
+    Symbol,
+    Text,
+    TradingState,
+)
+from trading.errors import ConfigError, GatewayUnavailable
+from trading.models import Account, TradingConfig
+from trading.ports import QuoteReader
+from trading.selectors import instruments_today, symbols_of_interest
+from trading.services import config
+from trading.services.calendar import load_calendar
+from trading.services.clock import Clock, environment_of, read_clocks
+from trading.services.config import Settings
+from trading.services.protection import gateway_alive, gateway_heard_at, protection_reports
+from trading.services.quotes import CapturedQuotes
+from trading.services.view import TickView
+
+_NO_SETTINGS = Text("unprotected: no usable settings", "未受保护：没有可用的配置")
+_DISABLED = Text("unprotected: the account is disabled", "未受保护：账户已停用")
+
+
+def build(real: datetime, quotes: QuoteReader, home: Path) -> Console:
+    """Read everything the page shows at a real time. `home`: the data directory, where `run.json` is.
+
+    Quotes that cannot be read are unknown quotes, the rest of the page is true all the same.
+    """
+    clocks, calendar, starts = read_clocks(), load_calendar(), tick_starts()
+    captured, problem = [], False
+    accounts = list(Account.objects.order_by("pk"))
+    for account in accounts:
+        try:
+            captured.append(_capture(symbols_of_interest(account.pk), quotes))
+        except GatewayUnavailable:
+            captured.append(CapturedQuotes({}, {}, {}))
+            problem = True
+    return Console(
+        taken_at=real,
+        accounts=tuple(
+            _AccountBuilder(account, clocks, calendar, known, real).build(starts)
+            for account, known in zip(accounts, captured, strict=True)
+        ),
+        processes=processes(read_run_file(home)),
+        quotes_problem=problem,
+    )
+
+
+def _capture(symbols: Iterable[Symbol], quotes: QuoteReader) -> CapturedQuotes:
+    wanted = list(symbols)
+    latest = dict(quotes.latest(wanted))
+    fed = {symbol: (quotes.fed_at(symbol), quotes.heartbeat(symbol)) for symbol in latest}
+    return CapturedQuotes({}, latest, fed)
+
+
+class _AccountBuilder:
+    """One account on its own clock."""
+
+    def __init__(
+        self,
+        account: Account,
+        clocks: Mapping[str, Clock],
+        calendar: TradingCalendar,
+        quotes: QuoteReader,
+        real: datetime,
+    ) -> None:
+        self._account, self._real = account, real
+        self._clock = clocks.get(environment_of(AccountMode(account.mode)))
+        now = real.astimezone(CHINA) if self._clock is None else self._clock.market(real)
+        self._settings, self._problem = _settings(account.pk)
+        # Nobody decides by the defaults: they only let the view be built where nothing valid is stored.
+        settings = self._settings or config.settings_of(TradingConfig())
+        self._view = TickView(account.pk, settings, now, phase_at(calendar, now), quotes, calendar)
+        self._view.account = account  # read already
+
+    def build(self, starts: Mapping[str, datetime | None]) -> AccountView:
+        account, view = self._account, self._view
+        gateway = self._gateway()
+        todays = TodaysRows(account, view.now)
+        names = instruments_today({*view.rows, *todays.symbols()}, view.now)
+        reports = protection_reports(view, gateway.is_alive)
+        holdings = [
+            self._holding(symbol, reports[symbol], names[symbol].name) for symbol in view.rows
+        ]
+        total, before = account.total_asset, account.previous_total
+        if account.previous_total_on == view.on:
+            before = None  # today's close is recorded already: it is no previous one
+        profit = None if total is None or before is None else total - before
+        return AccountView(
+            pk=account.pk,
+            name=account.name,
+            number=account.masked_number,
+            mode=AccountMode(account.mode),
+            is_enabled=account.enabled,
+            clock=self._clock,
+            phase=view.phase,
+            trading_state=TradingState(account.trading_state),
+            state_reason=_words(account.trading_state_reason),
+            revision=None if self._settings is None else self._settings.revision,
+            problem=self._problem,
+            switches=_switches(self._settings),
+            gateway=gateway,
+            total=total,
+            cash=account.cash,
+            market_value=account.market_value,
+            day_profit=profit,
+            day_ratio=profit / before if profit is not None and before else None,
+            holdings=tuple(sorted(holdings, key=lambda holding: holding.is_protected)),
+            ticks=tuple(ticks_of(account.pk, starts, view.calendar, view.now, self._real))
+            if account.enabled
+            else (),
+            signals=todays.signals(names),
+            denials=todays.denials(names),
+            orders=todays.orders(names),
+            fills=todays.fills(names),
+            events=todays.events(),
+        )
+
+    def _gateway(self) -> GatewayView:
+        account, status = self._account, GatewayStatus(self._account.gateway_status)
+        heard_at = gateway_heard_at(account, self._clock)
+        return GatewayView(
+            status,
+            _words(account.gateway_reason),
+            gateway_alive(status, heard_at, self._real),
+            heard_at,
+        )
+
+    def _holding(self, symbol: Symbol, report: ProtectionReport, name: str) -> HoldingView:
+        view, row, value = self._view, self._view.rows[symbol], self._view.positions[symbol]
+        quote, cost = view.latest(symbol), value.cost_for_decision
+        last = _last(quote)
+        report = self._true_of(report)
+        gain = None if last is None or cost is None else last - cost
+        return HoldingView(
+            pk=row.pk,
+            symbol=symbol,
+            name=name,
+            quantity=row.quantity,
+            sellable=self._sellable(symbol),
+            cost=cost,
+            last=last,
+            change=_change(quote),
+            quote_at=None if quote is None else quote.time,
+            fresh=view.fresh(symbol),
+            profit=None if gain is None else gain * row.quantity,
+            profit_ratio=None if gain is None or cost is None else gain / cost,
+            high=value.high_since_entry or None,
+            sale_kind=report.kind,
+            sale_price=report.price,
+            distance=(last - report.price) / last if last and report.price is not None else None,
+            status=report.status,
+            words=report.text,
+        )
+
+    def _true_of(self, report: ProtectionReport) -> ProtectionReport:
+        """Return the report, but nothing would sell by settings that do not exist or for a disabled account."""
+        if not self._account.enabled:
+            return ProtectionReport(Protection.AUTO_OFF, report.kind, report.price, _DISABLED)
+        if self._settings is None:
+            return ProtectionReport(Protection.AUTO_OFF, None, None, _NO_SETTINGS)
+        return report
+
+    def _sellable(self, symbol: Symbol) -> int | None:
+        view, row = self._view, self._view.rows[symbol]
+        if row.broker_sellable is None:
+            return None
+        promised = sum(
+            order.quantity - order.filled_quantity
+            for order in view.orders
+            if order.symbol == symbol
+            and order.side == Side.SELL
+            and OrderState(order.state).working
+        )
+        locked = view.locked(symbol)
+        return positions.sellable(row.quantity, locked, True, row.broker_sellable, promised)
+
+
+def _settings(account_id: int) -> tuple[Settings | None, Text | None]:
+    try:
+        settings = config.load(account_id)
+    except ConfigError as problem:
+        return None, config.explain(problem)
+    return settings, settings.problem
+
+
+def _switches(settings: Settings | None) -> tuple[SwitchView, ...]:
+    if settings is None:
+        return ()
+    exits, risk = settings.exits, settings.risk
+    return (
+        SwitchView(Text("auto trading", "自动交易"), risk.auto_trading_enabled, True),
+        SwitchView(Text("stop-loss", "止损"), exits.stop_loss_enabled, True),
+        SwitchView(Text("take-profit", "止盈"), exits.take_profit_enabled, False),
+        SwitchView(Text("sell monitor", "卖单监控"), settings.orders.sell_monitor_enabled, True),
+        SwitchView(Text("selling", "允许卖出"), risk.sell_enabled, True),
+        SwitchView(Text("buying", "允许买入"), risk.buy_enabled, False),
+        SwitchView(Text("add-on buying", "补仓"), exits.add_on_enabled, False),
+        SwitchView(Text("grid", "网格"), settings.grid_enabled, False),
+    )
+
+
+def _last(quote: Quote | None) -> Decimal | None:
+    return quote.last if quote is not None and quote.last > 0 else None
+
+
+def _change(quote: Quote | None) -> Decimal | None:
+    last = _last(quote)
+    if quote is None or last is None or quote.previous_close <= 0:
+        return None
+    return last / quote.previous_close - 1
+
+
+def _words(reason: Mapping[str, str]) -> Text:
+    return Text(reason.get("en", ""), reason.get("zh", ""))

@@ -1,0 +1,111 @@
+"""Process health: what `run.json` and the leases of the ticks say, in words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from monitoring.console.values import ProcessView, TickView
+from monitoring.supervisor import State
+from trading.domain.calendar import TradingCalendar, phase_at
+from trading.domain.types import CHINA, Text
+from trading.models import TickLease
+from trading.services.runner import TICKS, lease_name
+
+#: How a process ended whose exit code is negative: POSIX signal numbers.
+_SIGNALS = {
+    2: Text("interrupted", "被中断"),
+    6: Text("aborted", "异常中止"),
+    9: Text("killed", "被强制结束"),
+    11: Text("crashed", "崩溃"),
+    15: Text("terminated", "被终止"),
+}
+
+
+_TICKS = {
+    "sync": Text("sync", "同步"),
+    "strategy": Text("strategy", "策略"),
+    "orders": Text("orders", "委托检查"),
+}
+
+
+def processes(run: Mapping[str, Any]) -> tuple[ProcessView, ...] | None:
+    """Return the processes of the `up` that runs us; None when none does, for then nobody keeps its file true."""
+    rows = [row for row in run.get("processes", ()) if isinstance(row, dict)]
+    # On Windows the interpreter of a virtual environment is a child of the process that was started.
+    ours = {os.getpid(), os.getppid()}
+    if not any(row.get("name") == "web" and row.get("pid") in ours for row in rows):
+        return None
+    return tuple(_process(row) for row in rows)
+
+
+def _process(row: Mapping[str, Any]) -> ProcessView:
+    since = _moment(row.get("since"))
+    restarts = row.get("restarts")
+    view = ProcessView(
+        name=str(row.get("name", "")),
+        state=str(row.get("state", "")),
+        since=since,
+        restarts=restarts if isinstance(restarts, int) else 0,
+        story=Text("", ""),
+    )
+    return view if not view.restarts and view.state != State.BACKING_OFF else _told(view, row)
+
+
+def _told(view: ProcessView, row: Mapping[str, Any]) -> ProcessView:
+    how, at = _how(row.get("last_exit")), _clock(view.since)
+    if view.state == State.BACKING_OFF:
+        story = Text(f"ended ({how.en}); starts again soon", f"已结束（{how.zh}），即将重新启动")
+    else:
+        story = Text(
+            f"ended ({how.en}) and was started again at {at}, restarts: {view.restarts}",
+            f"曾结束（{how.zh}），{at} 重新启动，共重启 {view.restarts} 次",
+        )
+    return ProcessView(view.name, view.state, view.since, view.restarts, story)
+
+
+def _how(code: object) -> Text:
+    if not isinstance(code, int):
+        return Text("it could not be started", "未能启动")
+    if code < 0:
+        return _SIGNALS.get(-code, Text(f"signal {-code}", f"信号 {-code}"))
+    return Text(f"exit code {code}", f"退出码 {code}")
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(value)).astimezone(CHINA) if value else None
+    except ValueError:
+        return None
+
+
+def _clock(at: datetime | None) -> str:
+    return "—" if at is None else at.astimezone(CHINA).strftime("%H:%M:%S")
+
+
+def tick_starts() -> Mapping[str, datetime | None]:
+    """Return when each tick of each account last started (real time); one query."""
+    return dict(TickLease.objects.values_list("name", "started_at"))
+
+
+def ticks_of(
+    account_id: int,
+    starts: Mapping[str, datetime | None],
+    calendar: TradingCalendar,
+    now: datetime,
+    real: datetime,
+) -> Sequence[TickView]:
+    """Return the ticks of an account at market time `now`; late: needed for two periods, and not begun in them."""
+    views = []
+    for spec in TICKS.values():
+        started, ago = starts.get(lease_name(spec, account_id)), now - 2 * spec.period
+        needed = spec.useful(phase_at(calendar, now), now)
+        long_needed = needed and spec.useful(phase_at(calendar, ago), ago)
+        # None: it has never run, so nobody can say how long it has been due.
+        late = long_needed and started is not None and real - started > 2 * spec.period
+        label = _TICKS.get(spec.name, Text(spec.name, spec.name))
+        seconds = spec.period.total_seconds()
+        views.append(TickView(spec.name, label, seconds, started, needed, late))
+    return views

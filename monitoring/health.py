@@ -1,0 +1,267 @@
+"""What is wrong with an account's surroundings, as a pure decision: facts in, findings out.
+
+Ages are of real time, except those of quotes, which are market time; a quiet market is no trouble, so the facts say
+whether the market needed something for long enough to miss it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import StrEnum
+
+from trading.domain.orders import OrderState
+from trading.domain.protection import WORDS, Protection
+from trading.domain.types import GatewayStatus, Symbol, Text
+
+#: An armed gateway leaves a heartbeat every 30 s; three of them may be missed.
+GATEWAY_PATIENCE = timedelta(seconds=90)
+#: The gateway asks every 10 s or less, and observes after 15 s without an answer.
+SNAPSHOT_PATIENCE = timedelta(seconds=90)
+#: Without any quote for 10 s nothing is decided (rules §7); a line that is opened again needs 15 s.
+FEED_PATIENCE = timedelta(seconds=30)
+#: Liquid stocks pause for up to 56 s (rules §7).
+QUOTE_PATIENCE = timedelta(minutes=5)
+#: An order becomes UNKNOWN after 8 s; a query that knows it comes a few seconds later.
+SUBMITTING_PATIENCE, UNKNOWN_PATIENCE = timedelta(seconds=20), timedelta(seconds=60)
+#: Free bytes below which logs and database may soon fail.
+LOW_DISK = 1_000_000_000
+#: Why a holding is unprotected until somebody acts. The rest has findings of its own, or is on its way.
+LASTING = (
+    *(Protection.HALTED, Protection.AUTO_OFF, Protection.STOP_LOSS_OFF, Protection.SELL_OFF),
+    *(Protection.HOLDING_OFF, Protection.PAUSED, Protection.NO_COST, Protection.SUSPENDED),
+    *(Protection.EX_RIGHTS_UNVERIFIED, Protection.UNKNOWN_ORDER, Protection.ATTEMPTS_EXHAUSTED),
+)
+#: Symbols a sentence names; the others are counted.
+NAMED = 5
+#: From this month on next year's trading days should be known (rules §5).
+WARN_FROM_MONTH = 11
+
+
+class Level(StrEnum):
+    """How loud a finding is; the journal has the same levels."""
+
+    WARNING = "warning"
+    ALARM = "alarm"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong and lasts. `subject`: what it is about when an account can have several of one code."""
+
+    code: str
+    level: Level
+    text: Text
+    symbol: str = ""
+    subject: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.code, self.subject or self.symbol
+
+
+@dataclass(frozen=True, slots=True)
+class TickFacts:
+    """One tick of one account. `age`: since it last started, None = never; `needed`: now and all of `patience` ago."""
+
+    name: str
+    period: timedelta
+    age: timedelta | None
+    needed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayFacts:
+    """`silent_for`: since its last heartbeat, None = it never left one."""
+
+    status: GatewayStatus
+    reason: Text
+    silent_for: timedelta | None
+    snapshot_age: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteFacts:
+    """Of the held symbols: how long the feed is silent, and the age of each newest quote (None = never any).
+
+    `feed_needed`, `quotes_needed`: continuous trading now and for all of the patience. Suspended symbols are left out.
+    """
+
+    feed_silent_for: timedelta | None = None
+    feed_needed: bool = False
+    ages: Mapping[Symbol, timedelta | None] = field(default_factory=dict)
+    quotes_needed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFacts:
+    """An order that waits for an answer; `age` since it was claimed for sending."""
+
+    client_order_id: str
+    symbol: str
+    state: OrderState
+    age: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarFacts:
+    """`today` is a market date; `known_until` the last day the calendar can say anything about."""
+
+    today: date
+    known_until: date
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of one account at one moment. `gateway` None: an account of its mode has none, or needs none now."""
+
+    calendar: CalendarFacts
+    ticks: Sequence[TickFacts] = ()
+    gateway: GatewayFacts | None = None
+    quotes: QuoteFacts = QuoteFacts()
+    orders: Sequence[OrderFacts] = ()
+    #: Holdings that are not protected now, by the reason.
+    unprotected: Mapping[Protection, Sequence[Symbol]] = field(default_factory=dict)
+    config_problem: Text | None = None
+    free_bytes: int | None = None
+
+
+def patience(period: timedelta) -> timedelta:
+    """Return the age at which a tick is late: three periods, and never less than 15 s."""
+    return max(3 * period, timedelta(seconds=15))
+
+
+def findings(facts: Facts) -> list[Finding]:
+    """Return everything that is wrong, one finding per code and subject."""
+    return [
+        *_ticks(facts.ticks),
+        *_gateway(facts.gateway),
+        *_quotes(facts.quotes),
+        *_orders(facts.orders),
+        *_protection(facts.unprotected),
+        *_settings(facts.config_problem),
+        *_calendar(facts.calendar),
+        *_disk(facts.free_bytes),
+    ]
+
+
+def _ticks(ticks: Sequence[TickFacts]) -> Iterator[Finding]:
+    for tick in ticks:
+        if not tick.needed or (tick.age is not None and tick.age <= patience(tick.period)):
+            continue
+        limit = patience(tick.period).total_seconds()
+        text = Text(
+            f"The tick {tick.name} has not run for more than {limit:.0f} s; the worker's log says why.",
+            f"周期任务 {tick.name} 超过 {limit:.0f} 秒没有运行；原因见任务进程的日志。",
+        )
+        yield Finding("TICK_LATE", Level.ALARM, text, subject=tick.name)
+
+
+def _gateway(gateway: GatewayFacts | None) -> Iterator[Finding]:
+    """One finding at most: a silent gateway explains old snapshots."""
+    if gateway is None:
+        return
+    if gateway.silent_for is None or gateway.silent_for > GATEWAY_PATIENCE:
+        text = Text(
+            f"The gateway has given no sign of life for more than {GATEWAY_PATIENCE.seconds} s: no order leaves.",
+            f"网关超过 {GATEWAY_PATIENCE.seconds} 秒没有心跳：委托无法发出。",
+        )
+        yield Finding("GATEWAY_SILENT", Level.ALARM, text)
+    elif gateway.status is not GatewayStatus.ARMED:
+        text = Text(
+            f"The gateway only observes: {gateway.reason.en or 'no reason given'}. No order leaves.",
+            f"网关处于观察状态：{gateway.reason.zh or '原因未知'}。委托无法发出。",
+        )
+        yield Finding("GATEWAY_OBSERVING", Level.ALARM, text)
+    elif gateway.snapshot_age is None or gateway.snapshot_age > SNAPSHOT_PATIENCE:
+        text = Text(
+            f"The newest picture of the account is older than {SNAPSHOT_PATIENCE.seconds} s.",
+            f"最新账户快照已超过 {SNAPSHOT_PATIENCE.seconds} 秒。",
+        )
+        yield Finding("SNAPSHOT_OLD", Level.ALARM, text)
+
+
+def _quotes(quotes: QuoteFacts) -> Iterator[Finding]:
+    if not quotes.ages:
+        return
+    silent = quotes.feed_silent_for
+    if quotes.feed_needed and (silent is None or silent > FEED_PATIENCE):
+        text = Text(
+            f"No quote at all for more than {FEED_PATIENCE.seconds} s while the market trades: nothing is decided.",
+            f"交易时段超过 {FEED_PATIENCE.seconds} 秒没有任何行情：暂停一切判断。",
+        )
+        yield Finding("FEED_SILENT", Level.ALARM, text)
+        return  # it explains every old quote
+    if not quotes.quotes_needed:
+        return
+    minutes = QUOTE_PATIENCE.seconds // 60
+    for symbol, age in sorted(quotes.ages.items()):
+        if age is None or age > QUOTE_PATIENCE:
+            text = Text(
+                f"{symbol}: no quote for more than {minutes} minutes while others trade; it is not protected.",
+                f"{symbol}：超过 {minutes} 分钟没有行情，该持仓不受保护。",
+            )
+            yield Finding("QUOTE_OLD", Level.ALARM, text, symbol)
+
+
+def _orders(orders: Sequence[OrderFacts]) -> Iterator[Finding]:
+    limits = {
+        OrderState.SUBMITTING: SUBMITTING_PATIENCE,
+        OrderState.UNKNOWN: UNKNOWN_PATIENCE,
+    }
+    for order in orders:
+        limit = limits.get(order.state)
+        if limit is None or order.age <= limit:
+            continue
+        name = order.client_order_id
+        text = Text(
+            f"Order {name} ({order.symbol}) is {order.state} for more than {limit.seconds} s. Look at the terminal.",
+            f"委托 {name}（{order.symbol}）处于 {order.state} 状态已超过 {limit.seconds} 秒，请查看客户端。",
+        )
+        yield Finding("ORDER_STUCK", Level.ALARM, text, order.symbol, name)
+
+
+def _protection(unprotected: Mapping[Protection, Sequence[Symbol]]) -> Iterator[Finding]:
+    """One finding a reason: a stop-loss is never off in silence."""
+    for status in LASTING:
+        symbols = sorted(unprotected.get(status, ()))
+        if not symbols:
+            continue
+        more, why = len(symbols) - NAMED, WORDS[status]
+        names = ", ".join(symbols[:NAMED])
+        text = Text(
+            f"Not protected, {why.en}: {names}" + (f" and {more} more." if more > 0 else "."),
+            f"未受保护（{why.zh}）：{names}" + (f" 等 {len(symbols)} 只。" if more > 0 else "。"),
+        )
+        yield Finding("UNPROTECTED", Level.ALARM, text, subject=status.value)
+
+
+def _settings(problem: Text | None) -> Iterator[Finding]:
+    if problem is not None:
+        yield Finding("CONFIG_INVALID", Level.ALARM, problem)
+
+
+def _calendar(calendar: CalendarFacts) -> Iterator[Finding]:
+    today, until = calendar.today, calendar.known_until
+    if today > until:
+        text = Text(
+            f"The trading calendar ends on {until}: every later day counts as closed. Add trading days in the admin.",
+            f"交易日历止于 {until}：之后的日期一律视为休市。请在管理页面补充交易日。",
+        )
+        yield Finding("CALENDAR_UNKNOWN", Level.ALARM, text)
+    elif today.month >= WARN_FROM_MONTH and until.year <= today.year:
+        text = Text(
+            f"The trading calendar ends on {until}; add next year's days before then, or update the program.",
+            f"交易日历止于 {until}；请在此之前补充下一年的交易日，或更新程序。",
+        )
+        yield Finding("CALENDAR_ENDS", Level.WARNING, text)
+
+
+def _disk(free: int | None) -> Iterator[Finding]:
+    if free is not None and free < LOW_DISK:
+        text = Text(
+            f"Less than {LOW_DISK // 1_000_000} MB are free where the database lies. Make room.",
+            f"数据库所在磁盘剩余空间不足 {LOW_DISK // 1_000_000} MB，请清理。",
+        )
+        yield Finding("DISK_LOW", Level.ALARM, text)

@@ -1,0 +1,35 @@
+"""Monitoring as Celery tasks: the health tick, and reports, which are made up for when they were missed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from celery import shared_task
+from django.conf import settings
+from django.db import DatabaseError
+from django.utils import timezone
+
+from monitoring.services.day_report import make_day_reports
+from monitoring.services.health import check_health
+from trading.services.shared_quotes import quotes_of_thread
+from trading.tasks import close_broken_connections
+
+
+@shared_task(name="monitoring.health")
+def health() -> None:
+    """Whether ticks, gateway, quotes, orders, settings, calendar and disk are as they should be."""
+    try:
+        check_health(quotes_of_thread(), timezone.now, Path(settings.HOME))
+    finally:
+        close_broken_connections()
+
+
+@shared_task(
+    name="monitoring.day_report", autoretry_for=(DatabaseError,), retry_backoff=5, max_retries=5
+)
+def day_report() -> None:
+    """Make the reports of sessions whose books are closed; one that was missed is made up for."""
+    try:
+        make_day_reports(timezone.now())
+    finally:
+        close_broken_connections()

@@ -1,0 +1,112 @@
+"""The console's pages: they read one shared value and write nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache, wraps
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required, permission_required
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import get_conditional_response
+from django.utils.decorators import method_decorator
+from django.utils.translation import get_language
+from django.views.decorators.http import require_safe
+
+from monitoring.console.build import build
+from monitoring.console.shared import SharedConsole
+from monitoring.console.values import Console
+from monitoring.templatetags.console import epoch
+from trading.ports import QuoteReader
+from trading.services.shared_quotes import open_quotes
+
+VIEW = "trading.view_account"
+#: Nothing from elsewhere, no script and no style inside a page.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+_View = Callable[..., HttpResponseBase]
+
+
+@cache
+def _quotes() -> QuoteReader:
+    """Opened once; one request at a time builds, so one thread at a time reads."""
+    return open_quotes()
+
+
+def _build(real: datetime) -> Console:
+    return build(real, _quotes(), Path(settings.HOME))
+
+
+console_now = SharedConsole(_build)
+
+
+def own_content_only(view: _View) -> _View:
+    """Let the browser load nothing that is not ours, and keep nothing."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = view(request, *args, **kwargs)
+        response.headers["Content-Security-Policy"] = _POLICY
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return guarded
+
+
+@method_decorator(own_content_only, name="dispatch")
+class Login(LoginView):
+    """Who is there; afterwards the console."""
+
+    redirect_authenticated_user = True
+
+
+@require_safe
+@own_content_only
+@login_required
+@permission_required(VIEW, raise_exception=True)
+def console(request: HttpRequest) -> HttpResponse:
+    """Show the whole page; its script asks for `board` from then on."""
+    now = console_now.at(timezone.now())
+    context = {"console": now, "etag": _etag(now, request), "served_at": timezone.now()}
+    return render(request, "monitoring/console.html", context)
+
+
+@require_safe
+@own_content_only
+def board(request: HttpRequest) -> HttpResponse:
+    """Answer with what changes, or 304 while nothing did; the headers say how old it is."""
+    if not request.user.is_authenticated:
+        # A redirect would put the login form into the middle of the page.
+        back = f"{reverse('login')}?{urlencode({'next': reverse('console')})}"
+        return HttpResponse(status=401, headers={"HX-Redirect": back})
+    return _board(request)
+
+
+@permission_required(VIEW, raise_exception=True)
+def _board(request: HttpRequest) -> HttpResponse:
+    now = console_now.at(timezone.now())
+    etag = _etag(now, request)
+    response = get_conditional_response(request, etag=etag)
+    if response is None:
+        response = render(request, "monitoring/board.html", {"console": now})
+    response.headers["ETag"] = etag
+    response.headers["X-Taken-At"] = str(epoch(now.taken_at))
+    response.headers["X-Served-At"] = str(epoch(timezone.now()))
+    return response
+
+
+def _etag(now: Console, request: HttpRequest) -> str:
+    """Name what this reader sees: the content, the language, and whether links lead to the admin."""
+    staff = "staff" if request.user.is_staff else "reader"
+    return f'"{now.digest}-{get_language()}-{request.user.pk}-{staff}"'

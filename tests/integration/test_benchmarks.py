@@ -1,0 +1,106 @@
+"""The benchmarks in tiny run, say what they found as JSON, and leave nothing behind. No figure is judged here."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.benchmarks.__main__ import NAMES
+from tests.benchmarks.measured import Case, Target, percentile, ratios
+from tests.replays import MOUTAI, THIRTY
+
+ROOT = Path(__file__).resolve().parents[2]
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="processes are measured through /proc")
+#: Those that start the whole stack are in tests/acceptance/test_benchmarks.py.
+SMALL = ("strategy_tick", "replay_speed")
+
+
+def measure(folder: Path, *arguments: str) -> tuple[dict[str, Any], str]:
+    """Run the command; return its JSON and what it printed."""
+    file = folder / "figures.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks", "--quick", "--json", str(file), *arguments],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    figures: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return figures, done.stdout
+
+
+def check(benchmark: dict[str, Any], cases: int) -> None:
+    assert len(benchmark["cases"]) == cases
+    for case in benchmark["cases"]:
+        assert case["samples"] >= 1
+        assert 0 <= case["min"] <= case["p50"] <= case["p99"] <= case["max"]
+        assert isinstance(case["targets"], list)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALL)
+def test_a_benchmark_runs(name, tmp_path):
+    figures, printed = measure(tmp_path, name)
+    assert {"python", "cores", "sqlite", "load"} <= figures["machine"].keys()
+    benchmark = figures["benchmarks"][name]
+    assert benchmark["parameters"]
+    assert name in printed
+    if name == "replay_speed":
+        if MOUTAI.is_file() and THIRTY.is_file():
+            check(benchmark, 1)
+        else:
+            assert "not beside the project" in benchmark["skipped"]
+        return
+    check(benchmark, 2)
+    for case in benchmark["cases"]:
+        assert case["queries"]["reads"] <= 12
+
+    _, printed = measure(tmp_path, name, "--against", str(tmp_path / "figures.json"))
+    assert "ratio" in printed
+
+
+def test_the_list_names_every_benchmark_and_what_it_measures():
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks", "--list"],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == list(NAMES)
+    assert all(len(line.split()) > 4 for line in lines)
+
+
+def test_a_wrong_name_is_refused():
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks", "nonsense"],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 2
+    assert "nonsense" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("samples", "percent", "expected"),
+    [([3], 50, 3), ([1, 2, 3, 4], 50, 2), ([1, 2, 3, 4], 99, 4), (list(range(1, 201)), 99, 198)],
+)
+def test_a_percentile_is_a_sample(samples, percent, expected):
+    assert percentile(samples, percent) == expected
+    assert math.isnan(percentile([], percent))
+
+
+def test_a_missed_target_is_said_and_compared_figures_are_ratios():
+    case = Case("thousand", [10.0, 30.0], targets=[Target("p50", 10.0, 9.0)]).as_json()
+    assert [target["met"] for target in case["targets"]] == [False]
+    before = {"one": {"cases": [{"case": "thousand", "p50": 40.0}]}}
+    assert ratios({"one": {"cases": [case]}}, before) == [("one", "thousand", 40.0, 10.0, 0.25)]

@@ -1,0 +1,76 @@
+"""Between rows and the values of reconciliation: our orders as it sees them, the terminal's reports as rows keep them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from trading.domain.binding import LocalOrder
+from trading.domain.instruments import tick_size
+from trading.domain.orders import OrderState
+from trading.domain.reconcile import NewFill
+from trading.domain.reports import Event
+from trading.domain.types import ZERO, Side, Symbol
+from trading.models import BrokerEvent, Order
+from trading.selectors import instrument_of
+
+
+def local_order(order: Order) -> LocalOrder:
+    """Return an order as reconciliation sees it; only one that is sought by its likeness needs its price step."""
+    state = OrderState(order.state)
+    sought = state is OrderState.UNKNOWN
+    tick = tick_size(instrument_of(Symbol(order.symbol)), order.trade_date) if sought else ZERO
+    return LocalOrder(
+        id=order.pk,
+        client_order_id=order.client_order_id,
+        symbol=Symbol(order.symbol),
+        side=Side(order.side),
+        quantity=order.quantity,
+        price=order.price,
+        state=state,
+        filled=order.filled_quantity,
+        broker_order_id=order.broker_order_id,
+        seq=order.seq,
+        submitted_at=order.submitted_at,
+        epoch=order.epoch,
+        connection=order.connection,
+        sent_at=order.claimed_at,
+        tick=tick,
+        weak=order.weakly_bound,
+    )
+
+
+def order_of_fill(fill: NewFill, rows: Sequence[Order]) -> Order | None:
+    """Return the fill's order: by the broker's number, else by the remark it carries."""
+    trade = fill.trade
+    same = [row for row in rows if row.symbol == trade.symbol]
+    by_number = [row for row in same if row.broker_order_id == trade.broker_order_id]
+    by_remark = [row for row in same if trade.remark and row.client_order_id == trade.remark]
+    return next(iter(by_number or by_remark), None)
+
+
+def broker_event(account_id: int, event: Event) -> BrokerEvent:
+    return BrokerEvent(
+        account_id=account_id,
+        epoch=event.epoch,
+        kind=type(event.report).__name__,
+        payload=plain(event.report),
+        received_at=event.received_at,
+    )
+
+
+def plain(report: Any) -> dict[str, Any]:
+    """Return a report as JSON-able values; amounts as text, so that no float ever holds them."""
+    return {name: _json(value) for name, value in dataclasses.asdict(report).items()}
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value.value if isinstance(value, Enum) else value

@@ -1,0 +1,53 @@
+"""The trip on the day's loss (rules §6): once a day, from the total of a clean snapshot."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from trading.domain.risk import RiskLimits, trips
+from trading.domain.types import CHINA, Text
+from trading.errors import ConfigError
+from trading.models import Account
+from trading.services import config
+
+#: The smallest limit that can be set: below it nobody needs to know the settings.
+_SMALLEST = Decimal("0.001")
+
+
+class LossWatch:
+    """Of one account. The previous close is read once a day, the limit once a minute of a losing day."""
+
+    def __init__(self, account_id: int) -> None:
+        self._account_id = account_id
+        self._on: date | None = None
+        self._before: Decimal | None = None
+        self._minute: datetime | None = None
+        self._limits: RiskLimits | None = None
+        self._tripped = False
+
+    def look(self, total: Decimal, now: datetime) -> Text | None:
+        """Return why the account goes to REDUCING now. A person who resumes is not overruled the same day."""
+        today = now.astimezone(CHINA).date()
+        if self._on != today:
+            account = Account.objects.get(pk=self._account_id)
+            closed = account.previous_total_on == today
+            self._before = None if closed else account.previous_total
+            self._on, self._tripped = today, False
+        if self._tripped or self._before is None or self._before <= 0:
+            return None
+        loss = (self._before - total) / self._before
+        limits = self._limits_at(now) if loss >= _SMALLEST else None
+        why = trips(0, loss, 0, limits) if limits is not None else None
+        self._tripped = why is not None
+        return why
+
+    def _limits_at(self, now: datetime) -> RiskLimits | None:
+        minute = now.replace(second=0, microsecond=0)
+        if self._minute != minute:
+            self._minute = minute
+            try:
+                self._limits = config.load(self._account_id).risk
+            except ConfigError:
+                self._limits = RiskLimits()  # an invalid row loosens nothing
+        return self._limits
