@@ -21,7 +21,7 @@ from trading.domain.types import CHINA, Symbol, Text
 from trading.models import Account
 from trading.replay.arguments import OptionError
 from trading.replay.balance import ImbalanceError
-from trading.replay.engine import Replay
+from trading.replay.guests import Stage
 from trading.replay.result import money
 
 #: A budget for checking an option whose real one depends on the holding.
@@ -56,20 +56,20 @@ class GridGuest:
             return Text(f"a grid session ({said.en})", f"网格会话（{said.zh}）")
         return None
 
-    def begin(self, replay: Replay, texts: Sequence[str], now: datetime) -> Sequence[str]:
+    def begin(self, stage: Stage, texts: Sequence[str], now: datetime) -> Sequence[str]:
         """Start the sessions whose symbol has a quote of today, once the account was read."""
-        if not Account.objects.filter(pk=replay.account.pk, cash__isnull=False).exists():
+        if not Account.objects.filter(pk=stage.account.pk, cash__isnull=False).exists():
             return texts
-        return [text for text in texts if not self._started(replay, text, now)]
+        return [text for text in texts if not self._started(stage, text, now)]
 
-    def _started(self, replay: Replay, text: str, now: datetime) -> bool:
+    def _started(self, stage: Stage, text: str, now: datetime) -> bool:
         name, plan, named = words_of(text)
         symbol = parse_symbol(name)
-        quote = replay.store.latest([symbol]).get(symbol)
+        quote = stage.store.latest([symbol]).get(symbol)
         if quote is None or quote.last <= 0 or _day(quote.time) != _day(now):
             return False
         try:
-            request = request_of(replay.account.pk, symbol, plan, named)
+            request = request_of(stage.account.pk, symbol, plan, named)
             start_session(request, quote, now, actor="replay", why="replay option")
         except SessionRefused as problem:
             said = problem.text
@@ -77,10 +77,10 @@ class GridGuest:
             raise OptionError(self.option, text, expected) from problem
         return True
 
-    def result(self, replay: Replay) -> list[dict[str, Any]]:
+    def result(self, stage: Stage) -> list[dict[str, Any]]:
         """Return every session with its lots and trades; each ledger must equal its fills."""
-        rows = GridSession.objects.filter(account=replay.account).order_by("pk")
-        latest = replay.store.latest([Symbol(row.symbol) for row in rows])
+        rows = GridSession.objects.filter(account=stage.account).order_by("pk")
+        latest = stage.store.latest([Symbol(row.symbol) for row in rows])
         return [
             _session(row, last.last if (last := latest.get(Symbol(row.symbol))) else None)
             for row in rows

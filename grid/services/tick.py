@@ -31,7 +31,7 @@ from trading.domain.settings import SettingError
 from trading.domain.types import CHINA, Quote, SignalKind, SignalState, Text
 from trading.models import EventLevel, Signal
 from trading.ports import Arrival, QuoteReader
-from trading.selectors import fold_mark, instruments_today
+from trading.selectors import fold_mark
 from trading.services.decisions import Decisions
 from trading.services.events import journal, journal_once
 from trading.services.tick import Nudge, settings_or_alarm
@@ -70,8 +70,6 @@ class GridTick:
         ledgers |= pull_fills(view.account_id, ledgers, view.on, rows)
         self._works = [work for row in rows if (work := self._work(row, ledgers)) is not None]
         self._wishes: list[tuple[Work, Wish]] = []
-        # All at once, or the first tick of each minute would ask for them one by one.
-        instruments_today((work.symbol for work in self._works), view.now)
 
     def run(self) -> int:
         """Do everything that is due; returns the number of orders approved."""

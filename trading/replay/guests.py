@@ -7,15 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 from trading.domain.types import Text
+from trading.models import Account
+from trading.ports import QuoteReader
 
-if TYPE_CHECKING:
-    from trading.replay.engine import Replay
+
+class Stage(Protocol):
+    """What a guest sees of the replay it is a part of."""
+
+    @property
+    def account(self) -> Account: ...
+
+    @property
+    def store(self) -> QuoteReader: ...
 
 
 class Guest(Protocol):
@@ -32,18 +41,18 @@ class Guest(Protocol):
         """Return what is wrong with an option, before anything runs and without a database; None = nothing."""
         ...
 
-    def begin(self, replay: Replay, texts: Sequence[str], now: datetime) -> Sequence[str]:
+    def begin(self, stage: Stage, texts: Sequence[str], now: datetime) -> Sequence[str]:
         """Begin what can begin now and return the rest. Asked before each strategy tick. Raises OptionError."""
         ...
 
-    def result(self, replay: Replay) -> list[dict[str, Any]]:
+    def result(self, stage: Stage) -> list[dict[str, Any]]:
         """Return what came of it as JSON-able values, the same on every run. Raises ImbalanceError."""
         ...
 
     def tables(
         self, rows: Sequence[Mapping[str, Any]]
-    ) -> Sequence[tuple[Text, Sequence[Text], list[list[str]]]]:
-        """Return its result as tables for people: title, heads, rows."""
+    ) -> Sequence[tuple[Text, Sequence[Text], list[list[Any]]]]:
+        """Return its result as tables for people: title, heads, rows; a cell may be `{en, zh}`."""
         ...
 
 
