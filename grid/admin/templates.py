@@ -19,8 +19,8 @@ from grid.domain.templates import DEFAULT_TEMPLATE, TEMPLATES, Template
 from grid.models import GridSession, GridTemplate
 from grid.selectors import templates
 from grid.services.parameter_help import style_words
-from grid.services.sessions import SessionRefused, save_template
-from grid.services.templates import change_template
+from grid.services.sessions import SessionRefused
+from grid.services.templates import change_template, save_template
 from grid.services.words import parameter_words, plain
 from trading.admin.base import TRADE, say
 from trading.domain.types import Text

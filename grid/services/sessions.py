@@ -15,7 +15,7 @@ from grid.domain import preview as domain_preview
 from grid.domain.parameters import GridRules, default_investment, starting_centre
 from grid.domain.rules import build, parameter_names
 from grid.domain.state import GridState, SessionStatus, start
-from grid.models import GridSession, GridTemplate
+from grid.models import GridSession
 from grid.models.sessions import StopPolicy
 from grid.selectors import rules_of, state_columns, templates
 from grid.services.ending import begin_stop, pause_session
@@ -279,24 +279,6 @@ def clone(
     return start_session(request, quote, now, actor=actor, why=why)
 
 
-def save_template(name: str, style: str, values: Mapping[str, Any], now: datetime) -> GridTemplate:
-    """Keep parameters (without `max_investment`) under a name of the user's. Raises SessionRefused."""
-    if name in templates():
-        raise _refused("name", f"a template {name} exists", f"模板 {name} 已存在")
-    kept = {key: value for key, value in values.items() if key != "max_investment"}
-    try:
-        # Any budget large enough shows whether the rest is in order.
-        rules = build(style, {**kept, "max_investment": Decimal(10) ** 8})
-    except SettingError as problem:
-        raise SessionRefused(problem.text, problem.field) from problem
-    shown = {key: getattr(rules, key) for key in kept}
-    texts = {key: str(one) if not isinstance(one, int) else one for key, one in shown.items()}
-    row: GridTemplate = GridTemplate.objects.create(
-        name=name, style=style, values=texts, created_at=now
-    )
-    return row
-
-
 def _rules(request: Request, holding_value: Decimal) -> GridRules:
     own = dict(request.values or {})
     budget = own.pop("max_investment", None)
@@ -396,7 +378,6 @@ __all__ = [
     "pause",
     "preview_of",
     "resume",
-    "save_template",
     "start_session",
     "stop",
 ]

@@ -1,8 +1,9 @@
-"""Templates of users: changed and deleted whole, validated by building the rules; the built-in ones stay as they are."""
+"""Templates of users: kept, changed and deleted whole, validated by building the rules; the built-in ones stay as they are."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.db import transaction
 from grid.domain.rules import build
 from grid.domain.templates import TEMPLATES
 from grid.models import GridTemplate
+from grid.selectors import templates
 from grid.services.sessions import SessionRefused
 from trading.domain.settings import SettingError
 from trading.domain.types import Text
@@ -28,6 +30,19 @@ def checked(style: str, values: Mapping[str, Any]) -> dict[str, Any]:
         raise SessionRefused(problem.text, problem.field) from problem
     shown = {name: getattr(rules, name) for name in kept}
     return {name: one if isinstance(one, int) else str(one) for name, one in shown.items()}
+
+
+def save_template(name: str, style: str, values: Mapping[str, Any], now: datetime) -> GridTemplate:
+    """Keep parameters (without `max_investment`) under a name of the user's. Raises SessionRefused."""
+    if name in templates():
+        raise SessionRefused(
+            Text(f"name is {name}, a template that exists", f"name 为 {name}，该模板已存在"),
+            "name",
+        )
+    row: GridTemplate = GridTemplate.objects.create(
+        name=name, style=style, values=checked(style, values), created_at=now
+    )
+    return row
 
 
 def change_template(name: str, values: Mapping[str, Any]) -> GridTemplate:

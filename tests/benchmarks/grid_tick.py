@@ -51,10 +51,11 @@ class Parameters:
 
 
 PARAMETERS = Parameters()
-QUICK = Parameters(sessions=(10,), ticks=2, warm_up=1)
+QUICK = Parameters(sessions=(10, 40), ticks=2, warm_up=1)
 
-#: Statements asked for, whatever the number of sessions: tests/integration/test_queries_of_the_grid_tick.py.
-READS, WRITES, ROWS_PER_WRITE = 12, 4, 100
+#: Writes asked for; the reads of the smallest case are those of any other (what the tick itself may read:
+#: tests/integration/test_queries_of_the_grid_tick.py).
+WRITES, ROWS_PER_WRITE = 4, 100
 
 SESSION, BEFORE = date(2026, 8, 10), date(2026, 8, 7)
 PERIOD = timedelta(seconds=5)
@@ -64,11 +65,16 @@ _PREFIXES = ("600", "601", "603", "000", "002")
 
 def run(ground: Ground, parameters: Parameters) -> Iterator[Case]:
     with embedded_redis(ground.home.parent) as server:
+        reads: int | None = None
         for count in parameters.sessions:
-            yield _case(ground, server.url, parameters, count)
+            case = _case(ground, server.url, parameters, count, reads)
+            reads = reads or int(case.queries["reads"])
+            yield case
 
 
-def _case(ground: Ground, url: str, parameters: Parameters, count: int) -> Case:
+def _case(
+    ground: Ground, url: str, parameters: Parameters, count: int, fewest: int | None
+) -> Case:
     ground.fresh()
     market = _Market(ground.home, url, count)
     account = _account(market)
@@ -100,7 +106,7 @@ def _case(ground: Ground, url: str, parameters: Parameters, count: int) -> Case:
         queries={"reads": max(reads), "writes": max(writes)},
         facts={"following": changed},
         targets=[
-            Target("reads", max(reads), READS),
+            Target("reads, as with the fewest sessions", max(reads), fewest or max(reads)),
             Target("writes beyond 4 + 1 per 100 sessions", max(beyond), 0),
         ],
     )

@@ -23,7 +23,7 @@ from grid.services.overview import overview
 from grid.services.preview import prepare
 from grid.services.sessions import Request, SessionRefused
 from grid.services.spec import pairs, request_of, typed
-from grid.services.templates import delete_template
+from grid.services.templates import delete_template, save_template
 from trading.domain.symbols import SymbolError, parse_symbol
 from trading.domain.types import AccountMode, Quote, Text
 from trading.errors import SourceError
@@ -229,7 +229,7 @@ class Command(BaseCommand):
         options = self._options
         if options["save"]:
             values = typed(pairs(options["values"]))
-            sessions.save_template(options["save"], options["style"], values, timezone.now())
+            save_template(options["save"], options["style"], values, timezone.now())
         if options["delete"]:
             delete_template(options["delete"])
         show_templates(self._out)
