@@ -15,6 +15,7 @@ from grid.domain.state import SessionStatus
 from grid.models import GridSession, GridTemplate
 from grid.services import sessions
 from grid.services.sessions import Request
+from tests.integration.grid_days import grid_world, path, start
 from tests.world import World
 from trading.models import TradingConfig
 
@@ -333,6 +334,38 @@ def test_hostile_words_are_escaped_on_every_page(world, boss, language):
         assert HOSTILE not in shown, url
     shown = html(boss.post(page("add"), wanted(world, why=HOSTILE, symbol=HOSTILE[:16]), headers=headers))  # fmt: skip
     assert "<script>a" not in shown
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ("takes its profit", "were bought today", "Fees paid", "reached 9.80, 2% below the last level: buy 500")),
+        ("zh-hans", ("止盈", "为今日买入", "已付费用", "较上一档下跌 2%：买入 500 股")),
+    ],
+)  # fmt: skip
+def test_the_page_of_a_session_that_traded_shows_lots_fills_profit_and_why(
+    calendar, boss, monkeypatch, language, words
+):
+    world = grid_world()
+    path(world, "09:30:00", ["10.00"] * 12)
+    start(world, "09:30:30", "lot", grid_take_profit_ratio="0.03")
+    path(world, "09:31:00", ["9.80"])
+    world.run(until="09:31:40")
+    monkeypatch.setattr("grid.admin.sessions.market_now", lambda account: world.moment("09:31:40"))
+    monkeypatch.setattr("grid.admin.sessions.quotes_of_thread", lambda: world.store)
+    row = GridSession.objects.get()
+
+    shown = html(boss.get(page("change", row.pk), headers={"accept-language": language}))
+
+    missing = [word for word in words if word not in shown]
+    assert missing == []
+    (order,) = world.orders(purpose="grid")
+    assert order.client_order_id in shown
+    assert "9.81" in shown  # the price of the fill
+    assert "10.1043" in shown  # 9.81 × 1.03
+    # 500 × (9.80 − 9.81) − 5.05 of fees
+    assert "-10.05" in shown
+    assert world.account.broker_account_id not in shown
 
 
 # -- templates
