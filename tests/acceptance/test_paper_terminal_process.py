@@ -256,6 +256,7 @@ def test_another_source_keeps_the_accounts_and_what_they_hold(home):
         ("--start", "yesterday", "不是时间"),
         ("--speed", "0", "必须大于 0"),
         ("--source", "nowhere.csv", "nowhere.csv"),
+        ("--misbehave", "zombies", "不认识 zombies"),
     ],
 )
 def test_a_wrong_option_is_refused_in_one_sentence(home, option, value, says):
@@ -264,6 +265,13 @@ def test_a_wrong_option_is_refused_in_one_sentence(home, option, value, says):
     [sentence] = told.stderr.splitlines()
     assert says in sentence
     assert not (home / "paper.json").exists()
+
+
+def test_one_that_misbehaves_says_so_and_does(home):
+    with running(home, "--misbehave", "none_lists,pushes_dead", "--seed", "3") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert "IT MISBEHAVES ON PURPOSE: none_lists,pushes_dead" in process.stdout.readline()
 
 
 def test_only_its_owner_can_read_its_files_and_it_is_small(home):

@@ -179,7 +179,7 @@ def test_f120_a_terminal_that_lets_in_and_throws_out_is_not_stormed():
     def connect(now):
         connects.append(now)
         really(now)
-        world.terminal._tell(ACCOUNT, {"push": "disconnected"})
+        world.terminal.tell(ACCOUNT, {"push": "disconnected"})
 
     def storm():
         world._broker.connect = connect

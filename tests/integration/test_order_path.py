@@ -159,7 +159,7 @@ def test_f014_yesterdays_fills_pushed_again_are_ignored():
             "instrument_name": "",
         }
         for _ in range(24):
-            world.terminal._tell("8800000001", {"push": "stock_trade", "row": row})
+            world.terminal.tell("8800000001", {"push": "stock_trade", "row": row})
 
     world.at("09:30:20", replay)
     world.run(until="09:30:40")

@@ -16,6 +16,7 @@ from trading.domain.pace import Pace
 from trading.domain.reports import BrokerTrade, ConnectionReport, Snapshot
 from trading.domain.types import GatewayStatus, Text
 from trading.errors import GatewayUnavailable, OrderRejected, SubmitUncertain
+from trading.faults import crash_point
 from trading.ports import Broker, Claimed, Desk
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ POLL_IDLE = timedelta(seconds=10)
 SNAPSHOT_TOO_OLD = timedelta(seconds=15)
 #: The heartbeat an armed gateway leaves in its account's row, at most this often.
 BEAT = timedelta(seconds=30)
+#: Not one word for this long: the terminal may have been restarted without saying so; connect again.
+DEAF = timedelta(seconds=30)
 #: An unanswered round of queries is asked again after this long.
 ASK_AGAIN = timedelta(seconds=8)
 
@@ -64,6 +67,7 @@ class Gateway:
         self._open_work = self._in_flight = True
         self._beat_at: datetime | None = None
         self._looked_at: datetime | None = None
+        self._heard_at: datetime | None = None  # anything at all, through this connection
 
     # -- what a driver needs to know
 
@@ -75,6 +79,7 @@ class Gateway:
             or self._in_flight
             or not self._connected
             or self._blind(now)
+            or self._deaf(now)
             or self._poll_due(now)
         )
 
@@ -147,8 +152,10 @@ class Gateway:
             return False
         finally:
             self.connecting = False
+        crash_point("gateway.connected")
         self._connected, self._next_attempt = True, None
         self._asked_at = self._last_ask = self._first = self._good = None
+        self._heard_at = now
         self._observing(Text("reading the account", "正在读取账户"), now)
         return True
 
@@ -168,7 +175,10 @@ class Gateway:
         ]
         was, changed = self.status, False
         if events:
+            self._heard_at = now
+            crash_point("gateway.drained")
             changed = self._desk.record(events, now)
+            crash_point("gateway.recorded")
         for event in events:
             if isinstance(event.report, Snapshot):
                 self._seen(event.report, now)
@@ -178,6 +188,8 @@ class Gateway:
             self._observing(
                 Text("the terminal has not answered for 15 s", "终端超过 15 秒没有应答"), now
             )
+        if self._deaf(now):
+            self._connection(ConnectionReport(False, "not one answer for 30 s"), now)
         return changed or self.status is not was
 
     def _blind(self, now: datetime) -> bool:
@@ -185,6 +197,14 @@ class Gateway:
         oldest = now - self._pace.market(SNAPSHOT_TOO_OLD)
         too_old = self._good is None or self._good.taken_at < oldest
         return self.status is GatewayStatus.ARMED and too_old
+
+    def _deaf(self, now: datetime) -> bool:
+        """Whether an open connection has gone dead: a client that restarts tells nobody (F13)."""
+        return (
+            self._connected
+            and self._heard_at is not None
+            and now - self._heard_at > self._pace.market(DEAF)
+        )
 
     def _connection(self, report: ConnectionReport, now: datetime) -> None:
         if report.ok:
@@ -213,6 +233,7 @@ class Gateway:
         elif snapshot.taken_at - self._first.taken_at >= self._pace.market(CONFIRM_AFTER):
             self.status, self.reason = GatewayStatus.ARMED, Text("armed", "已就绪")
             self._failures = 0
+            crash_point("gateway.armed")
             self._beat(now)
 
     def _beat(self, now: datetime) -> None:
@@ -239,18 +260,22 @@ class Gateway:
         seen_at = self._good.taken_at if self._good else None
         for broker_order_id in self._desk.claim_cancels(self._epoch, seen_at, now):
             changed = True
+            crash_point("gateway.cancel_claimed")
             try:
                 self._broker.cancel(broker_order_id)
+                crash_point("gateway.cancel_sent")
             except GatewayUnavailable as problem:
                 log.warning("cancel of %s was not sent: %s", broker_order_id, problem)
         return changed
 
     def _send(self, claimed: Claimed, now: datetime) -> None:
         """The one call that can create an order; SUBMITTING is committed, and there is no second attempt."""
+        crash_point("gateway.claimed")
         why = self._desk.objection(claimed, now) or (self._killed() and "KILL_FILE")
         if why:
             self._desk.hold_back(claimed.order_id, why, self._epoch, now)
             return
+        crash_point("gateway.checked")
         try:
             seq = self._broker.submit(claimed.request)
         except OrderRejected as problem:
@@ -258,7 +283,9 @@ class Gateway:
         except SubmitUncertain as problem:
             self._desk.uncertain(claimed.order_id, str(problem), self._epoch, now)
         else:
+            crash_point("gateway.submitted")
             self._desk.sent(claimed.order_id, seq, self._epoch, now, self._broker.epoch)
+            crash_point("gateway.sent")
 
     def _poll_due(self, now: datetime) -> bool:
         if not self._connected:
@@ -274,6 +301,7 @@ class Gateway:
     def _ask(self, now: datetime) -> None:
         try:
             self._broker.request_snapshot(now)
+            crash_point("gateway.asked")
         except GatewayUnavailable as problem:
             log.warning("no snapshot: %s", problem)
         self._asked_at = self._last_ask = now

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from trading.domain.types import CHINA, SignalKind, Symbol
+from trading.domain.types import CHINA, Side, SignalKind, Symbol
 
 #: Crockford's base 32: no I, L, O or U, so a word somebody typed rarely looks like one of our ids.
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -72,12 +72,14 @@ def own_prefix(text: str) -> str | None:
     return shown if cut else None
 
 
-def decision_key(on: date, kind: SignalKind, symbol: Symbol, life: int, seq: int) -> str:
-    """Return the key of one decision; `seq` counts the *terminal* orders of that date, kind, symbol and life.
+def decision_key(
+    on: date, kind: SignalKind, side: Side, symbol: Symbol, life: int, seq: int
+) -> str:
+    """Return the key of one decision; `seq` counts the *terminal* orders of that date, kind, side, symbol and life.
 
     A doubled tick makes the same key; a stop-loss that still holds after its order ended makes a new one (design).
     """
-    return f"{on:%Y%m%d}|{kind.value}|{symbol}|{life}|{seq}"
+    return f"{on:%Y%m%d}|{kind.value}|{side.value}|{symbol}|{life}|{seq}"
 
 
 def _digits(number: int, length: int, name: str) -> str:

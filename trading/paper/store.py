@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from trading.domain.fees import FeeSchedule
 from trading.domain.instruments import Settlement
 from trading.domain.types import CHINA, CorporateAction, Side, Symbol
+from trading.faults import crash_point
 from trading.paper.exchange import Exchange
 from trading.paper.records import Account, ExchangeEvent, Holding, Order, OrderChanged, Trade
 
@@ -80,6 +81,7 @@ class Store:
             self._upsert("account", [(a.account_id, _account_body(a)) for a in accounts])
             self._upsert("paper_order", self._order_rows(exchange, changed.values()))
             self._upsert("trade", [(t.traded_id, f"{t.at:%Y-%m-%d}", _body(t)) for t in trades])
+            crash_point("terminal.saving")
         except BaseException:
             self._db.execute("ROLLBACK")
             raise

@@ -106,10 +106,11 @@ class TcpConnection:
         finally:
             self._answers.pop(number, None)
 
-    def post(self, message: Message) -> None:
+    def post(self, message: Message) -> bool:
         """Ask; the answer comes to the sink with the request's `seq`, or never when the line is lost."""
         with suppress(OSError):
             self._send({"post": message})
+        return True
 
     def close(self) -> None:
         """Leave properly; safe to call twice."""

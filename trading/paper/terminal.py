@@ -8,7 +8,6 @@ before anybody hears of it. One thread drives everything; time comes from `step`
 from __future__ import annotations
 
 import heapq
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,20 +17,17 @@ from typing import Any
 
 from trading.domain.symbols import exchange_of
 from trading.domain.types import CHINA, Quote, Side, Symbol
+from trading.faults import crash_point
 from trading.paper import rows, ticks, xtconstant
-from trading.paper.delivery import Delivery, Message
+from trading.paper.answers import cancel_answer, client_refusal, cut, order_answer
+from trading.paper.delivery import PERFORM, Delivery, Message
 from trading.paper.exchange import Exchange
 from trading.paper.records import Order, OrderChanged, Traded
 from trading.paper.store import Store
 
 Sink = Callable[[Message], None]
 
-#: The mini client keeps this many bytes of a remark; a Chinese character takes three.
-REMARK_BYTES = 24
-
 _SIDES = {xtconstant.STOCK_BUY: Side.BUY, xtconstant.STOCK_SELL: Side.SELL}
-#: Price types the vendor's simulation knows and refuses with a row; any other but FIX_PRICE never leaves the client.
-_REFUSED_PRICE_TYPES = frozenset({xtconstant.LATEST_PRICE, *range(42, 49)})
 _CANCELABLE = frozenset(
     {
         xtconstant.ORDER_WAIT_REPORTING,
@@ -103,6 +99,7 @@ class Terminal:
         """Let time pass to `now` (market time, aware) and deliver everything that is due."""
         self._now = max(self._now, now)
         self.exchange.advance(now)
+        self.delivery.happens(self, self._now)
         self._commit()
         self._push_quotes()
         while self._queue and self._queue[0][0] <= self._now:
@@ -138,7 +135,13 @@ class Terminal:
         """Change an account's login (`xtconstant.ACCOUNT_STATUS_*`); only with OK are orders and queries answered."""
         self._statuses[account_id] = status
         row = self._status_row(account_id)
-        self._tell(account_id, {"push": "account_status", "row": row})
+        self.tell(account_id, {"push": "account_status", "row": row})
+
+    def tell(self, account_id: str, message: Message) -> None:
+        """Push a message to every program that subscribed this account."""
+        for client in self._clients:
+            if account_id in client.accounts:
+                self._send(client, message)
 
     # requests ------------------------------------------------------------------------------------------------
 
@@ -150,25 +153,33 @@ class Terminal:
         self._commit()
         return result
 
-    def post(self, client: Client, message: Message) -> None:
-        """Answer later: the answer is a push with the request's `op` and `seq`, ahead of what the request caused."""
+    def post(self, client: Client, message: Message) -> bool:
+        """Answer later: the answer is a push with the request's `op` and `seq`, ahead of what the request caused.
+
+        False: the caller is told that the request was not sent, whatever became of it.
+        """
         if not client.open:
-            return
+            return True
         for due in self.delivery.arrivals(message, self._now):
             if due <= self._now:
                 self._perform(client, message)
             else:
                 self._later(due, partial(self._perform, client, message))
+        return self.delivery.receipt(message)
 
     def _perform(self, client: Client, message: Message) -> None:
         result = self._answer(client, message)
+        crash_point("terminal.performed")
         answer = {"push": "answer", "op": message["op"], "seq": message["seq"], "result": result}
         self._send(client, answer)
         self._commit()
 
     def _answer(self, client: Client, message: Message) -> Any:
         handler: Callable[[Client, Message], Any] = getattr(self, f"_op_{message['op']}", _unknown)
-        return self.delivery.answer(message, handler(client, message))
+        result = self.delivery.instead(message, self._now)
+        if result is PERFORM:
+            result = handler(client, message)
+        return self.delivery.answer(message, result)
 
     def _op_connect(self, client: Client, message: Message) -> int:
         held = any(
@@ -190,13 +201,13 @@ class Terminal:
         return 0
 
     def _op_order_stock(self, client: Client, message: Message) -> Message:
-        side, problem = _SIDES.get(message["order_type"]), _client_refusal(message)
+        side, problem = _SIDES.get(message["order_type"]), client_refusal(message)
         if side is None or problem:
-            return _order_answer(message, -1, problem or "下单失败：委托类型不合法")
+            return order_answer(message, -1, problem or "下单失败：委托类型不合法")
         if not self._usable(message["account_id"]):
-            error = {**_order_answer(message, -1, "账号未登录"), "seq": message["seq"]}
+            error = {**order_answer(message, -1, "账号未登录"), "seq": message["seq"]}
             self._after_answer(client, {"push": "order_error", "row": {**error, "error_id": -1}})
-            return _order_answer(message, -1, "账号未登录")
+            return order_answer(message, -1, "账号未登录")
         sent_as_market = message["price_type"] != xtconstant.FIX_PRICE
         order = self.exchange.submit(
             message["account_id"],
@@ -204,22 +215,22 @@ class Terminal:
             side,
             message["order_volume"],
             Decimal(0) if sent_as_market else Decimal(str(round(message["price"], 6))),
-            _cut(message["order_remark"]),
+            cut(message["order_remark"]),
             message["strategy_name"],
             self._now,
             "[COUNTER] 模拟环境不支持市价方式报单" if sent_as_market else "",
         )
-        return _order_answer(message, order.order_id, "")
+        return order_answer(message, order.order_id, "")
 
     def _op_cancel_order_stock(self, client: Client, message: Message) -> Message:
         order = self._order_to_cancel(message)
         if order is None or not self._usable(message["account_id"]):
-            return {**_cancel_answer(message, order), "cancel_result": -1, "error_msg": "无此委托"}
+            return {**cancel_answer(message, order), "cancel_result": -1, "error_msg": "无此委托"}
         refused = self.exchange.cancel(order.account_id, order.order_id, self._now)
         if refused:
             row = rows.cancel_error_row(order, refused)
             self._after_answer(client, {"push": "cancel_error", "row": row})
-        return _cancel_answer(message, order)
+        return cancel_answer(message, order)
 
     def _op_query_stock_asset(self, client: Client, message: Message) -> list[rows.Row] | None:
         if not self._usable(message["account_id"]):
@@ -305,13 +316,14 @@ class Terminal:
         events = self.exchange.drain()
         if self._store is not None and (events or self.exchange.touched):
             self._store.save(self.exchange, events)
+            crash_point("terminal.stored")
         for event in events:
             if isinstance(event, OrderChanged):
                 row = rows.order_row(self.exchange, event.order)
-                self._tell(event.order.account_id, {"push": "stock_order", "row": row})
+                self.tell(event.order.account_id, {"push": "stock_order", "row": row})
             elif isinstance(event, Traded):
                 row = rows.trade_row(self.exchange, event.trade)
-                self._tell(event.trade.account_id, {"push": "stock_trade", "row": row})
+                self.tell(event.trade.account_id, {"push": "stock_trade", "row": row})
         late, self._late = self._late, []
         for client, message in late:
             self._send(client, message)
@@ -319,12 +331,8 @@ class Terminal:
     def _after_answer(self, client: Client, message: Message) -> None:
         self._late.append((client, message))
 
-    def _tell(self, account_id: str, message: Message) -> None:
-        for client in self._clients:
-            if account_id in client.accounts:
-                self._send(client, message)
-
     def _send(self, client: Client, message: Message) -> None:
+        message = self.delivery.told(message, self._now)
         for due in self.delivery.times(message, self._now):
             self._later(due, partial(_hand_over, client, message))
 
@@ -353,39 +361,3 @@ def _hand_over(client: Client, message: Message) -> None:
 
 def _unknown(client: Client, message: Message) -> Any:
     raise KeyError(message["op"])
-
-
-def _client_refusal(message: Message) -> str:
-    """Return why the client itself refuses the order, before any row, push or error exists: the silent channel."""
-    price_type, price = message["price_type"], message["price"]
-    if price_type != xtconstant.FIX_PRICE and price_type not in _REFUSED_PRICE_TYPES:
-        return "下单失败：报价类型不合法"
-    if message["order_volume"] <= 0:
-        return "下单失败：委托数量不合法"
-    if price_type == xtconstant.FIX_PRICE and not (math.isfinite(price) and price > 0):
-        return "下单失败：委托价格不合法"
-    return ""
-
-
-def _cut(remark: str) -> str:
-    return remark.encode()[:REMARK_BYTES].decode(errors="ignore")
-
-
-def _order_answer(message: Message, order_id: int, problem: str) -> Message:
-    return {
-        "account_id": message["account_id"],
-        "order_id": order_id,
-        "strategy_name": message["strategy_name"],
-        "order_remark": _cut(message["order_remark"]),
-        "error_msg": problem,
-    }
-
-
-def _cancel_answer(message: Message, order: Order | None) -> Message:
-    return {
-        "account_id": message["account_id"],
-        "cancel_result": 0,
-        "order_id": order.order_id if order else message.get("order_id", -1),
-        "order_sysid": message.get("order_sysid", ""),
-        "error_msg": "",
-    }

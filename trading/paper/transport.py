@@ -24,8 +24,8 @@ class Connection(Protocol):
     def request(self, message: Message) -> Any:
         """Ask and wait for the answer; None when the terminal is gone."""
 
-    def post(self, message: Message) -> None:
-        """Ask; the answer comes to the sink with the request's `seq`."""
+    def post(self, message: Message) -> bool:
+        """Ask; the answer comes to the sink with the request's `seq`. False: it was not sent, or so the terminal says."""
 
     def close(self) -> None:
         """Leave properly; safe to call twice."""
@@ -64,8 +64,8 @@ class _InProcess:
     def request(self, message: Message) -> Any:
         return self._terminal.request(self._client, message)
 
-    def post(self, message: Message) -> None:
-        self._terminal.post(self._client, message)
+    def post(self, message: Message) -> bool:
+        return self._terminal.post(self._client, message)
 
     def close(self) -> None:
         self._terminal.close_client(self._client)

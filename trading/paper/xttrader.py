@@ -256,8 +256,7 @@ class XtQuantTrader:
             return -1
         seq: int = message["seq"]
         self._waiting[seq] = lambda result: on_answer(seq, result)
-        connection.post(message)
-        return seq
+        return seq if connection.post(message) else -1
 
     def _post_cancel(self, account: Any, fields: Message) -> int:
         on_answer = self.callback.on_cancel_order_stock_async_response

@@ -9,6 +9,7 @@ from trading.domain import positions
 from trading.domain.reconcile import clean
 from trading.domain.reports import BrokerPosition, Snapshot
 from trading.domain.types import CHINA, Side, Symbol, Text
+from trading.faults import crash_point
 from trading.models import Account, BrokerSnapshot, EventLevel, Fill, Position
 from trading.services.booking import next_life, open_life
 from trading.services.events import journal
@@ -17,20 +18,32 @@ from trading.services.events import journal
 FILL_MAY_COME = timedelta(minutes=2)
 
 
-def open_books(account_id: int, snapshot: Snapshot, now: datetime) -> None:
-    """Adopt what an account held before today, before the first fills are booked; does nothing when it is known."""
+def books_are_open(account_id: int) -> bool:
+    """Whether what the account held at the start is in the books already."""
     known = BrokerSnapshot.objects.filter(pk=account_id).exists()
-    if known or Fill.objects.filter(account_id=account_id).exists() or clean((), snapshot):
-        return
+    return known or Fill.objects.filter(account_id=account_id).exists()
+
+
+def open_books(account_id: int, snapshot: Snapshot, now: datetime) -> bool:
+    """Adopt what an account held before today; False while the answer cannot be believed.
+
+    No fill may be booked before: it would begin a life that lacks what was held.
+    """
+    if books_are_open(account_id):
+        return True
+    if clean((), snapshot) is not None:
+        return False
     account = Account.objects.get(pk=account_id)
     moved: dict[Symbol, int] = {}
     for trade in snapshot.trades or ():
         sign = {Side.BUY: 1, Side.SELL: -1, None: 0}[trade.side]
         moved[trade.symbol] = moved.get(trade.symbol, 0) + sign * trade.quantity
     for broker in snapshot.positions or ():
-        held = broker.quantity - moved.get(broker.symbol, 0)
+        # The list of fills may lack some that come later; the number of the night before does not change.
+        held = broker.yesterday or broker.quantity - moved.get(broker.symbol, 0)
         if held > 0:
             _adopt(account, broker, held, now)
+    return True
 
 
 def adopt_missing(
@@ -72,6 +85,7 @@ def _adopt(account: Account, broker: BrokerPosition, quantity: int, now: datetim
     row.checked_close_on = on  # what the terminal shows today is after today's ex-rights
     names = ["opened_on", "broker_quantity", "broker_sellable", "broker_cost", "checked_close_on"]
     row.save(update_fields=names)
+    crash_point("adoption.adopted")
     if price > 0:
         level = EventLevel.INFO
         text = Text(

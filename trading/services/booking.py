@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Max, Sum
@@ -12,6 +13,7 @@ from trading.domain.fees import fill_fees
 from trading.domain.orders import OrderState, state_after_fill
 from trading.domain.reports import BrokerTrade
 from trading.domain.types import CHINA, Side, SignalKind, Symbol, Text
+from trading.faults import crash_point
 from trading.models import Account, EventLevel, Fill, Order, Position
 from trading.selectors import WORKING_STATES, instrument_of, position_value_of
 from trading.services.accounts import fee_schedule
@@ -36,11 +38,12 @@ def book_fill(
         return None
     on = trade.time.astimezone(CHINA).date()
     amount = trade.price * trade.quantity
-    before = order.filled_amount if order is not None else amount * 0
+    before = order.filled_amount if order is not None else _amount_before(account, trade, on)
     fees = fill_fees(
         fee_schedule(account), instrument_of(trade.symbol), trade.side, on, before, amount
     )
     position = _move_position(account, trade, trade.side, now)
+    crash_point("booking.position_moved")
     fill: Fill = Fill.objects.create(
         account=account,
         order=order,
@@ -60,6 +63,7 @@ def book_fill(
         at=trade.time,
         booked_at=now,
     )
+    crash_point("booking.fill_stored")
     if order is None:
         text = Text(
             f"{trade.side.value} of {trade.quantity} {trade.symbol} at {trade.price} was made outside this program.",
@@ -69,6 +73,17 @@ def book_fill(
     else:
         _move_order(order, fill, epoch, now)
     return fill
+
+
+def _amount_before(account: Account, trade: BrokerTrade, on: date) -> Decimal:
+    """Return what an order made outside the house has traded so far, in yuan: its fees are those of one order."""
+    earlier = Fill.objects.filter(
+        account=account,
+        trade_date=on,
+        symbol=trade.symbol,
+        broker_order_id=trade.broker_order_id,
+    )
+    return sum(earlier.values_list("amount", flat=True), Decimal(0))
 
 
 def settle_chain(order: Order, epoch: int, now: datetime, *, final: bool) -> None:
@@ -176,6 +191,7 @@ def _move_order(order: Order, fill: Fill, epoch: int, now: datetime) -> None:
             f"{order.symbol} 的委托 {order.client_order_id} 已记为 {order.state}，之后又收到成交。",
         )
         journal(order.account_id, EventLevel.ALARM, "LATE_FILL", text, now, symbol=order.symbol)
+    crash_point("booking.order_moved")
     if OrderState(order.state).terminal:
         settle_chain(order, epoch, now, final=False)
 

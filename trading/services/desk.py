@@ -24,6 +24,7 @@ from trading.domain.types import (
     TradingState,
 )
 from trading.errors import ConfigError
+from trading.faults import crash_point
 from trading.models import Account, EventLevel, GatewayLease, Order
 from trading.ports import Agenda, Claimed, Desk, OrderRequest, QuoteReader
 from trading.selectors import WORKING_STATES, instrument_of, read_agenda
@@ -64,6 +65,7 @@ class AccountDesk(Desk):
     def take_over(self, now: datetime) -> int:
         with transaction.atomic():
             lease = self._lease.take()
+            crash_point("desk.taken_over")
             self._epoch = self._execution.epoch = self._above_all(lease, now)
             for order in self._orders(OrderState.SUBMITTING):
                 self._unknown(order, Text("its sender ended", "发送进程已结束"), now)
@@ -86,8 +88,12 @@ class AccountDesk(Desk):
         )
 
     def record(self, events: Sequence[Event], now: datetime) -> bool:
-        with transaction.atomic():
-            return self._execution.record(events, now)
+        try:
+            with transaction.atomic():
+                return self._execution.record(events, now)
+        except BaseException:
+            self._execution.forget()  # the database knows nothing of it, so neither may the memory
+            raise
 
     def problem_with(self, snapshot: Snapshot) -> Text | None:
         return self._execution.judge(snapshot)
@@ -219,6 +225,7 @@ class AccountDesk(Desk):
                 continue
             with transaction.atomic():
                 if move(order, end, epoch, now, end_reason="DAY_END"):
+                    crash_point("desk.day_ended")
                     settle_chain(order, epoch, now, final=True)
                     ended += 1
         return ended
@@ -254,6 +261,7 @@ class AccountDesk(Desk):
 
     def _drop(self, order: Order, why: str, now: datetime) -> None:
         if move(order, OrderState.EXPIRED, self._epoch, now, end_reason=why):
+            crash_point("desk.dropped")
             settle_chain(order, self._epoch, now, final=True)
             text = Text(
                 f"The order for {order.quantity} {order.symbol} was not sent: {why}.",
@@ -273,6 +281,7 @@ class AccountDesk(Desk):
             order, OrderState.UNKNOWN, self._epoch, now, was_unknown=True, detail={"why": why.en}
         ):
             return
+        crash_point("desk.unknown")
         self._execution.begin_unknown(order, why, now)
         text = Text(
             f"The outcome of the {order.side} of {order.quantity} {order.symbol} ({order.client_order_id}) is unknown: "

@@ -28,9 +28,10 @@ from trading.domain.reports import (
 )
 from trading.domain.risk import RiskLimits, trips
 from trading.domain.types import CHINA, Symbol, Text, TradingState
+from trading.faults import crash_point
 from trading.models import Account, BrokerEvent, EventLevel, Fill, Order
 from trading.services.accounts import set_trading_state
-from trading.services.adoption import open_books
+from trading.services.adoption import books_are_open, open_books
 from trading.services.booking import adopt_fills, book_fill, settle_chain
 from trading.services.broker_rows import broker_event, local_order, order_of_fill
 from trading.services.day_books import Bookkeeper
@@ -48,39 +49,48 @@ class Execution:
     def __init__(self, account_id: int) -> None:
         self._account_id = account_id
         self.epoch = 0
-        self._orders_seen: tuple[BrokerOrder, ...] | None = None
-        self._trades_seen: tuple[BrokerTrade, ...] | None = None
-        self._strangers = Strangers(account_id)
-        self.unknown = UnknownOutcomes(account_id)
-        self._loss = LossWatch(account_id)
-        self._books = Bookkeeper(account_id)
-        self._listed: tuple[date, tuple[KnownOrder, ...]] | None = None  # the last believed list
-        self._first_look = True
-        self._changed = False
-        self._judged: tuple[Snapshot, Text | None] | None = None
+        self.forget()
 
     def record(self, events: Sequence[Event], now: datetime) -> bool:
         """Store the raw reports, then reconcile them in order of arrival; True unless nothing can have changed."""
-        raw = [
+        rows = [
             broker_event(self._account_id, event)
             for event in events
             if not isinstance(event.report, Snapshot)
         ]
-        BrokerEvent.objects.bulk_create(raw)
-        self._changed = bool(raw)
+        BrokerEvent.objects.bulk_create(rows)
+        crash_point("execution.stored")
+        self._changed = bool(rows)
         for event in events:
             self._apply(event, now)
         return self._changed
+
+    def forget(self) -> None:
+        """Look at everything again: what was read last was not kept."""
+        self._orders_seen: tuple[BrokerOrder, ...] | None = None
+        self._trades_seen: tuple[BrokerTrade, ...] | None = None
+        self._listed: tuple[date, tuple[KnownOrder, ...]] | None = None  # the last believed list
+        self._judged: tuple[Snapshot, Text | None] | None = None
+        self._strangers = Strangers(self._account_id)
+        self.unknown = UnknownOutcomes(self._account_id)
+        self._loss = LossWatch(self._account_id)
+        self._books = Bookkeeper(self._account_id)
+        self._open = self._changed = False
 
     def judge(self, snapshot: Snapshot) -> Text | None:
         """Say why a snapshot cannot be believed, or None (R6): did a list shrink, did a known order lose progress?"""
         if self._judged is None or self._judged[0] is not snapshot:
             on = snapshot.taken_at.astimezone(CHINA).date()
-            orders = Order.objects.filter(
-                account_id=self._account_id,
-                trade_date=on,
-                submitted_at__lt=snapshot.taken_at,
-            ).values_list("broker_order_id", "filled_quantity", "state")
+            orders = (
+                Order.objects.filter(
+                    account_id=self._account_id,
+                    trade_date=on,
+                    submitted_at__lt=snapshot.taken_at,
+                )
+                # An answer alone is no sighting: an order may be accepted and swallowed.
+                .exclude(sysid="", filled_quantity=0)
+                .values_list("broker_order_id", "filled_quantity", "state")
+            )
             known = [
                 KnownOrder(number, filled, OrderState(state).terminal)
                 for number, filled, state in orders
@@ -109,6 +119,7 @@ class Execution:
             order, OrderState.REJECTED, self.epoch, now, message=why, end_reason="REJECTED"
         ):
             return
+        crash_point("execution.rejected")
         settle_chain(order, self.epoch, now, final=True)
         text = Text(
             f"The broker refused the {order.side} of {order.quantity} {order.symbol} at {order.price}: {why}",
@@ -150,11 +161,12 @@ class Execution:
                 pass  # the gateway's own business
 
     def _snapshot(self, snapshot: Snapshot, now: datetime) -> None:
-        if self._first_look:
-            self._first_look = False
-            open_books(self._account_id, snapshot, now)
+        self._open = self._open or open_books(self._account_id, snapshot, now)
+        if not self._open:
+            return
         if snapshot.trades is not None and snapshot.trades != self._trades_seen:
             self._book(snapshot.trades, now)
+            crash_point("execution.trades_booked")
             # An order may have waited for these fills: look at all of them again.
             self._trades_seen, self._orders_seen, self._changed = snapshot.trades, None, True
         if self.judge(snapshot) is not None:
@@ -177,6 +189,9 @@ class Execution:
             set_trading_state(self._account_id, TradingState.REDUCING, loss, now)
 
     def _book(self, trades: Iterable[BrokerTrade], now: datetime) -> None:
+        self._open = self._open or books_are_open(self._account_id)
+        if not self._open:
+            return  # the first snapshot that can be believed brings them again
         today = now.astimezone(CHINA).date()
         rows = self._todays(now)
         sysids = {
@@ -237,6 +252,7 @@ class Execution:
         if order.broker_order_id is None:
             number = report.broker_order_id
             move(order, old, self.epoch, now, broker_order_id=number, weakly_bound=weakly)
+            crash_point("execution.bound")
             adopt_fills(order, self.epoch, now)
             if weakly:
                 self._tell_weak(order, now)
@@ -277,11 +293,8 @@ class Execution:
                 return  # it has a row: only that row tells its end
             self.reject(order, response.message or "refused by the client without a reason", now)
         elif order.broker_order_id is None:
-            new = (
-                OrderState.SUBMITTED
-                if OrderState(order.state) in _IN_DOUBT
-                else OrderState(order.state)
-            )
+            old = OrderState(order.state)
+            new = OrderState.SUBMITTED if old in _IN_DOUBT else old
             move(
                 order,
                 new,

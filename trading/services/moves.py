@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 
 from trading.domain.orders import OrderState, can_move
+from trading.faults import crash_point
 from trading.models import GatewayLease, Order, OrderEvent
 from trading.services.gateway_lease import unexpired
 
@@ -41,6 +42,7 @@ def move(
     )
     if not rows:
         return False
+    crash_point("moves.updated")
     for name, value in {**fields, "state": new.value}.items():
         setattr(order, name, value)
     if old is not new:

@@ -12,7 +12,9 @@ from django.db.models import Q
 from trading.domain.fees import cash_needed
 from trading.domain.order_ids import client_order_id, decision_key, next_counter
 from trading.domain.orders import OrderState, WorkingRef, expires_at_outbox
+from trading.domain.risk import Intent
 from trading.domain.types import AccountMode, Side, SignalKind, Symbol, Text
+from trading.faults import crash_point
 from trading.models import Account, EventLevel, Order, OrderEvent, Position, Signal
 from trading.services.accounts import fee_schedule
 from trading.services.events import journal
@@ -63,7 +65,7 @@ def approve(
         position=position,
         root=root,
         client_order_id=_client_order_id(account, now),
-        decision_key=_decision_key(account, intent.kind, intent.symbol, position, approval.on),
+        decision_key=_decision_key(account, intent, position, approval.on),
         trade_date=approval.on,
         symbol=intent.symbol,
         side=intent.side,
@@ -82,6 +84,7 @@ def approve(
         config_revision=approval.revision,
         source=signal.source if signal is not None else "",
     )
+    crash_point("orders.approved")
     OrderEvent.objects.create(
         order=order, at=now, new_state=OrderState.APPROVED, detail={"attempt": order.attempt}
     )
@@ -145,6 +148,7 @@ def _want_cancel(rows, order: Order, reason: str, now: datetime, by_person: bool
         cancel_wanted_at=now, cancel_reason=reason, cancelled_by_person=by_person
     )
     if done:
+        crash_point("orders.cancel_wanted")
         Account.objects.filter(pk=order.account_id).update(snapshot_wanted_at=now)
     return bool(done)
 
@@ -174,9 +178,7 @@ def _client_order_id(account: Account, now: datetime) -> str:
     raise IntegrityError("the order counter was contended ten times in a row")
 
 
-def _decision_key(
-    account: Account, kind: SignalKind, symbol: Symbol, position: Position | None, on: date
-) -> str:
+def _decision_key(account: Account, intent: Intent, position: Position | None, on: date) -> str:
     """The key counts *ended* orders: a doubled tick makes the same key, and the database refuses it.
 
     An order that was ever unknown counts for good: one that is bound and works again must not give a key back.
@@ -186,8 +188,10 @@ def _decision_key(
         Q(state__in=[state.value for state in OrderState if state.terminal]) | Q(was_unknown=True),
         account=account,
         trade_date=on,
-        kind=kind,
-        symbol=symbol,
+        kind=intent.kind,
+        side=intent.side,
+        symbol=intent.symbol,
         position=position,
     ).count()
-    return f"{account.pk}|{decision_key(on, kind, symbol, life, ended)}"
+    key = decision_key(on, intent.kind, intent.side, intent.symbol, life, ended)
+    return f"{account.pk}|{key}"

@@ -19,6 +19,7 @@ from trading.domain.timeouts import (
 )
 from trading.domain.types import Denial as DenialValue
 from trading.domain.types import Purpose, Side, SignalKind, SignalState, Symbol, Text
+from trading.faults import crash_point
 from trading.models import Account, EventLevel, Order, Signal
 from trading.ports import QuoteReader
 from trading.services.booking import settle_chain
@@ -211,6 +212,7 @@ def _reorder(view: TickView, order: Order, decision: ReorderDecision) -> bool:
         root=order.root or order,
     )
     view.approved(again)
+    crash_point("orders_tick.reordered")
     Order.objects.filter(pk=order.pk).update(chain_settled=True)
     return True
 

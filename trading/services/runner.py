@@ -17,6 +17,7 @@ from django.utils.module_loading import import_string
 from trading.domain.calendar import MarketPhase, TradingCalendar, books_closed, phase_at
 from trading.domain.pace import Pace
 from trading.domain.types import CHINA, AccountMode
+from trading.faults import crash_point
 from trading.models import Account
 from trading.ports import QuoteReader
 from trading.services import leases
@@ -138,8 +139,10 @@ def _run(
     with transaction.atomic():
         if not leases.claim(lease, period, clock()):
             return False
+        crash_point("runner.claimed")
         # Asked again: in a fast market a quote that has just been captured would lie in the future.
         spec.run(due.account_id, due.market(clock()), captured, calendar, nudge)
+        crash_point("runner.ran")
     return True
 
 

@@ -15,6 +15,7 @@ from django.db.models import F, Max
 from trading.domain.calendar import TradingCalendar, books_closed
 from trading.domain.reports import BrokerPosition, Snapshot
 from trading.domain.types import CHINA, AccountMode, Symbol, Text
+from trading.faults import crash_point
 from trading.models import (
     Account,
     BrokerSnapshot,
@@ -83,6 +84,7 @@ def store_snapshot(account_id: int, snapshot: Snapshot, now: datetime) -> bool:
                 "payload": payload,
             },
         )
+    crash_point("sync.snapshot_stored")
     project(account_id, now)
     _watch_differences(account_id, now)
     return True
@@ -112,6 +114,7 @@ def project(account_id: int, now: datetime) -> None:
     account, reported = Account.objects.get(pk=account_id), _positions_of(snapshot.payload)
     ours = _project_positions(account, reported)
     settled = adopt_missing(account, ours, reported.values(), snapshot.taken_at, now)
+    crash_point("sync.positions_projected")
     cash, frozen = (Decimal(text) for text in snapshot.payload["cash"])
     Account.objects.filter(pk=account_id).update(cash=cash, frozen_cash=frozen)
     if settled:

@@ -12,6 +12,7 @@ from trading.domain.calendar import TradingCalendar, phase_at
 from trading.domain.instruments import lot_rule
 from trading.domain.types import CHINA, Purpose, SignalKind, Symbol, Text
 from trading.errors import ConfigError
+from trading.faults import crash_point
 from trading.models import Account, EventLevel, Order, Position
 from trading.ports import QuoteReader
 from trading.selectors import fold_mark
@@ -52,6 +53,7 @@ def strategy_tick(
             return 0
         check_ex_rights(view)
         approved = _decide(view)
+        crash_point("strategy.decided")
         if approved:
             transaction.on_commit(lambda: nudge(account_id))
     return approved
@@ -88,6 +90,7 @@ def _decide(view: TickView) -> int:
     )
     outputs = [strategy(holdings, tick) for strategy in strategies()]
     _save_positions(view, outputs, holdings, mark)
+    crash_point("strategy.positions_saved")
     # A chain under way of the same or a higher kind has the symbol already; its re-orders are the orders tick's.
     wishes = [
         wish

@@ -16,7 +16,7 @@ from trading.domain.order_ids import (
     next_counter,
     own_prefix,
 )
-from trading.domain.types import CHINA, SignalKind, Symbol
+from trading.domain.types import CHINA, Side, SignalKind, Symbol
 
 pytestmark = [pytest.mark.fast, pytest.mark.orders]
 
@@ -101,22 +101,23 @@ def test_a_restored_database_does_not_use_ids_again():
     assert next_counter(None, now + timedelta(days=365 * 30)) < 2**30
 
 
-def test_a_decision_is_named_by_date_kind_symbol_life_and_sequence():
-    key = decision_key(date(2026, 11, 23), SignalKind.STOP_LOSS, BANK, 2, 0)
-    assert key == "20261123|stop_loss|600036.SH|2|0"
+def test_a_decision_is_named_by_date_kind_side_symbol_life_and_sequence():
+    key = decision_key(date(2026, 11, 23), SignalKind.STOP_LOSS, Side.SELL, BANK, 2, 0)
+    assert key == "20261123|stop_loss|sell|600036.SH|2|0"
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        (date(2026, 11, 24), SignalKind.STOP_LOSS, BANK, 2, 0),
-        (date(2026, 11, 23), SignalKind.GRID, BANK, 2, 0),
-        (date(2026, 11, 23), SignalKind.STOP_LOSS, Symbol("000001.SZ"), 2, 0),
-        (date(2026, 11, 23), SignalKind.STOP_LOSS, BANK, 3, 0),
-        (date(2026, 11, 23), SignalKind.STOP_LOSS, BANK, 2, 1),
+        (date(2026, 11, 24), SignalKind.GRID, Side.SELL, BANK, 2, 0),
+        (date(2026, 11, 23), SignalKind.MANUAL, Side.SELL, BANK, 2, 0),
+        (date(2026, 11, 23), SignalKind.GRID, Side.BUY, BANK, 2, 0),
+        (date(2026, 11, 23), SignalKind.GRID, Side.SELL, Symbol("000001.SZ"), 2, 0),
+        (date(2026, 11, 23), SignalKind.GRID, Side.SELL, BANK, 3, 0),
+        (date(2026, 11, 23), SignalKind.GRID, Side.SELL, BANK, 2, 1),
     ],
 )
 def test_another_decision_has_another_key(other):
     assert decision_key(*other) != decision_key(
-        date(2026, 11, 23), SignalKind.STOP_LOSS, BANK, 2, 0
+        date(2026, 11, 23), SignalKind.GRID, Side.SELL, BANK, 2, 0
     )

@@ -39,7 +39,9 @@ from trading.market_data.demo import (
     demo_holdings,
     demo_instruments,
 )
+from trading.paper.delivery import Delivery
 from trading.paper.exchange import Exchange
+from trading.paper.misbehaviours import MINUS_ONE, NAMES, Misbehaviours
 from trading.paper.store import Store, StoreError
 from trading.paper.tcp import HOST, Server, Source
 from trading.paper.terminal import Terminal
@@ -84,7 +86,15 @@ class Command(BaseCommand):
             default="demo",
             help="demo, none, or a recorded day as for replay (default demo) 行情来源",
         )
-        parser.add_argument("--seed", type=int, default=1, help="of the demo market 演示行情种子")
+        parser.add_argument(
+            "--seed", type=int, default=1, help="of the demo market and of --misbehave 种子"
+        )
+        parser.add_argument(
+            "--misbehave",
+            default="",
+            metavar="NAME[,NAME]",
+            help="incidents that may happen, to see what becomes of them; `list` names them 故意异常",
+        )
         parser.add_argument(
             "--start", help="market time to begin at, such as 2026-08-10T09:29:50 起始时间"
         )
@@ -133,7 +143,7 @@ class Command(BaseCommand):
         instruments.update(market.instruments)
         with closing(_open_store(options["store"] or home / STORE)) as store:
             exchange = Exchange(calendar, instruments)
-            terminal = Terminal(exchange, store)
+            terminal = Terminal(exchange, store, _delivery(options["misbehave"], options["seed"]))
             instruments.update(instruments_of(_symbols_in(exchange) - instruments.keys()))
             clock = _clock(options, market, exchange)
             if not exchange.accounts:
@@ -150,6 +160,10 @@ class Command(BaseCommand):
                     f"Paper terminal at {server.address}, account {accounts}, market time"
                     f" {clock():%Y-%m-%d %H:%M:%S}. 模拟终端已启动。"
                 )
+                if options["misbehave"]:
+                    self.stdout.write(
+                        f"IT MISBEHAVES ON PURPOSE: {options['misbehave']}. 本终端将故意出现上述异常，仅供测试。"
+                    )
                 self.stdout.flush()
                 server.run(stopping)
             finally:
@@ -160,6 +174,23 @@ class Command(BaseCommand):
 def _problem(en: str, zh: str) -> CommandError:
     text = Text(en, zh)
     return CommandError(f"{text.en} {text.zh}")
+
+
+def _delivery(names: str, seed: int) -> Delivery:
+    """Return how the terminal behaves: well, or as the named incidents have it."""
+    if not names:
+        return Delivery()
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    known = [
+        name for name in NAMES if name != MINUS_ONE
+    ]  # that one needs program and twin in one process
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise _problem(
+            f"--misbehave knows no {', '.join(unknown)}; the names are {', '.join(known)}.",
+            f"--misbehave 不认识 {', '.join(unknown)}；可用名称见上。",
+        )
+    return Misbehaviours(wanted, seed)
 
 
 def _calendar() -> TradingCalendar:

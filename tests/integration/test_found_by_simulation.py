@@ -1,0 +1,151 @@
+"""What the simulation found, each as the shortest story that shows it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.integration.scenes import OTHER, QUIET, STOCK, account, falling, wish
+from tests.world import TODAY, World
+from trading import faults
+from trading.domain.reports import (
+    BrokerAsset,
+    BrokerPosition,
+    BrokerTrade,
+    Event,
+    Snapshot,
+)
+from trading.domain.types import CHINA, Side, Symbol
+from trading.models import Fill, Position
+from trading.paper.delivery import PERFORM, Delivery, Message
+from trading.services import config
+from trading.services.desk import AccountDesk
+
+#: Orders rest, at the last price.
+SLOW = {"sell_order_timeout": "600", "price_mode": "last"}
+
+pytestmark = [pytest.mark.orders, pytest.mark.django_db, pytest.mark.usefixtures("calendar")]
+
+
+def test_f013_a_client_that_restarts_without_a_word_is_connected_again():
+    world = falling()
+
+    def vanish() -> None:
+        for client in world.terminal._clients:
+            if client.session is not None:
+                client.open = False
+        world.terminal._clients = [one for one in world.terminal._clients if one.open]
+
+    world.at("09:30:20", vanish)
+    world.run(until="09:31:30")
+
+    assert account(world).gateway_status == "armed"
+
+
+class Swallowing(Delivery):
+    """Answers every order with a number, and keeps none."""
+
+    def instead(self, request: Message, now: datetime) -> Any:
+        if request["op"] != "order_stock":
+            return PERFORM
+        names = {name: request[name] for name in ("strategy_name", "order_remark", "account_id")}
+        return {"order_id": 1_190_000_001, "error_msg": "", **names}
+
+
+def test_an_order_that_was_accepted_and_swallowed_does_not_blind_the_gateway():
+    world = falling()
+    world.terminal.delivery = Swallowing()
+    world.run(until="09:32:00")
+
+    [order] = world.orders()
+    assert order.broker_order_id == 1_190_000_001
+    assert account(world).gateway_status == "armed"
+
+
+def test_the_fees_of_somebodys_order_are_those_of_one_order():
+    world = World(holdings=[(STOCK, 1000, "10.00")])
+    asks = [("10.01", 100), ("10.02", 100), ("10.03", 100)]
+    world.hold(STOCK, "10.00", since="09:30:00", until="09:31:00", asks=asks)
+    world.somebody("09:30:20", Side.BUY, STOCK, 300, "10.03")
+    world.run(until="09:30:40")
+
+    assert sum(fill.commission for fill in world.fills()) == Decimal("5.00")
+
+
+def test_a_buy_by_hand_beside_a_sale_by_hand_that_rests_does_not_stop_the_tick():
+    world = World(holdings=[(STOCK, 1000, "10.00"), (OTHER, 1000, "10.00")], symbols=[STOCK])
+    world.hold(STOCK, "10.00", since="09:30:00", until="09:30:30", **QUIET)
+    world.hold(STOCK, "9.95", since="09:30:30", until="09:32:00", **QUIET)
+    world.hold(OTHER, "10.00", since="09:30:00", until="09:30:40")
+    world.hold(OTHER, "9.20", since="09:30:40", until="09:32:00")
+    world.at("09:30:10", lambda: config.change(world.account.pk, SLOW, actor=None, why="test"))
+    wish(world, "09:30:15", STOCK, Side.SELL, 500)
+    wish(world, "09:30:35", STOCK, Side.BUY, 100, price="9.95")
+    world.run(until="09:31:30")
+
+    sold = {(order.symbol, order.side, order.kind): order.state for order in world.orders()}
+    assert sold[STOCK, "sell", "manual"] == "submitted"
+    assert (STOCK, "buy", "manual") in sold
+    assert sold[OTHER, "sell", "stop_loss"] == "filled"
+
+
+# -- the first snapshots of an account that has traded today
+
+TEN = datetime.combine(TODAY, time(10), CHINA)
+BOUGHT = BrokerTrade(
+    "T1", 7, Symbol(STOCK), Side.BUY, 100, Decimal(10), TEN - timedelta(minutes=25), sysid="77"
+)
+WHOLE = Snapshot(
+    TEN,
+    1,
+    True,
+    BrokerAsset(Decimal(1000), Decimal(0), Decimal(11000), Decimal(12000)),
+    (BrokerPosition(Symbol(STOCK), 1100, 1000, Decimal(10), Decimal(10), 0, 1000),),
+    (),
+    (BOUGHT,),
+)
+
+
+@pytest.fixture
+def desk() -> AccountDesk:
+    world = World(symbols=[STOCK])
+    desk = AccountDesk(world.account.pk, world.store, world.calendar)
+    desk.take_over(TEN)
+    return desk
+
+
+def _read(desk: AccountDesk, snapshot: Snapshot) -> None:
+    desk.record([Event(snapshot, 1, TEN)], TEN)
+
+
+@pytest.mark.parametrize(
+    "hole", [{"positions": None}, {"trades": ()}, {"trades": None}, {"asset": None}]
+)
+def test_a_first_answer_with_a_hole_does_not_begin_a_life_that_lacks_shares(desk, hole):
+    _read(desk, replace(WHOLE, **hole))
+    _read(desk, replace(WHOLE, taken_at=TEN + timedelta(seconds=3)))
+
+    [life] = Position.objects.all()
+    assert (life.quantity, Fill.objects.count()) == (1100, 1)
+
+
+def test_a_fill_pushed_before_the_books_are_open_is_booked_with_them(desk):
+    desk.record([Event(BOUGHT, 1, TEN)], TEN)
+    _read(desk, WHOLE)
+
+    [life] = Position.objects.all()
+    assert (life.quantity, Fill.objects.count()) == (1100, 1)
+
+
+def test_what_a_failed_transaction_read_is_read_again(desk):
+    faults.arm(faults.parse("execution.trades_booked:1:raise"))
+    with pytest.raises(faults.InjectedFault):
+        _read(desk, WHOLE)
+    faults.arm(None)
+    _read(desk, WHOLE)
+
+    assert Fill.objects.count() == 1

@@ -1,0 +1,87 @@
+"""`python -m tests.simulation --seeds N --from SEED [--plant BUG|all] [--json FILE] [--jobs 2] [--finished FILE] [--show]`"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from tests.simulation.setup import set_up
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=100, help="how many")
+    parser.add_argument("--from", type=int, default=0, dest="first", help="the first one")
+    parser.add_argument("--plant", help="a planted bug, or all: at which seed is it caught?")
+    parser.add_argument("--json", type=Path, help="where the figures go")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument(
+        "--finished", type=Path, help="JSON lines of finished seeds, to go on later"
+    )
+    parser.add_argument("--show", action="store_true", help="tell the story of each seed")
+    options = parser.parse_args()
+    set_up()
+    from tests.simulation import campaign  # needs Django
+
+    seeds = range(options.first, options.first + options.seeds)
+    if options.show:
+        return _show(seeds, options.plant)
+    if options.plant:
+        return _plant(options.plant, seeds, options.json)
+    started, finished = campaign.timed(), campaign.Finished(options.finished)
+    for outcome in campaign.run(seeds, options.jobs, finished):
+        if outcome.broken:
+            _say(f"seed {outcome.seed}: {'; '.join(outcome.broken[:3])}")
+            _say(f"    {campaign.repeat(outcome.seed)}")
+    chosen = [finished.outcomes[seed] for seed in seeds]
+    figures = campaign.summary(chosen, campaign.timed() - started)
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    _say(
+        f"{figures['seeds']} seeds, {figures['orders']} orders, {figures['crashes']} crashes,"
+        f" {len(figures['failing'])} failing {figures['by_invariant']}, {figures['seconds']} s"
+    )
+    return 1 if figures["failing"] else 0
+
+
+def _show(seeds: range, bug: str | None) -> int:
+    from tests.simulation import campaign
+    from tests.simulation.database import Database
+    from tests.simulation.telling import story
+
+    database, failing = Database(), 0
+    with database.in_use():
+        for seed in seeds:
+            outcome, world = campaign.play(seed, database, bug)
+            failing += bool(outcome.broken)
+            _say("\n".join([str(world.plan), *story(world), *outcome.broken]))
+    return 1 if failing else 0
+
+
+def _plant(bug: str, seeds: range, path: Path | None) -> int:
+    from tests.simulation import bugs, campaign
+    from tests.simulation.database import Database
+
+    names, database, caught = bugs.NAMES if bug == "all" else (bug,), Database(), {}
+    with database.in_use():
+        for name in names:
+            outcome = campaign.first_caught(name, seeds, database)
+            caught[name] = None if outcome is None else [outcome.seed, *outcome.broken[:3]]
+            found = (
+                "NOT CAUGHT" if outcome is None else f"seed {outcome.seed}: {outcome.broken[0]}"
+            )
+            _say(f"{name}: {found}")
+    if path is not None:
+        path.write_text(json.dumps(caught, indent=1), encoding="utf-8")
+    return 1 if None in caught.values() else 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""Many seeds: each is played and checked, what is finished is kept in a file, and what fails says how to repeat it."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.simulation.bugs import planted
+from tests.simulation.database import Database
+from tests.simulation.invariants import broken
+from tests.simulation.plan import plan_of
+from tests.simulation.world import World
+
+#: Seeds one process plays before it hands in what it found.
+BATCH = 25
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one seed came to. `broken`: the sentences of the invariants that did not hold."""
+
+    seed: int
+    broken: list[str]
+    orders: int
+    crashes: int
+    hits: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def invariants(self) -> list[str]:
+        return sorted({sentence.split()[0] for sentence in self.broken})
+
+
+def play(seed: int, database: Database, bug: str | None = None) -> tuple[Outcome, World]:
+    """Play one seed on this database, which is in use; `bug` is planted meanwhile."""
+    with planted(bug):
+        world = World(plan_of(seed), database).run()
+        sentences = broken(world)
+    crashed = Counter(crash.point for crash in world.crashes)
+    return Outcome(
+        seed, sentences, len(world.wire.sent), sum(crashed.values()), dict(world.hits)
+    ), world
+
+
+def repeat(seed: int, bug: str | None = None) -> str:
+    """Return the command that plays a seed again and shows what happened."""
+    plant = f" --plant {bug}" if bug else ""
+    return f"python -m tests.simulation --from {seed} --seeds 1{plant} --show"
+
+
+def first_caught(bug: str, seeds: Iterable[int], database: Database) -> Outcome | None:
+    """Return the first outcome in which a planted bug, and nothing else, breaks an invariant; None when no seed shows it."""
+    for seed in seeds:
+        outcome, _ = play(seed, database, bug)
+        if outcome.broken and not play(seed, database)[0].broken:
+            return outcome
+    return None
+
+
+class Finished:
+    """The seeds that are done, one JSON line each; a campaign that is started again leaves them out."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self.outcomes: dict[int, Outcome] = {}
+        if path is not None and path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                outcome = Outcome(**json.loads(line))
+                self.outcomes[outcome.seed] = outcome
+
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            self.outcomes[outcome.seed] = outcome
+        if self._path is not None:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.writelines(json.dumps(_plain(outcome)) + "\n" for outcome in outcomes)
+
+
+def run(seeds: Sequence[int], jobs: int, finished: Finished) -> Iterator[Outcome]:
+    """Play what is not finished yet, in `jobs` processes; yields each outcome when it is kept."""
+    left = [seed for seed in seeds if seed not in finished.outcomes]
+    batches = [left[start : start + BATCH] for start in range(0, len(left), BATCH)]
+    if jobs == 1:
+        results: Iterable[list[Outcome]] = map(_batch, batches)
+        yield from _kept(results, finished)
+        return
+    with multiprocessing.get_context("spawn").Pool(jobs, initializer=_set_up) as pool:
+        yield from _kept(pool.imap_unordered(_batch, batches), finished)
+
+
+def _kept(results: Iterable[list[Outcome]], finished: Finished) -> Iterator[Outcome]:
+    for outcomes in results:
+        finished.add(outcomes)
+        yield from outcomes
+
+
+_database: Database | None = None
+
+
+def _set_up() -> None:
+    from tests.simulation.setup import set_up  # a spawned process starts without Django
+
+    set_up()
+
+
+def _batch(seeds: Sequence[int]) -> list[Outcome]:
+    global _database
+    if _database is None:
+        _database = Database()
+    with _database.in_use():
+        return [play(seed, _database)[0] for seed in seeds]
+
+
+def summary(outcomes: Iterable[Outcome], seconds: float) -> dict[str, Any]:
+    """Return the figures of a campaign, as JSON has them."""
+    outcomes = list(outcomes)
+    hits: Counter[str] = Counter()
+    for outcome in outcomes:
+        hits.update(outcome.hits)
+    failing = [outcome for outcome in outcomes if outcome.broken]
+    return {
+        "seeds": len(outcomes),
+        "orders": sum(outcome.orders for outcome in outcomes),
+        "crashes": sum(outcome.crashes for outcome in outcomes),
+        "failing": {str(outcome.seed): outcome.broken for outcome in failing},
+        "by_invariant": dict(Counter(name for outcome in failing for name in outcome.invariants)),
+        "points": dict(sorted(hits.items())),
+        "seconds": round(seconds, 1),
+        "cores": os.cpu_count(),
+    }
+
+
+def timed() -> float:
+    return time.monotonic()
+
+
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    names = ("seed", "broken", "orders", "crashes", "hits")
+    return {name: getattr(outcome, name) for name in names}

@@ -1,0 +1,85 @@
+"""A slice of the campaign: as many seeds as fit, and three planted bugs that must be caught.
+
+The whole of it: `python -m tests.simulation --seeds 100000 --jobs 2 --finished FILE`, and `--plant all`.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.simulation import campaign
+from tests.simulation.bugs import NAMES
+from tests.simulation.database import Database
+from tests.simulation.plan import plan_of
+
+pytestmark = [pytest.mark.orders, pytest.mark.unattended]
+
+#: Seconds the slice may take, and the most seeds it plays.
+SLICE, SEEDS = 45, 120
+#: A planted bug, and seeds among which it shows.
+CAUGHT = {
+    "retry_after_timeout": range(60),
+    "cancel_treated_as_cancelled": range(60),
+    "partial_fill_ends_tracking": range(60),
+}
+
+
+@pytest.fixture(scope="module")
+def database(django_db_blocker):
+    with django_db_blocker.unblock():
+        made = Database()
+        with made.in_use():
+            yield made
+        made.close()
+
+
+def test_no_seed_breaks_an_invariant(database):
+    until, broken = time.monotonic() + SLICE, []
+    for seed in range(SEEDS):
+        if time.monotonic() > until:
+            break
+        outcome, _ = campaign.play(seed, database)
+        if outcome.broken:
+            broken.append(f"{campaign.repeat(seed)}: {outcome.broken}")
+
+    assert broken == []
+    assert seed > 5
+
+
+@pytest.mark.parametrize("bug", sorted(CAUGHT))
+def test_a_planted_bug_breaks_an_invariant(database, bug):
+    outcome = campaign.first_caught(bug, CAUGHT[bug], database)
+
+    assert outcome is not None
+    assert campaign.play(outcome.seed, database)[0].broken == []
+
+
+def test_a_seed_tells_the_same_story_twice(database):
+    first, again = (campaign.play(3, database)[1] for _ in range(2))
+
+    assert first.story == again.story
+    assert first.hits == again.hits
+
+
+def test_there_are_twenty_planted_bugs():
+    assert len(NAMES) == 20
+
+
+def test_the_plan_of_a_seed_never_changes():
+    assert plan_of(17) == plan_of(17)
+    assert plan_of(17) != plan_of(18)
+
+
+def test_a_campaign_goes_on_where_it_was_stopped(tmp_path):
+    file = tmp_path / "finished.jsonl"
+    campaign.Finished(file).add(
+        [campaign.Outcome(1, [], 2, 0), campaign.Outcome(2, ["I1 x"], 1, 1)]
+    )
+
+    finished = campaign.Finished(file)
+
+    assert sorted(finished.outcomes) == [1, 2]
+    assert list(campaign.run([1, 2], 1, finished)) == []
+    assert campaign.summary(finished.outcomes.values(), 1.0)["failing"] == {"2": ["I1 x"]}
