@@ -130,8 +130,8 @@ class StartForm(ParameterForm):
         required=False,
         initial=True,
         help_text=both(
-            "Off: stop-loss and take-profit leave the base holding alone while the session runs.",
-            "关闭：会话运行期间，止损与止盈不卖出底仓。",
+            "Off: stop-loss and take-profit leave the base holding alone while the session runs: less protection.",
+            "关闭：会话运行期间，止损与止盈不卖出底仓，保护减弱。",
         ),
     )
     stop_policy = forms.ChoiceField(
