@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 
+from trading.apps import spoken
+
 
 class GridApp(AppConfig):
     """网格"""
 
     name = "grid"
-    verbose_name = "网格"
+    verbose_name = spoken("Grid trading", "网格交易")

@@ -198,6 +198,8 @@ MINIQMT_STRATEGIES = ["trading.strategy.exit_signals", "trading.strategy.add_on_
 MINIQMT_TICKS = ["grid.strategy.GRID"]
 MINIQMT_INTERESTS = ["grid.selectors.symbols_of_interest"]
 MINIQMT_KEPT_SHARES = ["grid.selectors.kept_from_exits"]
+#: What other apps add to `manage.py replay` (trading/replay/guests.py).
+MINIQMT_REPLAY_GUESTS = ["grid.replay.GRIDS"]
 
 LOGGING = {
     "version": 1,

@@ -12,15 +12,19 @@ from django.utils.translation import get_language
 from trading.domain.types import Text
 
 
-def _name() -> str:
-    return Text("Trading", "交易").in_language(get_language() or "en")
+def _name(en: str, zh: str) -> str:
+    return Text(en, zh).in_language(get_language() or "en")
+
+
+#: An app's name in the reader's language.
+spoken = lazy(_name, str)
 
 
 class TradingApp(AppConfig):
     """交易"""
 
     name = "trading"
-    verbose_name = lazy(_name, str)()
+    verbose_name = spoken("Trading", "交易")
 
     def ready(self) -> None:
         from django.db.backends.sqlite3.base import DatabaseWrapper

@@ -15,30 +15,30 @@ from grid.domain import preview as domain_preview
 from grid.domain.parameters import GridRules, default_investment, starting_centre
 from grid.domain.rules import build, parameter_names
 from grid.domain.state import SessionStatus, start
-from grid.models import GridSession, GridTemplate
+from grid.models import GridSession
 from grid.models.sessions import StopPolicy
 from grid.selectors import rules_of, state_columns, templates
 from grid.services.ending import begin_stop, pause_session
 from trading.domain.instruments import Instrument, lot_rule
 from trading.domain.settings import SettingError
-from trading.domain.symbols import parse_symbol
+from trading.domain.symbols import SymbolError, parse_symbol
 from trading.domain.types import CHINA, Quote, Text
-from trading.errors import MiniqmtError
 from trading.models import Account, EventLevel, Position
 from trading.selectors import instrument_of
 from trading.services.accounts import fee_schedule
+from trading.services.corrections import CorrectionError
 from trading.services.events import journal
 
 #: What an edit may change beside the parameters of the style.
 _EDITABLE = ("base_quantity", "exits_may_sell_base", "stop_policy")
 
 
-class SessionRefused(MiniqmtError):
+class SessionRefused(CorrectionError):
     """A request about a session was refused: nothing changed. `text` says why, `field` what is to be corrected."""
 
     def __init__(self, text: Text, field: str | None = None) -> None:
-        self.text, self.field = text, field
-        super().__init__(text.en)
+        self.field = field
+        super().__init__(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,8 @@ def draft(request: Request, quote: Quote | None, now: datetime) -> Draft:
     """
     try:
         instrument = instrument_of(parse_symbol(request.symbol))
-    except ValueError as problem:
-        raise SessionRefused(Text(str(problem), str(problem)), "symbol") from problem
+    except SymbolError as problem:
+        raise SessionRefused(problem.text, "symbol") from problem
     lot = lot_rule(instrument, now.astimezone(CHINA).date())
     if not lot.largest:
         raise _refused(
@@ -277,24 +277,6 @@ def clone(
         stop_policy=StopPolicy(row.stop_policy),
     )
     return start_session(request, quote, now, actor=actor, why=why)
-
-
-def save_template(name: str, style: str, values: Mapping[str, Any], now: datetime) -> GridTemplate:
-    """Keep parameters (without `max_investment`) under a name of the user's. Raises SessionRefused."""
-    if name in templates():
-        raise _refused("name", f"a template {name} exists", f"模板 {name} 已存在")
-    kept = {key: value for key, value in values.items() if key != "max_investment"}
-    try:
-        # Any budget large enough shows whether the rest is in order.
-        rules = build(style, {**kept, "max_investment": Decimal(10) ** 8})
-    except SettingError as problem:
-        raise SessionRefused(problem.text, problem.field) from problem
-    shown = {key: getattr(rules, key) for key in kept}
-    texts = {key: str(one) if not isinstance(one, int) else one for key, one in shown.items()}
-    row: GridTemplate = GridTemplate.objects.create(
-        name=name, style=style, values=texts, created_at=now
-    )
-    return row
 
 
 def _rules(request: Request, holding_value: Decimal) -> GridRules:

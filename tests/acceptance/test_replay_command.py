@@ -213,3 +213,31 @@ def test_what_a_source_does_not_say_is_told(replay, tmp_path):
     assert done.returncode == 0
     assert "no previous close" in done.stderr
     assert "600000.SH: no source quotes this holding" in done.stderr
+
+
+@pytest.mark.grid
+def test_a_grid_on_the_command_line_trades_the_same_in_every_world(replay, tmp_path):
+    day = plain(
+        tmp_path,
+        steady("09:30:02", "09:30:20", "10.00"),
+        steady("09:30:20", "09:30:40", "9.79"),
+    )
+    written = []
+    for number, world in enumerate(WORLDS):
+        target = tmp_path / f"{number}.json"
+        spec = f"{BANK}:lot,grid_buy_amount=20000,max_investment=60000"
+        done = replay(day, "--grid", spec, "--json", target, **world)
+        assert done.returncode == 0, done.stderr
+        written.append(target.read_bytes())
+    assert len(set(written)) == 1
+    (grid,) = json.loads(written[0])["grids"]
+    assert [(t["side"], t["quantity"], t["price"]) for t in grid["trades"]] == [("buy", 2000, "9.80")]  # fmt: skip
+    assert "网格会话" in done.stdout  # the last world speaks Chinese
+
+
+@pytest.mark.grid
+def test_a_wrong_grid_is_one_line_and_exit_code_2(replay, day):
+    done = replay(day, "--grid", f"{BANK}:lot,grid_price_drop=0.9")
+    assert done.returncode == 2
+    assert "grid_price_drop is 0.9, expected a number from 0.001 to 0.50" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

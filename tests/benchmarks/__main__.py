@@ -25,6 +25,7 @@ from tests.benchmarks.measured import Skipped, lines_of, machine, ratios
 #: same in small for the test that keeps it alive, and `run(ground, parameters)` yields the cases.
 NAMES = (
     "strategy_tick",
+    "grid_tick",
     "order_latency",
     "database_mix",
     "start_stop",

@@ -67,6 +67,15 @@ def test_a_benchmark_runs(name, tmp_path):
     assert "ratio" in printed
 
 
+@pytest.mark.slow
+def test_the_reads_of_a_grid_tick_do_not_grow_with_its_sessions(tmp_path):
+    figures, _ = measure(tmp_path, "grid_tick")
+    benchmark = figures["benchmarks"]["grid_tick"]
+    check(benchmark, 2)
+    few, many = (case["queries"]["reads"] for case in benchmark["cases"])
+    assert few == many
+
+
 def test_the_list_names_every_benchmark_and_what_it_measures():
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks", "--list"],

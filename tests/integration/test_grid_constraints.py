@@ -10,7 +10,8 @@ from django.db import IntegrityError, transaction
 
 from grid.models import GridLot, GridSession
 from grid.selectors import kept_from_exits, open_sessions, symbols_of_interest, templates
-from grid.services.sessions import Request, SessionRefused, draft, save_template, start_session
+from grid.services.sessions import Request, SessionRefused, draft, start_session
+from grid.services.templates import save_template
 from trading.domain.types import CHINA
 from trading.models import Account
 

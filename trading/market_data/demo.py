@@ -148,22 +148,29 @@ class DemoMarket:
                 found.append(day.quote())
         return sorted(found, key=_by_time)
 
+    def session(self, symbol: Symbol, on: date) -> Iterator[Quote]:
+        """Yield one symbol's quotes of continuous trading on a session, whatever was asked before."""
+        [(number, listing)] = [one for one in enumerate(_LISTINGS) if one[1].symbol == symbol]
+        begins = datetime.combine(on, time(), CHINA)
+        walk = self._day(number, listing, on).walk(begins, begins + timedelta(hours=16))
+        yield from (quote for quote in walk if quote.status is BookStatus.CONTINUOUS)
+
     def _walks(self, on: date, after: datetime) -> tuple[_Day, ...]:
         """Return the walks through a session, none further than `after`."""
         if self._on != on or any(day.shown and day.shown > after for day in self._days):
             self._on = on
-            self._days = tuple(
-                _Day(
-                    listing,
-                    on,
-                    number % EVERY,
-                    self._close(listing, self._before(on)),
-                    self._close(listing, on),
-                    Random(f"{self._seed} {listing.symbol} {on}"),
-                )
-                for number, listing in enumerate(_LISTINGS)
-            )
+            self._days = tuple(self._day(n, one, on) for n, one in enumerate(_LISTINGS))
         return self._days
+
+    def _day(self, number: int, listing: _Listing, on: date) -> _Day:
+        return _Day(
+            listing,
+            on,
+            number % EVERY,
+            self._close(listing, self._before(on)),
+            self._close(listing, on),
+            Random(f"{self._seed} {listing.symbol} {on}"),
+        )
 
     def _before(self, on: date) -> date:
         return self._calendar.previous_session(on) or on - timedelta(days=1)

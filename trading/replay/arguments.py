@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -15,6 +15,7 @@ from trading.domain.types import CorporateAction, Symbol, Text
 from trading.errors import ConfigError, MiniqmtError, SourceError
 from trading.market_data.sources import Label, Recording, open_source, read_corporate_actions
 from trading.replay.engine import Options, Seed
+from trading.replay.guests import guests
 from trading.services import config
 
 _MOST = Decimal(10) ** 12
@@ -51,11 +52,15 @@ def plan(
     label: Label = "start",
     skip: bool = True,
     output: Path | None = None,
+    wishes: Mapping[str, Sequence[str]] | None = None,
 ) -> Plan:
-    """Read and check everything. Raises OptionError for what was typed, SourceError for what a file holds."""
+    """Read and check everything. Raises OptionError for what was typed, SourceError for what a file holds.
+
+    `wishes`: options of other apps, by their key.
+    """
     seeds = seeds_of(positions)
     money = _yuan("--cash", cash, least=Decimal(0))
-    changes = settings_of(settings)
+    changes = {**_of_guests(wishes or {}), **settings_of(settings)}
     if output is not None and (output.is_dir() or not output.parent.is_dir()):
         raise OptionError(
             "--json", str(output), Text("a file in a folder that exists", "已存在目录中的文件")
@@ -74,8 +79,22 @@ def plan(
             actions, corporate_actions, recordings, {*quoted, *(s.symbol for s in seeds)}
         ),
         skip=skip,
+        guests=wishes or {},
     )
     return Plan(recordings, options, tuple(warnings))
+
+
+def _of_guests(wishes: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Check what other apps are asked for and return the settings that needs. Raises OptionError."""
+    needed: dict[str, str] = {}
+    for guest in guests():
+        texts = wishes.get(guest.key, ())
+        for text in texts:
+            if problem := guest.problem(text):
+                raise OptionError(guest.option, text, problem)
+        if texts:
+            needed.update(guest.settings)
+    return needed
 
 
 def seeds_of(texts: Sequence[str]) -> tuple[Seed, ...]:

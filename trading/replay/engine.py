@@ -28,6 +28,7 @@ from trading.paper import transport, xtdata, xttrader, xttype
 from trading.paper.exchange import Exchange
 from trading.paper.records import Trade
 from trading.paper.terminal import Terminal
+from trading.replay.guests import guests
 from trading.selectors import instruments_of
 from trading.services import config
 from trading.services.accounts import fee_schedule
@@ -67,6 +68,8 @@ class Options:
     settings: dict[str, str] = field(default_factory=dict)
     corporate_actions: Sequence[CorporateAction] = ()
     skip: bool = True
+    #: What was asked of other apps, by their key (`guests.py`).
+    guests: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 Progress = Callable[[datetime, int, int], None]
@@ -98,7 +101,8 @@ class Replay:
             self._broker, AccountDesk(self.account.pk, self.store, self.calendar)
         )
         self._new_quotes, self._orders_moved = False, True
-        self._to_watch = True
+        self._to_watch = self._to_look_after = True
+        self._waiting = {one.key: (one, options.guests.get(one.key, ())) for one in guests()}
         self._open: tuple[int, int] | None = None
         self.ticks = 0
         #: The exchange's own, which it forgets when a new session starts.
@@ -146,13 +150,8 @@ class Replay:
         second = now.hour * 3600 + now.minute * 60 + now.second
         if second % SYNC == 0 and self._may_sync(now):
             sync_tick(self.account.pk, now, self.store, self.calendar)
-        if second % STRATEGY == 0 and self._may_decide(now):
-            strategy_tick(self.account.pk, now, self.store, self.calendar, self._nudge)
-            for spec in plugged_in():
-                spec.run(self.account.pk, now, self.store, self.calendar, self._nudge)
-            self._new_quotes = self._orders_moved = False
-            self._open = None
-            self.ticks += 1
+        if second % STRATEGY == 0:
+            self._decide(now)
         if second % ORDERS == 0 and self._may_watch(now):
             before = self._open_orders()
             self._to_watch, self._open = False, None
@@ -160,6 +159,26 @@ class Replay:
             if self._open_orders() != before:
                 self._moved()  # a chain ended: its rule may decide anew
         self._converse(now)
+
+    def _decide(self, now: datetime) -> None:
+        """Run the strategy tick and those of other apps; outside trading theirs still look after what ended."""
+        decides = self._may_decide(now)
+        if decides:
+            self._begin_guests(now)
+            strategy_tick(self.account.pk, now, self.store, self.calendar, self._nudge)
+        if decides or self._to_look_after:
+            self._to_look_after = False
+            for spec in plugged_in():
+                spec.run(self.account.pk, now, self.store, self.calendar, self._nudge)
+        if decides:
+            self._new_quotes = self._orders_moved = False
+            self._open = None
+            self.ticks += 1
+
+    def _begin_guests(self, now: datetime) -> None:
+        for key, (guest, texts) in self._waiting.items():
+            if texts:
+                self._waiting[key] = guest, guest.begin(self, texts, now)
 
     def _show(self, now: datetime, batch: Sequence[Quote]) -> None:
         """Hand quotes to the exchange one snapshot of a symbol at a time, so that the feed sees each of them."""
@@ -231,7 +250,7 @@ class Replay:
         return self._open
 
     def _moved(self) -> None:
-        self._orders_moved = self._to_watch = True
+        self._orders_moved = self._to_watch = self._to_look_after = True
         self._open = None
 
     def _nudge(self, account_id: int) -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from trading.domain.types import Text
+from trading.replay.guests import guests
 from trading.replay.result import Result, money
 
 Column = tuple[Text, str]  # heading, justification
@@ -83,6 +84,7 @@ class Report:
         self._fills(result)
         self._denials(result)
         self._profit(result)
+        self._guests(result)
 
     def _signals(self, result: Result) -> None:
         self._table(
@@ -197,6 +199,16 @@ class Report:
                 f"Profit {total} yuan, cash {cash} yuan.", f"盈亏合计 {total} 元，资金 {cash} 元。"
             )
         )
+
+    def _guests(self, result: Result) -> None:
+        for guest in guests():
+            for title, heads, rows in guest.tables(result.get(guest.key, ())):
+                columns = [(head, "left") for head in heads]
+                texts = [
+                    [cell[self._language] if isinstance(cell, dict) else cell for cell in row]
+                    for row in rows
+                ]
+                self._table(title, columns, texts)
 
     def _table(
         self, title: Text, columns: Sequence[Column], rows: Iterable[Sequence[object]]

@@ -16,6 +16,7 @@ from trading.domain.types import CHINA, ZERO, Symbol
 from trading.models import Account, Denial, Fill, Order, Position, Signal, TradingConfig
 from trading.replay.balance import Ledger
 from trading.replay.engine import Replay
+from trading.replay.guests import Guest, guests
 from trading.selectors import position_value_of
 from trading.services.config import setting_names
 
@@ -26,7 +27,10 @@ Result = dict[str, Any]
 
 
 def result_of(replay: Replay, ledger: Ledger) -> Result:
-    """Return `{source, config, signals, orders, fills, positions, cash, denials}` of JSON-able values."""
+    """Return `{source, config, signals, orders, fills, positions, cash, denials}` of JSON-able values.
+
+    What other apps were asked for is there under their key.
+    """
     account = Account.objects.get(pk=replay.account.pk)
     signals = list(Signal.objects.filter(account=account).order_by("pk"))
     numbers: dict[int | None, int] = {
@@ -40,7 +44,7 @@ def result_of(replay: Replay, ledger: Ledger) -> Result:
     sources = [
         {"name": recording.name, "sha256": recording.sha256} for recording in replay.recordings
     ]
-    return {
+    found = {
         "source": sources[0] if len(sources) == 1 else sources,
         "config": _config(replay),
         "signals": [_signal(signal, numbers[signal.pk]) for signal in signals],
@@ -55,6 +59,14 @@ def result_of(replay: Replay, ledger: Ledger) -> Result:
         "cash": money(account.cash if account.cash is not None else replay.options.cash),
         "denials": [_denial(denial, numbers.get(denial.signal_id)) for denial in denials],
     }
+    for guest in _guests(replay):
+        found[guest.key] = guest.result(replay)
+    return found
+
+
+def _guests(replay: Replay) -> list[Guest]:
+    """Return the guests that were asked for something."""
+    return [guest for guest in guests() if replay.options.guests.get(guest.key)]
 
 
 def json_bytes(result: Result) -> bytes:
@@ -87,6 +99,7 @@ def _config(replay: Replay) -> dict[str, Any]:
             {"symbol": seed.symbol, "quantity": seed.quantity, "cost": money(seed.cost)}
             for seed in options.seeds
         ],
+        **{guest.key: list(options.guests[guest.key]) for guest in _guests(replay)},
         "corporate_actions": [
             {
                 "symbol": action.symbol,

@@ -13,13 +13,14 @@ NAME, BROKER_ACCOUNT = "demo", "8800000001"
 
 @transaction.atomic
 def ensure_demo_account() -> bool:
-    """Create the demo account, with auto trading on, where there is no account of any kind. Returns whether it did."""
+    """Create the demo account, trading on, where there is no account of any kind. Returns whether it did."""
     if Account.objects.exists():
         return False
     account = Account.objects.create(
         name=NAME, broker_account_id=BROKER_ACCOUNT, mode=AccountMode.DEMO
     )
-    TradingConfig.objects.create(account=account, auto_trading_enabled=True)
+    # Grids too: whoever starts one in the demo wants to see it trade; none is started for them.
+    TradingConfig.objects.create(account=account, auto_trading_enabled=True, grid_enabled=True)
     rows = [
         Instrument(
             symbol=one.symbol,

@@ -2,7 +2,7 @@
 
 Conventions of the comparison: every price is one quote; what is decided trades at once, whole, at that price; the
 session holds `base` shares from the day before; stocks settle T+1; fees are those of the day of the trade.
-Prices are in yuan.
+Prices are in yuan. `apart`: how far a trade happens from the price that decided it, against the trader.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 from tests.hdf5_tables import tables
 
 D = Decimal
+NONE = D(0)
 CHINA = timezone(timedelta(hours=8))
 
 
@@ -62,7 +63,7 @@ def fee(side: str, amount: Decimal, on: date) -> Decimal:
 
 
 def centred_log(  # noqa: C901  # one plain loop, to be read beside the rules
-    path: list[tuple[Decimal, datetime]], base: int, p: dict[str, Any]
+    path: list[tuple[Decimal, datetime]], base: int, p: dict[str, Any], apart: Decimal = NONE
 ) -> list[str]:
     """Return what a centred grid does along a path; `p` holds its parameters."""
     first = centre = p["centre"]
@@ -159,6 +160,7 @@ def centred_log(  # noqa: C901  # one plain loop, to be read beside the rules
                 continue
         # the trade, at once and whole
         out.append(f"{now} {side} {quantity} @ {price}")
+        price = price - apart if rising else price + apart
         amount = price * quantity
         cash += (amount if rising else -amount) - fee(side, amount, today)
         centre = price
@@ -188,7 +190,7 @@ def centred_log(  # noqa: C901  # one plain loop, to be read beside the rules
 
 
 def lot_log(  # noqa: C901  # one plain loop
-    path: list[tuple[Decimal, datetime]], base: int, p: dict[str, Any]
+    path: list[tuple[Decimal, datetime]], base: int, p: dict[str, Any], apart: Decimal = NONE
 ) -> list[str]:
     """Return what a lot grid does along a path; `p` holds its parameters."""
     reference = p["centre"]
@@ -222,7 +224,7 @@ def lot_log(  # noqa: C901  # one plain loop
                 continue
             out.append(f"{now} sell {quantity} @ {price} of {[lot[3] for lot in due]}")
             held -= quantity
-            last_sale = price
+            last_sale = price - apart
             sell_tried = buy_tried = None
             for lot in due:
                 part = min(lot[0], quantity)
@@ -251,7 +253,7 @@ def lot_log(  # noqa: C901  # one plain loop
             continue
         number += 1
         out.append(f"{now} buy {quantity} @ {price}")
-        lots.append((quantity, price, today, number))
+        lots.append((quantity, price + apart, today, number))
         held += quantity
         bought_today += quantity
         sell_tried = buy_tried = None

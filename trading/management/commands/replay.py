@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import IO, Any
@@ -13,9 +12,11 @@ from rich.console import Console
 
 from trading.domain.types import Text
 from trading.errors import SourceError
+from trading.management.language import add_language
 from trading.replay import arguments
 from trading.replay.arguments import OptionError
 from trading.replay.balance import ImbalanceError
+from trading.replay.guests import guests
 from trading.replay.progress import shown
 from trading.replay.report import Report
 from trading.replay.result import json_bytes
@@ -64,13 +65,20 @@ class Command(BaseCommand):
             default="start",
             help="what a bar's time names K线时间",
         )
+        for guest in guests():
+            parser.add_argument(
+                guest.option,
+                action="append",
+                default=[],
+                dest=guest.key,
+                metavar=guest.metavar,
+                help=guest.help,
+            )
         parser.add_argument("--no-skip", action="store_true", help="run every tick 不跳过任何轮次")
         parser.add_argument(
             "--json", type=Path, metavar="FILE", help="write the result here 结果写入文件"
         )
-        parser.add_argument(
-            "--lang", choices=("en", "zh"), default=_language(), help="language of the tables 语言"
-        )
+        add_language(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         # What a live gateway logs of its day is no news here; the result tells it.
@@ -86,6 +94,7 @@ class Command(BaseCommand):
                 label=options["label"],
                 skip=not options["no_skip"],
                 output=options["json"],
+                wishes={guest.key: options[guest.key] for guest in guests()},
             )
             with shown(Console(file=_stream(self.stderr)), language) as progress:
                 result = play(plan.recordings, plan.options, progress)
@@ -113,12 +122,6 @@ def _stream(wrapper: Any) -> IO[str]:
     """Return what Django's wrapper writes to; rich ends its lines itself."""
     stream: IO[str] = wrapper._out
     return stream
-
-
-def _language() -> str:
-    """Return the language the environment asks for."""
-    wanted = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
-    return "zh" if wanted.lower().startswith("zh") else "en"
 
 
 def _console(stream: Any) -> Console:
