@@ -357,10 +357,10 @@ class World:
         self.wire.leaked.clear()
         if self._terminal_back is not None:
             self._terminal_back = self.now
-        if self._gateway_back is not None:
-            self._gateway_back = self.now
-        for program in [one for one in self.programs if one.alive][:-1]:
-            self._end(program)  # of two gateways the older one is ended, as the lease demands
+        self._gateway_back = self.now  # unless one lives, it starts now
+        lease = self.lease_epoch() if self.programs else 0
+        for program in [one for one in self.programs if one.alive and one.epoch < lease]:
+            self._end(program)  # known gap: one that lost the lease does not stand down by itself
         for program in self.programs:
             program.frozen = False
 

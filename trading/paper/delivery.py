@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from trading.paper.terminal import Terminal
+from typing import Any
 
 Message = dict[str, Any]
 
@@ -42,5 +39,5 @@ class Delivery:
         """Return when a push or a late answer arrives: nothing = lost, two times = doubled, later = delayed."""
         return (now,)
 
-    def happens(self, terminal: Terminal, now: datetime) -> None:
-        """Let something befall the terminal itself, at each step: a restart, a status, an order by somebody's hand."""
+    def happens(self, terminal: Any, now: datetime) -> None:
+        """Let something befall the `Terminal` itself, at each step: a restart, a status, an order by somebody's hand."""
