@@ -14,7 +14,7 @@ from simple_history.utils import update_change_reason
 from grid.domain import preview as domain_preview
 from grid.domain.parameters import GridRules, default_investment, starting_centre
 from grid.domain.rules import build, parameter_names
-from grid.domain.state import GridState, SessionStatus, start
+from grid.domain.state import SessionStatus, start
 from grid.models import GridSession
 from grid.models.sessions import StopPolicy
 from grid.selectors import rules_of, state_columns, templates
@@ -365,19 +365,3 @@ def _needs_reason(why: str) -> None:
 
 def _refused(field: str | None, en: str, zh: str) -> SessionRefused:
     return SessionRefused(Text(en, zh), field)
-
-
-__all__ = [
-    "Draft",
-    "GridState",
-    "Request",
-    "SessionRefused",
-    "clone",
-    "draft",
-    "edit",
-    "pause",
-    "preview_of",
-    "resume",
-    "start_session",
-    "stop",
-]

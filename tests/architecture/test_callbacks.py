@@ -48,7 +48,7 @@ def forbidden_calls(tree: ast.AST) -> list[str]:
 
 
 @pytest.mark.parametrize("path", CODE, ids=name_of)
-def test_f117_callback_code_copies_appends_and_returns(path):
+def test_f114_callback_code_copies_appends_and_returns(path):
     assert forbidden_calls(tree_of(path)) == []
 
 
@@ -82,17 +82,3 @@ class Callback(xttrader.XtQuantTraderCallback):
         {body}
 """
     assert forbidden_calls(ast.parse(code)) != []
-
-
-def test_sync_calls_of_the_vendor_are_not_used_at_all():
-    """They wait for ever when the terminal does not answer; connecting has no other form."""
-    [adapter] = [path for path in CODE if path.name == "qmt.py"]
-    used = {
-        node.func.attr
-        for node in ast.walk(tree_of(adapter))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and ast.unparse(node.func.value) == "trader"
-    }
-    waiting = {name for name in used if not name.endswith("_async")}
-    assert waiting <= {"register_callback", "start", "stop", "connect", "subscribe"}

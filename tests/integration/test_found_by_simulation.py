@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 from decimal import Decimal
@@ -93,6 +94,31 @@ def test_a_buy_by_hand_beside_a_sale_by_hand_that_rests_does_not_stop_the_tick()
     assert sold[OTHER, "sell", "stop_loss"] == "filled"
 
 
+class Mute(Delivery):
+    """Answers no query for some seconds; pushes come."""
+
+    def times(self, message: Message, now: datetime) -> Sequence[datetime]:
+        silent = time(9, 30, 22) <= now.time() < time(9, 30, 28)
+        return () if silent and message.get("op", "").startswith("query_") else (now,)
+
+
+def test_after_a_persons_cancel_an_exit_waits_for_the_query_that_frees_the_shares():
+    world = World(holdings=[(STOCK, 1250, "10.00")])
+    world.hold(STOCK, "10.00", since="09:30:00", until="09:30:24", **QUIET)
+    world.hold(STOCK, "9.20", since="09:30:24", until="09:32:00", volume=3_000_000)
+    world.at("09:30:05", lambda: config.change(world.account.pk, SLOW, actor=None, why="test"))
+    world.terminal.delivery = Mute()
+    wish(world, "09:30:10", STOCK, Side.SELL, 100)
+    at = world.moment("09:30:23")
+    world.at(
+        at, lambda: world.exchange.cancel("8800000001", world.orders()[0].broker_order_id, at)
+    )
+    world.run(until="09:31:00")
+
+    sold = [(order.kind, order.quantity) for order in world.orders()]
+    assert sold == [("manual", 100), ("stop_loss", 1250)]
+
+
 # -- the first snapshots of an account that has traded today
 
 TEN = datetime.combine(TODAY, time(10), CHINA)
@@ -142,7 +168,7 @@ def test_a_fill_pushed_before_the_books_are_open_is_booked_with_them(desk):
 
 
 def test_what_a_failed_transaction_read_is_read_again(desk):
-    faults.arm(faults.parse("execution.trades_booked:1:raise"))
+    faults.arm(faults.parse("sync.positions_projected:1:raise"))
     with pytest.raises(faults.InjectedFault):
         _read(desk, WHOLE)
     faults.arm(None)

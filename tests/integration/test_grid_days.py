@@ -298,3 +298,17 @@ def test_a_tick_that_runs_twice_in_a_second_decides_once():
     world.run(until="09:31:30")
     assert traded(world) == ["buy 200 filled"]
     assert len(world.signals(kind="grid")) == 1
+
+
+@pytest.mark.parametrize("skip", [True, False])
+def test_ticks_that_are_left_out_change_nothing(skip):
+    world = opened(skip=skip)
+    start(world, "09:30:30")
+    path(world, "09:31:00", ["10.60", "10.70", "10.60"])
+    world.run(until="09:32:00")
+    (order,) = world.orders(purpose="grid")
+    assert (order.side, order.quantity, order.price) == ("sell", 200, Decimal("10.57"))
+    assert (order.approved_at, order.state) == (world.moment("09:31:10"), "filled")
+    row = session(world)
+    assert (row.centre, row.tracker) == (order.filled_amount / 200, "idle")
+    assert row.last_sell_at == world.moment("09:31:10")

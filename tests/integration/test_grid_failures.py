@@ -387,3 +387,17 @@ def test_an_edit_is_kept_in_the_history_and_needs_the_revision_the_person_saw():
     newest, first = row.history.all()
     assert (newest.interval, first.interval) == (Decimal("0.06"), Decimal("0.05"))
     assert newest.history_change_reason == "me: wider"
+
+
+def test_a_fill_that_is_booked_after_a_later_one_leaves_the_books_in_the_order_of_the_fills():
+    world = opened()
+    start(world, "09:30:30", "lot")
+    path(world, "09:31:00", ["9.80", "9.80", "9.60", "9.60"])
+    world.run(until="09:31:50")
+    before = books(world)
+    first = GridTrade.objects.order_by("fill_id").first()
+    first.delete()  # as if the fill had got its order only now
+    now = world.moment("09:31:55")
+    tick_module.grid_tick(world.account.pk, now, world.store, world.calendar, lambda _: None)
+    assert books(world) == before
+    assert [lot.id for lot in before.lots] == [order.pk for order in world.orders(purpose="grid")]

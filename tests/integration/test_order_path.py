@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 
 from tests.integration.scenes import (
     FELL,
@@ -165,6 +166,27 @@ def test_f014_yesterdays_fills_pushed_again_are_ignored():
     world.run(until="09:30:40")
     assert world.fills() == []
     assert world.position(STOCK).quantity == 1000
+
+
+def test_f037_no_transaction_is_open_while_the_terminal_is_called():
+    # Whoever waits for the terminal holds no lock of the database: savepoints are what tests see of transactions.
+    world = falling(settings={"sell_order_timeout": "10"})
+    held = []
+
+    def watched(name):
+        really = getattr(world._broker, name)
+
+        def call(*arguments):
+            held.append((name, len(connection.savepoint_ids)))
+            return really(*arguments)
+
+        return call
+
+    for name in ("connect", "submit", "cancel", "request_snapshot"):
+        setattr(world._broker, name, watched(name))
+    world.run(until="09:31:30")
+    assert {name for name, _ in held} == {"connect", "submit", "cancel", "request_snapshot"}
+    assert {depth for _, depth in held} == {0}
 
 
 def test_two_partial_fills_of_one_second_are_two_fills():

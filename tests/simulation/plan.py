@@ -88,6 +88,11 @@ def plan_of(seed: int) -> Plan:
     leaked_stop = chance.random() < 0.15
     if leaked_stop and "status_correcting" not in misbehaviours:
         misbehaviours += ("status_correcting",)  # what makes the gateway connect again
+    if "remark_truncated" in misbehaviours and "never_told" not in misbehaviours:
+        misbehaviours += (
+            "never_told",
+        )  # else the answer names the order before its remark is needed
+    kill_at_point = chance.random() < 0.1
     return Plan(
         seed=seed,
         seconds=seconds,
@@ -96,7 +101,7 @@ def plan_of(seed: int) -> Plan:
         misbehaviours=misbehaviours,
         crashes=crashes,
         raises=chance.choice([0.0, 0.0, 0.0, 0.01]),
-        delays=chance.choice([0.0, 0.0, 0.2]),
+        delays=0.5 if kill_at_point else chance.choice([0.0, 0.0, 0.2]),
         deeds=_deeds(stocks, seconds, chance),
         points=points,
         doubled_ticks=chance.random() < 0.25,
@@ -105,7 +110,7 @@ def plan_of(seed: int) -> Plan:
         worker_dead=chance.random() < 0.08,
         second_gateway=chance.random() < 0.12,
         day_end=chance.random() < 0.3,
-        kill_at_point=chance.random() < 0.1,
+        kill_at_point=kill_at_point,
     )
 
 

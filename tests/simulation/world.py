@@ -260,7 +260,7 @@ class World:
             for _ in range(seconds):
                 self.now += SECOND
                 self._second(self._others())
-            if self.plan.kill_at_point:
+            if self.plan.kill_at_point and name == "gateway.claimed":
                 act(self, "halt")
         self._interlude, self.running = False, paused
 
@@ -359,7 +359,7 @@ class World:
             self._terminal_back = self.now
         if self._gateway_back is not None:
             self._gateway_back = self.now
-        for program in self.programs[:-1]:
+        for program in [one for one in self.programs if one.alive][:-1]:
             self._end(program)  # of two gateways the older one is ended, as the lease demands
         for program in self.programs:
             program.frozen = False

@@ -120,6 +120,8 @@ def _continue_chain(view: TickView, order: Order, calendar: TradingCalendar) -> 
         return _close(view, order)
     by_person = order.cancelled_by_person or _cancelled_elsewhere(order)
     if by_person:
+        if _unconfirmed(order):
+            return _ask(view)  # until a query shows the shares free, an exit would count too few
         pause_after_person(order, view.now)
         return _close(view, order)
     held = view.rows.get(Symbol(order.symbol))

@@ -134,6 +134,8 @@ OBJECTIONS: list[tuple[DenialCode, Intent, Changes, Changes, Changes]] = [
     (C.MAX_TOTAL_POSITION_RATIO, BUY, {}, {"total_position_value": Decimal("NaN")}, {}),
     (C.DAILY_LOSS, BUY, {}, {"day_loss_ratio": Decimal("0.05")}, {}),
     (C.DAILY_LOSS, BUY, {}, {"day_loss_ratio": None}, {}),
+    (C.BOOKS_DIFFER, BUY, {}, {"books_differ": True}, {}),
+    (C.BOOKS_DIFFER, GRID_SELL, {}, {"books_differ": True}, {}),
     (C.MAX_ORDERS_PER_DAY, BUY, {}, {"buys_today": 200}, {}),
     (C.ORDER_RATE, BUY, {}, {"orders_last_second": 2}, {}),
     (C.CANCEL_RATIO, BUY, {}, {"orders_today": 20, "cancels_today": 3}, {}),
@@ -179,6 +181,11 @@ def test_the_checks_stand_in_the_order_of_the_rules():
         c for c in spoken if c is not C.LIMITS_DISAGREE
     ]
     assert len(CHECKS) == len(spoken) - 1  # one switch, two codes: buying and selling
+
+
+def test_on_books_that_differ_a_person_and_a_stop_sell_as_ever():
+    for intent in (STOP, MANUAL_SELL):
+        assert check(intent, replace(FACTS, books_differ=True), LIMITS) is None
 
 
 NEVER_FOR_PROTECTION = {
