@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from grid.domain.rules import STYLES, build, parameter_names
@@ -55,6 +56,10 @@ class GridGuest:
             said = problem.text
             return Text(f"a grid session ({said.en})", f"网格会话（{said.zh}）")
         return None
+
+    def shown(self, text: str) -> str:
+        """Return a specification as it is, of a file its name."""
+        return Path(text).name if text.lower().endswith(".json") else text
 
     def begin(self, stage: Stage, texts: Sequence[str], now: datetime) -> Sequence[str]:
         """Start the sessions whose symbol has a quote of today, once the account was read."""

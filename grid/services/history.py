@@ -12,6 +12,7 @@ from datetime import date
 from trading.domain.calendar import TradingCalendar
 from trading.domain.types import AccountMode, Quote, Symbol
 from trading.market_data.demo import DemoMarket, demo_instruments
+from trading.selectors import instrument_of
 from trading.services.clock import DEMO, environment_of
 
 #: Sessions a preview looks back.
@@ -22,7 +23,13 @@ def past_quotes(
     mode: AccountMode, symbol: Symbol, before: date, calendar: TradingCalendar, days: int = DAYS
 ) -> Sequence[Quote]:
     """Return the continuous quotes of up to `days` sessions before a day, oldest first; none = no history here."""
-    if environment_of(mode) != DEMO or symbol not in demo_instruments():
+    invented = demo_instruments().get(symbol)
+    # The invented codes exist for real too: only where the demo's own instruments are, its past is theirs.
+    if (
+        environment_of(mode) != DEMO
+        or invented is None
+        or instrument_of(symbol).name != invented.name
+    ):
         return ()
     market = DemoMarket(calendar)
     sessions: list[date] = []

@@ -93,6 +93,7 @@ def test_a_session_can_be_a_file_and_refuses_what_the_rules_refuse(play, tmp_pat
     played = play(open_source(source), settings=GRIDS_ONLY, guests={"grids": [str(file)]}, until=until)  # fmt: skip
     (grid,) = played.result["grids"]
     assert (grid["centre"], grid["parameters"]["interval"]) == ("9.50", "0.03")
+    assert played.result["config"]["grids"] == ["grid.json"]
 
     wanted["base_quantity"] = 500
     file.write_text(json.dumps(wanted), encoding="utf-8")

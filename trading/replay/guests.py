@@ -41,6 +41,10 @@ class Guest(Protocol):
         """Return what is wrong with an option, before anything runs and without a database; None = nothing."""
         ...
 
+    def shown(self, text: str) -> str:
+        """Return an option as the result repeats it: no folder of this machine."""
+        ...
+
     def begin(self, stage: Stage, texts: Sequence[str], now: datetime) -> Sequence[str]:
         """Begin what can begin now and return the rest. Asked before each strategy tick. Raises OptionError."""
         ...

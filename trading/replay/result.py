@@ -99,7 +99,10 @@ def _config(replay: Replay) -> dict[str, Any]:
             {"symbol": seed.symbol, "quantity": seed.quantity, "cost": money(seed.cost)}
             for seed in options.seeds
         ],
-        **{guest.key: list(options.guests[guest.key]) for guest in _guests(replay)},
+        **{
+            guest.key: [guest.shown(text) for text in options.guests[guest.key]]
+            for guest in _guests(replay)
+        },
         "corporate_actions": [
             {
                 "symbol": action.symbol,
