@@ -131,14 +131,6 @@ def test_the_next_day_buys_nothing_until_it_is_explained_and_sells_as_ever(state
     assert kinds == {SignalKind.MANUAL, SignalKind.STOP_LOSS}
 
 
-def test_a_grid_sells_nothing_either_on_books_that_differ():
-    world = a_day()
-    yesterdays(world)
-    wish(world, "09:30:40", STOCK, Side.SELL, 100, kind=SignalKind.GRID)
-    world.run(until="09:30:55")
-    assert [denial.code for denial in world.denials(symbol=STOCK)] == ["BOOKS_DIFFER"]
-
-
 def test_after_a_person_explained_it_buying_goes_on_and_the_reason_is_kept():
     world = a_day()
     books = yesterdays(world)

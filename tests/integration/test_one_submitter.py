@@ -32,7 +32,7 @@ def world():
 
 def desk_at(world, place, ttl=TTL):
     lease = Lease(world.account.pk, place, ttl)
-    return AccountDesk(world.account.pk, world.store, world.calendar, lease)
+    return AccountDesk(world.account.pk, world.store, world.calendar, lease=lease)
 
 
 def run_out():

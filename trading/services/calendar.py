@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from functools import lru_cache
 
-from django.db.models import Count, Max, Min
+from django.db.models import Count, Max, Min, Q
 
 from trading.domain.calendar import TradingCalendar
 from trading.models import TradingDay
@@ -35,9 +35,13 @@ def calendar_rows(first: date) -> list[TradingDay]:
 
 def load_calendar() -> TradingCalendar:
     """Return the calendar; reads all rows only when they changed."""
-    facts = TradingDay.objects.aggregate(days=Count("on"), first=Min("on"), last=Max("on"))
-    sessions = TradingDay.objects.filter(is_session=True).aggregate(n=Count("on"))["n"]
-    return _load(facts["days"], sessions, facts["first"], facts["last"])
+    facts = TradingDay.objects.aggregate(
+        days=Count("on"),
+        sessions=Count("on", filter=Q(is_session=True)),
+        first=Min("on"),
+        last=Max("on"),
+    )
+    return _load(facts["days"], facts["sessions"], facts["first"], facts["last"])
 
 
 @lru_cache(maxsize=2)

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from grid.strategy import GRID
 from miniqmt.schedule import SCHEDULE, at_speed
 from trading.domain.orders import expires_at_outbox
 from trading.domain.pace import Pace
@@ -50,8 +51,9 @@ def test_an_order_waits_as_long_in_the_outbox_of_a_fast_market():
 @pytest.mark.parametrize("speed", [0.5, 1, 2, 5, 20])
 def test_beat_and_the_leases_agree_on_every_period(speed):
     schedule = at_speed(Decimal(str(speed)))
-    for name, spec in TICKS.items():
+    specs = {**TICKS, GRID.name: GRID}
+    for name, spec in specs.items():
         assert schedule[name]["schedule"] == Pace(Decimal(str(speed))).period(spec.period)
         assert schedule[name]["options"]["expire_seconds"] >= 1
-    for name in SCHEDULE.keys() - TICKS.keys():
+    for name in SCHEDULE.keys() - specs.keys():
         assert schedule[name] == SCHEDULE[name]
