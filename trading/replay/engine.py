@@ -168,8 +168,7 @@ class Replay:
             strategy_tick(self.account.pk, now, self.store, self.calendar, self._nudge)
         if decides or self._to_look_after:
             self._to_look_after = False
-            # Nothing asked of other apps: on a fresh database their ticks have nothing to do.
-            for spec in plugged_in() if self.options.guests else ():
+            for spec in plugged_in():
                 spec.run(self.account.pk, now, self.store, self.calendar, self._nudge)
         if decides:
             self._new_quotes = self._orders_moved = False
