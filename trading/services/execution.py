@@ -203,7 +203,11 @@ class Execution:
         known = set(
             Fill.objects.filter(account=account, trade_date=today).values_list("key", flat=True)
         )
-        for fill in new_fills(known, str(account.pk), today, trades, sysids):
+        new = new_fills(known, str(account.pk), today, trades, sysids)
+        if new:
+            # The cash and shares it moved show in the next snapshot; an idle gateway would ask ten seconds later.
+            Account.objects.filter(pk=self._account_id).update(snapshot_wanted_at=now)
+        for fill in new:
             if fill.problem is not None:
                 self._alarm("FILL_NOT_BOOKED", fill.problem, fill.trade.symbol, now)
             else:
