@@ -10,7 +10,7 @@ import itertools
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
@@ -52,8 +52,6 @@ SESSION = 100
 SECOND = timedelta(seconds=1)
 #: Seconds without anything open after which a calm world has settled: two ticks of every kind.
 QUIET = 12
-#: Known gap: the books are opened from the first list that looks whole; one that lacks a row is believed then.
-NOT_AT_THE_OPENING = ("shrunken_lists", "empty_lists", "zero_volume_rows")
 _names = itertools.count()
 log = logging.getLogger("trading.simulation")
 
@@ -150,22 +148,11 @@ class World:
                 self._by_hand(stock.symbol, Side.BUY, stock.bought_today, price, early)
         config.change(ACCOUNT, self.plan.settings, actor=None, why="simulation")
         self.revisions = [(STARTS, 2)]
-        names = [name for name in self.plan.misbehaviours if name not in NOT_AT_THE_OPENING]
-        self.terminal.delivery = self.misbehaving = self._misbehaviours(names)
+        self.misbehaving = Misbehaviours(self.plan.misbehaviours, self.plan.seed, self.trouble)
+        self.terminal.delivery = self.misbehaving
         self.opening = {
             symbol: holding.quantity for symbol, holding in self.account.positions.items()
         }
-
-    def _misbehaviours(self, names: Sequence[str]) -> Misbehaviours:
-        return Misbehaviours(names, self.plan.seed, self.trouble)
-
-    def _books_opened(self) -> None:
-        """The first gateway is armed: from now on every misbehaviour of the plan may act."""
-        self._opened = True
-        if self.plan.misbehaviours != self.misbehaving.names:
-            self.misbehaving = self._misbehaviours(self.plan.misbehaviours)
-            if self.terminal is not None:
-                self.terminal.delivery = self.misbehaving
 
     def _by_hand(
         self, symbol: str, side: Side, quantity: int, price: Decimal, at: datetime
@@ -261,7 +248,7 @@ class World:
             for _ in range(seconds):
                 self.now += SECOND
                 self._second(self._others())
-            if self.plan.kill_at_point and name == "gateway.claimed":
+            if self.plan.kill_at_point and name in ("gateway.claimed", "gateway.checked"):
                 act(self, "halt")
         self._interlude, self.running = False, paused
 
@@ -481,7 +468,7 @@ class World:
                 return
             self._told_is_booked(program)
             if not self._opened and program.gateway.status is GatewayStatus.ARMED:
-                self._books_opened()
+                self._opened = True
             self._twin_steps()
             if not program.broker.pending:
                 return
@@ -528,6 +515,7 @@ class World:
 _PAUSES = frozenset(
     {
         "gateway.claimed",
+        "gateway.checked",
         "gateway.submitted",
         "gateway.cancel_claimed",
         "gateway.drained",

@@ -136,12 +136,7 @@ class AccountDesk(Desk):
         return None
 
     def objection(self, claimed: Claimed, now: datetime) -> str | None:
-        order = Order.objects.select_related("account").get(pk=claimed.order_id)
-        state = TradingState(order.account.trading_state)
-        if state is TradingState.HALTED or (
-            state is TradingState.REDUCING and order.side == Side.BUY
-        ):
-            return "TRADING_STATE"
+        order = Order.objects.get(pk=claimed.order_id)
         symbol = claimed.request.symbol
         if not phase_at(self._calendar, now, instrument_of(symbol)).accepts_orders:
             return "MARKET_CLOSED"
@@ -150,7 +145,12 @@ class AccountDesk(Desk):
             fed_at, heartbeat = self._quotes.fed_at(symbol), self._quotes.heartbeat(symbol)
             if not freshness(quote, fed_at, heartbeat, now, self._pace):
                 return "QUOTE_STALE"
-        return None
+        crash_point("gateway.checked")
+        # The main switch last: the call comes next.
+        rows = Account.objects.filter(pk=self._account_id)
+        state = TradingState(rows.values_list("trading_state", flat=True).get())
+        buys_in_reducing = state is TradingState.REDUCING and order.side == Side.BUY
+        return "TRADING_STATE" if state is TradingState.HALTED or buys_in_reducing else None
 
     def kill(self, name: str, now: datetime) -> None:
         latch(self._account_id, name, now)
