@@ -15,7 +15,16 @@ from django.utils.module_loading import import_string
 from trading.domain import instruments, positions
 from trading.domain.orders import OrderState
 from trading.domain.types import CHINA, AccountMode, Purpose, Side, Symbol
-from trading.models import Account, Denial, Fill, Instrument, Order, Position, Signal
+from trading.models import (
+    Account,
+    Denial,
+    Fill,
+    Instrument,
+    Order,
+    Position,
+    Signal,
+    WatchedSymbol,
+)
 from trading.models.orders import WORKING
 from trading.ports import Agenda
 
@@ -167,6 +176,12 @@ def symbols_of_interest(account_id: int) -> dict[Symbol, datetime]:
             own = marks.get(symbol, EVER)
             marks[symbol] = mark if own == EVER else min(own, mark)
     return marks
+
+
+def watched_symbols() -> frozenset[Symbol]:
+    """Return what enabled accounts have on their watch lists: quotes are wanted of them, nothing decides on them."""
+    rows = WatchedSymbol.objects.filter(account__enabled=True)
+    return frozenset(map(Symbol, rows.values_list("symbol", flat=True)))
 
 
 def kept_from_exits(account_id: int) -> dict[Symbol, int]:
