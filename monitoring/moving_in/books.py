@@ -22,7 +22,7 @@ from trading.services.accounts import save_account
 from trading.services.corrections import CorrectionError
 
 _ACCOUNT = Text("account", "账户")
-_SETTING = Text("setting", "设置")
+SETTING = Text("setting", "设置")
 _WATCHED = Text("watch list", "自选")
 _HOLDING = Text("holding", "持仓")
 _FILL = Text("past fill", "历史成交")
@@ -95,7 +95,7 @@ def settings(found: Installation, account: Account, actor: str, report: Report) 
         try:
             ours = mapped.convert(key, value)
         except Unusable as problem:
-            report.add(_SETTING, key, Outcome.UNUSABLE, mapped.setting, unusable(problem))
+            report.add(SETTING, key, Outcome.UNUSABLE, mapped.setting, unusable(problem))
             continue
         if ours is not None:
             lines[mapped.setting] = (key, ours)
@@ -105,14 +105,12 @@ def settings(found: Installation, account: Account, actor: str, report: Report) 
         try:
             config.tried(trial, {**wanted, setting: ours})
         except ConfigError as problem:
-            report.add(_SETTING, key, Outcome.UNUSABLE, setting, config.explain(problem))
+            report.add(SETTING, key, Outcome.UNUSABLE, setting, config.explain(problem))
             continue
         wanted[setting] = ours
         same = getattr(trial, setting) == before[setting]
         outcome = Outcome.SAME if same else Outcome.CHANGED
-        report.add(
-            _SETTING, key, outcome, f"{setting} = {shown(ours)}", REMARKS.get(key, _NOTHING)
-        )
+        report.add(SETTING, key, outcome, f"{setting} = {shown(ours)}", REMARKS.get(key, _NOTHING))
         if same:
             del wanted[setting]
     if wanted:
@@ -132,7 +130,7 @@ def _left(key: str, found: Installation, report: Report) -> None:
     why = EXPLAINED.get(
         key, Text("not known here; nothing is made of it", "本系统不认识此项，不作处理")
     )
-    report.add(_SETTING, key, Outcome.LEFT, "", why)
+    report.add(SETTING, key, Outcome.LEFT, "", why)
 
 
 def watched(

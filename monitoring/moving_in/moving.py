@@ -9,12 +9,13 @@ from django.db import transaction
 from monitoring.moving_in import books, grids
 from monitoring.moving_in.installation import Installation
 from monitoring.moving_in.report import Outcome, Report
+from monitoring.moving_in.settings_map import EXPLAINED
 from trading.domain.types import Text
 from trading.models import EventLevel
 from trading.services.events import journal
 
 _FILE = Text("file", "文件")
-_TABLE = Text("table", "数据表")
+TABLE = Text("table", "数据表")
 
 
 def move_in(
@@ -35,7 +36,11 @@ def move_in(
         grids.grid_templates(found, now, report)
         grids.grid_sessions(found, account, held, now, actor, report)
         for source, why in found.problems:
-            report.add(_FILE, source, Outcome.UNUSABLE, "", why)
+            known = EXPLAINED.get(source.rpartition(" ")[2])
+            outcome = Outcome.UNUSABLE if known is None else Outcome.LEFT
+            report.add(
+                _FILE if known is None else books.SETTING, source, outcome, "", known or why
+            )
         _counted(found, report)
         if report.changes:
             text = Text(
@@ -55,4 +60,4 @@ def _counted(found: Installation, report: Report) -> None:
     )
     for name, count in found.counts.items():
         if count:
-            report.add(_TABLE, f"{name} ({count})", Outcome.LEFT, "", why)
+            report.add(TABLE, f"{name} ({count})", Outcome.LEFT, "", why)

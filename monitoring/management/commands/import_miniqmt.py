@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from grid.management.tables import Output
 from monitoring.moving_in.installation import NotAnInstallation, read_installation
-from monitoring.moving_in.moving import move_in
+from monitoring.moving_in.books import SETTING
+from monitoring.moving_in.moving import TABLE, move_in
 from monitoring.moving_in.report import WORDS, Outcome, Report
 from trading.domain.types import AccountMode, Text
 from trading.management.language import add_language
@@ -26,6 +27,8 @@ _HEADS = (
     Text("Here", "本系统"),
     Text("Why", "说明"),
 )
+#: What is left out of these parts is a matter of course; `--all` shows it.
+_ROUTINE = (SETTING, TABLE)
 
 
 class Command(BaseCommand):
@@ -67,8 +70,10 @@ class Command(BaseCommand):
     def _show(self, report: Report, options: dict[str, Any]) -> None:
         output = Output(self.stdout._out, options["lang"])  # type: ignore[arg-type]
         lines = [
-            line for line in report.lines if options["all"] or line.outcome is not Outcome.LEFT
-        ] or report.lines
+            line
+            for line in report.lines
+            if options["all"] or line.outcome is not Outcome.LEFT or line.part not in _ROUTINE
+        ]
         output.table(
             _HEADS,
             [
@@ -89,6 +94,6 @@ class Command(BaseCommand):
             output.say(
                 Text(
                     "Nothing was written; the same with --write does it. --all shows what is not imported, and why.",
-                    "尚未写入任何内容；加 --write 才会写入。--all 显示不导入的项目及原因。",
+                    "尚未写入任何内容；加 --write 才会写入。--all 显示没有对应项的全部设置及原因。",
                 )
             )
