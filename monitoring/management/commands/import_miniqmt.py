@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from grid.management.tables import Output
-from monitoring.moving_in.installation import NotAnInstallation, read_installation
 from monitoring.moving_in.books import SETTING
+from monitoring.moving_in.installation import NotAnInstallation, read_installation
 from monitoring.moving_in.moving import TABLE, move_in
 from monitoring.moving_in.report import WORDS, Outcome, Report
 from trading.domain.types import AccountMode, Text
