@@ -13,11 +13,12 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from miniqmt import postgres, schedule
-from monitoring.processes import exit_with_parent
+from monitoring.processes import exit_with_parent, show_what_the_console_can
 from monitoring.run_file import redis_url
 
 # Here, because every process of the system reads its settings: a child of `up` ends with it.
 exit_with_parent()
+show_what_the_console_can()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
