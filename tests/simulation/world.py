@@ -122,6 +122,7 @@ class World:
         self.programs: list[Program] = []
         self.externals: set[str] = set()
         self.revisions = [(STARTS, 1)]
+        self.kill_file: str | None = None
         self._open_account()
         transport.serve_in_process(self._address, self.wire)  # type: ignore[arg-type]
         self._feed = XtQuantFeed(xtdata.connect_to(self._address), heartbeat=10)
@@ -185,7 +186,8 @@ class World:
 
     def _start_gateway(self, session: int = SESSION) -> Program:
         broker = QmtBroker(xttrader, xttype, self._address, session, BROKER_ACCOUNT)
-        gateway = Gateway(broker, AccountDesk(ACCOUNT, self.store, self.calendar))
+        desk = AccountDesk(ACCOUNT, self.store, self.calendar)
+        gateway = Gateway(broker, desk, killed=lambda: self.kill_file)
         program = Program(len(self.programs) + 1, broker, gateway, session)
         if self.plan.worker_dead:
             protection = Protection(
