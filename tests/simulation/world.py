@@ -108,6 +108,7 @@ class World:
         self._interlude = False
         self._numbers = itertools.count(1)
         self.calm = self.closed = self._opened = False
+        self._looked = -1, (True, True)
         self.prices = Prices(plan)
         self.store = MemoryQuoteStore()
         self.wire = Wire(self)
@@ -122,6 +123,7 @@ class World:
         self.programs: list[Program] = []
         self.externals: set[str] = set()
         self.revisions = [(STARTS, 1)]
+        self.kill_file: str | None = None
         self._open_account()
         transport.serve_in_process(self._address, self.wire)  # type: ignore[arg-type]
         self._feed = XtQuantFeed(xtdata.connect_to(self._address), heartbeat=10)
@@ -185,7 +187,8 @@ class World:
 
     def _start_gateway(self, session: int = SESSION) -> Program:
         broker = QmtBroker(xttrader, xttype, self._address, session, BROKER_ACCOUNT)
-        gateway = Gateway(broker, AccountDesk(ACCOUNT, self.store, self.calendar))
+        desk = AccountDesk(ACCOUNT, self.store, self.calendar)
+        gateway = Gateway(broker, desk, killed=lambda: self.kill_file)
         program = Program(len(self.programs) + 1, broker, gateway, session)
         if self.plan.worker_dead:
             protection = Protection(
@@ -311,10 +314,10 @@ class World:
         self._calm_down()
         end = self.now + timedelta(seconds=SETTLE)
         quiet = 0
-        while quiet < QUIET and self.now < end + QUIET * SECOND:
+        while quiet < QUIET and self.now < end:
             self._second(self._everybody())
             self.now += SECOND
-            quiet = quiet + 1 if self.now >= end or self._is_quiet() else 0
+            quiet = quiet + 1 if self._is_quiet() else 0
         if self.plan.day_end:
             self._end_of_the_day()
 
@@ -330,7 +333,20 @@ class World:
     def _is_quiet(self) -> bool:
         """Whether nothing is open and the gateway is armed: what is to come of the faults has come."""
         armed = any(p.alive and p.gateway.status is GatewayStatus.ARMED for p in self.programs)
-        return armed and not read_agenda(ACCOUNT).open_work and not read_busy(ACCOUNT).signals
+        return armed and not self._open[0]
+
+    @property
+    def _open(self) -> tuple[bool, bool]:
+        """Whether a signal or an order is open, and whether an orders tick has anything to look at.
+
+        Read again only when SQLite has counted a changed row since.
+        """
+        changes = connection.connection.total_changes
+        if changes != self._looked[0]:
+            busy = read_busy(ACCOUNT)
+            at_work = busy.signals or read_agenda(ACCOUNT).open_work
+            self._looked = changes, (at_work, busy.anything)
+        return self._looked[1]
 
     def _two_gateways(self, second: int) -> None:
         """A gateway stands still, a second one with a session of its own takes over, and the first comes to itself."""
@@ -388,7 +404,7 @@ class World:
         return actors
 
     def _useful(self, spec: TickSpec) -> bool:
-        return spec is not ORDERS or read_busy(ACCOUNT).anything
+        return spec is not ORDERS or self._open[1]
 
     def _market(self) -> None:
         second = int((self.now - STARTS).total_seconds())

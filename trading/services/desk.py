@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef
 
 from trading.domain.calendar import TradingCalendar, books_closed, phase_at
 from trading.domain.freshness import freshness
@@ -26,6 +26,7 @@ from trading.domain.types import (
 from trading.errors import ConfigError
 from trading.faults import crash_point
 from trading.models import Account, EventLevel, GatewayLease, Order
+from trading.models.prepared import Prepared, PreparedUpdate
 from trading.ports import Agenda, Claimed, Desk, OrderRequest, QuoteReader
 from trading.selectors import WORKING_STATES, instrument_of, read_agenda
 from trading.services import config
@@ -83,8 +84,12 @@ class AccountDesk(Desk):
 
     def beat(self, status: GatewayStatus, reason: Text, now: datetime) -> None:
         # One that stood down says nothing about the one that acts.
-        Account.objects.filter(pk=self._account_id, lease__epoch=self._epoch).update(
-            gateway_status=status, gateway_reason=reason._asdict(), gateway_seen_at=now
+        _BEAT(
+            self._account_id,
+            self._epoch,
+            gateway_status=status,
+            gateway_reason=reason._asdict(),
+            gateway_seen_at=now,
         )
 
     def record(self, events: Sequence[Event], now: datetime) -> bool:
@@ -197,12 +202,12 @@ class AccountDesk(Desk):
         """An order is cancelled only after it was read again since the wish: it may have filled meanwhile (F10)."""
         if seen_at is None:
             return []
+        wanted = _TO_CANCEL(self._account_id, seen_at)
+        if not wanted:
+            return []
         ids: list[int] = []
         limits = config.load(self._account_id).risk
         recent = self._cancelled_since(now - timedelta(seconds=10))
-        wanted = self._orders(
-            OrderState.SUBMITTED, OrderState.PARTIALLY_FILLED, OrderState.CANCEL_REQUESTED
-        ).filter(cancel_wanted_at__lte=seen_at, broker_order_id__isnull=False)
         for order in wanted:
             if not cancel_allowed(recent + len(ids), limits):
                 break  # the counter throttles: the rest waits
@@ -305,6 +310,21 @@ class AccountDesk(Desk):
             self._account_id, EventLevel.ALARM, "ORDER_UNKNOWN", text, now, symbol=order.symbol
         )
         self._execution.trip(now)
+
+
+_BEAT = PreparedUpdate(
+    lambda account, epoch: Account.objects.filter(
+        Exists(GatewayLease.objects.filter(account_id=OuterRef("pk"), epoch=epoch)), pk=account
+    )
+)
+_TO_CANCEL = Prepared(
+    lambda account, seen_at: Order.objects.filter(
+        account_id=account,
+        state__in=[OrderState.SUBMITTED, OrderState.PARTIALLY_FILLED, OrderState.CANCEL_REQUESTED],
+        cancel_wanted_at__lte=seen_at,
+        broker_order_id__isnull=False,
+    ).order_by("pk")
+)
 
 
 def _turn(order: Order) -> tuple[bool, int, int]:

@@ -30,6 +30,8 @@ from trading.domain.risk import RiskLimits, trips
 from trading.domain.types import CHINA, Symbol, Text, TradingState
 from trading.faults import crash_point
 from trading.models import Account, BrokerEvent, EventLevel, Fill, Order
+from trading.models.prepared import Prepared
+from trading.selectors import account_of, orders_of_day
 from trading.services.accounts import set_trading_state
 from trading.services.adoption import books_are_open, open_books
 from trading.services.booking import adopt_fills, book_fill, settle_chain
@@ -81,19 +83,9 @@ class Execution:
         """Say why a snapshot cannot be believed, or None (R6): did a list shrink, did a known order lose progress?"""
         if self._judged is None or self._judged[0] is not snapshot:
             on = snapshot.taken_at.astimezone(CHINA).date()
-            orders = (
-                Order.objects.filter(
-                    account_id=self._account_id,
-                    trade_date=on,
-                    submitted_at__lt=snapshot.taken_at,
-                )
-                # An answer alone is no sighting: an order may be accepted and swallowed.
-                .exclude(sysid="", filled_quantity=0)
-                .values_list("broker_order_id", "filled_quantity", "state")
-            )
             known = [
                 KnownOrder(number, filled, OrderState(state).terminal)
-                for number, filled, state in orders
+                for number, filled, state in _SIGHTED(self._account_id, on, snapshot.taken_at)
                 if number is not None
             ]
             if self._listed is not None and self._listed[0] == on:
@@ -199,11 +191,13 @@ class Execution:
             for row in rows
             if row.broker_order_id is not None and row.sysid
         }
-        account = Account.objects.get(pk=self._account_id)
-        known = set(
-            Fill.objects.filter(account=account, trade_date=today).values_list("key", flat=True)
-        )
-        for fill in new_fills(known, str(account.pk), today, trades, sysids):
+        account = account_of(self._account_id)
+        known = set(_KEYS(self._account_id, today))
+        new = new_fills(known, str(account.pk), today, trades, sysids)
+        if new:
+            # The cash and shares it moved show in the next snapshot; an idle gateway would ask ten seconds later.
+            Account.objects.filter(pk=self._account_id).update(snapshot_wanted_at=now)
+        for fill in new:
             if fill.problem is not None:
                 self._alarm("FILL_NOT_BOOKED", fill.problem, fill.trade.symbol, now)
             else:
@@ -350,11 +344,23 @@ class Execution:
         self._alarm("ORDER_BOUND_WEAKLY", text, Symbol(order.symbol), now)
 
     def _todays(self, at: datetime) -> list[Order]:
-        return list(
-            Order.objects.filter(
-                account_id=self._account_id, trade_date=at.astimezone(CHINA).date()
-            )
-        )
+        return orders_of_day(self._account_id, at.astimezone(CHINA).date())
+
+
+#: Orders that a list which was asked for later must show. An answer alone is no sighting: an order may be accepted
+#: and swallowed.
+_SIGHTED = Prepared(
+    lambda account, on, before: (
+        Order.objects.filter(account_id=account, trade_date=on, submitted_at__lt=before)
+        .exclude(sysid="", filled_quantity=0)
+        .values_list("broker_order_id", "filled_quantity", "state")
+    )
+)
+_KEYS = Prepared(
+    lambda account, on: Fill.objects.filter(account_id=account, trade_date=on).values_list(
+        "key", flat=True
+    )
+)
 
 
 def _lives(order: Order, report: BrokerOrder) -> Text | None:

@@ -17,6 +17,7 @@ from trading.domain.orders import OrderState
 from trading.domain.reports import Snapshot
 from trading.domain.types import CHINA, Side, Symbol, Text
 from trading.models import Account, BrokerSnapshot, EventLevel, Order, UnknownOutcome, Wish
+from trading.models.prepared import Prepared
 from trading.selectors import instrument_of
 from trading.services.booking import adopt_fills, settle_chain
 from trading.services.broker_rows import local_order
@@ -69,13 +70,12 @@ class UnknownOutcomes:
     def _open(self) -> Iterable[UnknownOutcome]:
         if not self.any:
             return ()
-        rows = list(
-            UnknownOutcome.objects.filter(
-                order__account_id=self._account_id, resolved_at=None
-            ).select_related("order")
-        )
+        rows = {row.pk: row for row in _OPEN(self._account_id)}
+        for order in _THEIR_ORDERS(self._account_id) if rows else ():
+            if order.pk in rows:
+                rows[order.pk].order = order
         self.any = bool(rows)
-        return rows
+        return rows.values()
 
     def _look(
         self, outcome: UnknownOutcome, snapshot: Snapshot, epoch: int, now: datetime
@@ -147,6 +147,18 @@ class UnknownOutcomes:
         journal(
             self._account_id, EventLevel.ALARM, "UNKNOWN_CARRIED", text, now, symbol=order.symbol
         )
+
+
+_OPEN = Prepared(
+    lambda account: UnknownOutcome.objects.filter(
+        order__account_id=account, resolved_at=None
+    ).order_by("pk")
+)
+_THEIR_ORDERS = Prepared(
+    lambda account: Order.objects.filter(
+        account_id=account, unknown_outcome__resolved_at=None, unknown_outcome__isnull=False
+    )
+)
 
 
 def decide(
