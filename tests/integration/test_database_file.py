@@ -40,7 +40,7 @@ THREADS, TURNS = 6, 25
 @pytest.fixture
 def open_database(tmp_path, django_db_blocker) -> Iterator[Callable[..., DatabaseWrapper]]:
     """Give a function that opens the file as a process of ours does; the default one of this thread is it already."""
-    options: dict[str, Any] = production.DATABASES["default"]["OPTIONS"]  # type: ignore[assignment]
+    options: dict[str, Any] = production.DATABASES["default"]["OPTIONS"]
     if "transaction_mode" not in options:
         pytest.skip("the database of this run is no file")
     known = {**connections["default"].settings_dict, "NAME": str(tmp_path / "miniqmt.sqlite3")}
