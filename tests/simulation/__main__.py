@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from tests.simulation.setup import set_up
 
@@ -61,21 +62,23 @@ def _show(seeds: range, bug: str | None) -> int:
 
 
 def _plant(bug: str, seeds: range, path: Path | None) -> int:
+    """Find for each bug the first seed that catches it; what is found is written after every bug."""
     from tests.simulation import bugs, campaign
     from tests.simulation.database import Database
 
-    names, database, caught = bugs.NAMES if bug == "all" else (bug,), Database(), {}
+    names, database = bugs.NAMES if bug == "all" else (bug,), Database()
+    table: list[dict[str, Any]] = []
     with database.in_use():
         for name in names:
             outcome = campaign.first_caught(name, seeds, database)
-            caught[name] = None if outcome is None else [outcome.seed, *outcome.broken[:3]]
+            table.append(campaign.row_of(name, bugs.meaning(name), seeds, outcome))
             found = (
                 "NOT CAUGHT" if outcome is None else f"seed {outcome.seed}: {outcome.broken[0]}"
             )
             _say(f"{name}: {found}")
-    if path is not None:
-        path.write_text(json.dumps(caught, indent=1), encoding="utf-8")
-    return 1 if None in caught.values() else 0
+            if path is not None:
+                path.write_text(json.dumps(table, indent=1), encoding="utf-8")
+    return 1 if any(row["seed"] is None for row in table) else 0
 
 
 def _say(text: str) -> None:

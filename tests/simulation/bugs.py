@@ -358,6 +358,11 @@ BUGS = {**TWENTY, **FURTHER}
 NAMES = tuple(BUGS)
 
 
+def meaning(name: str) -> str:
+    """Return what a bug is, in words."""
+    return (BUGS[name].__doc__ or "").strip().splitlines()[0]
+
+
 @contextmanager
 def planted(name: str | None) -> Iterator[None]:
     """Plant a bug for a while; None plants none. Raises KeyError on an unknown name."""

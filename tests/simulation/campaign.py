@@ -68,6 +68,26 @@ def first_caught(bug: str, seeds: Iterable[int], database: Database) -> Outcome 
     return None
 
 
+def row_of(bug: str, meaning: str, seeds: range, outcome: Outcome | None) -> dict[str, Any]:
+    """Return what is to be told of a planted bug: the seed that catches it, by which invariant, and how many it took."""
+    caught: dict[str, Any] = {
+        "seed": None,
+        "seeds": len(seeds),
+        "invariants": [],
+        "sentence": "",
+        "repeat": "",
+    }
+    if outcome is not None:
+        caught |= {
+            "seed": outcome.seed,
+            "seeds": seeds.index(outcome.seed) + 1,
+            "invariants": outcome.invariants,
+            "sentence": outcome.broken[0],
+            "repeat": repeat(outcome.seed, bug),
+        }
+    return {"bug": bug, "meaning": meaning, **caught}
+
+
 class Finished:
     """The seeds that are done, one JSON line each; a campaign that is started again leaves them out."""
 
