@@ -314,10 +314,10 @@ class World:
         self._calm_down()
         end = self.now + timedelta(seconds=SETTLE)
         quiet = 0
-        while quiet < QUIET and self.now < end + QUIET * SECOND:
+        while quiet < QUIET and self.now < end:
             self._second(self._everybody())
             self.now += SECOND
-            quiet = quiet + 1 if self.now >= end or self._is_quiet() else 0
+            quiet = quiet + 1 if self._is_quiet() else 0
         if self.plan.day_end:
             self._end_of_the_day()
 

@@ -193,7 +193,11 @@ class Execution:
         }
         account = account_of(self._account_id)
         known = set(_KEYS(self._account_id, today))
-        for fill in new_fills(known, str(account.pk), today, trades, sysids):
+        new = new_fills(known, str(account.pk), today, trades, sysids)
+        if new:
+            # The cash and shares it moved show in the next snapshot; an idle gateway would ask ten seconds later.
+            Account.objects.filter(pk=self._account_id).update(snapshot_wanted_at=now)
+        for fill in new:
             if fill.problem is not None:
                 self._alarm("FILL_NOT_BOOKED", fill.problem, fill.trade.symbol, now)
             else:
