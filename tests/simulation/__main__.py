@@ -1,4 +1,4 @@
-"""`python -m tests.simulation --seeds N --from SEED [--plant BUG|all] [--json FILE] [--jobs 2] [--finished FILE] [--show]`,
+"""`python -m tests.simulation --seeds N --from SEED [--plant BUG,BUG|all] [--json FILE] [--jobs 2] [--finished FILE] [--show]`,
 and `--processes N --from SEED [--only SCENARIO] [--jobs 2] [--finished FILE] [--json FILE]` with real processes.
 """
 
@@ -17,7 +17,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=100, help="how many")
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first one")
-    parser.add_argument("--plant", help="a planted bug, or all: at which seed is it caught?")
+    parser.add_argument(
+        "--plant", help="planted bugs (A,B), or all: at which seed is each caught?"
+    )
     parser.add_argument("--json", type=Path, help="where the figures go")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument(
@@ -75,7 +77,7 @@ def _plant(bug: str, seeds: range, path: Path | None) -> int:
     from tests.simulation import bugs, campaign
     from tests.simulation.database import Database
 
-    names, database = bugs.NAMES if bug == "all" else (bug,), Database()
+    names, database = bugs.NAMES if bug == "all" else bug.split(","), Database()
     table: list[dict[str, Any]] = []
     with database.in_use():
         for name in names:

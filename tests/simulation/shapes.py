@@ -40,11 +40,12 @@ def alike_remarks(plan: Plan, chance: random.Random) -> Plan:
     wishes = [
         Deed(8 + at, "wish", stock.symbol, Side.SELL, 100) for at, stock in enumerate(stocks)
     ]
+    lost = chance.choice(["lost_request", "zombie"])
     return replace(
         plan,
         seconds=50,
         stocks=stocks,
-        misbehaviours=("remark_truncated", "callback_before_response", "lost_request", "zombie"),
+        misbehaviours=("remark_truncated", "callback_before_response", lost),
         deeds=tuple(wishes),
         crashes=0.0,
         delays=0.0,
