@@ -13,7 +13,7 @@ from trading.paper.misbehaviours import NAMES
 
 CENT = Decimal("0.01")
 #: Seconds of market time in which things go wrong, and how long the world then has to settle.
-FAULTS, SETTLE = (30, 60), 75
+FAULTS, SETTLE = (24, 48), 75
 #: How a price moves: what it heads for, as a multiple of its first value, over the time of faults.
 SCRIPTS: dict[str, tuple[float, ...]] = {
     "falls": (1.0, 0.91, 0.905),
