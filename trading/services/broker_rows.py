@@ -15,7 +15,7 @@ from trading.domain.orders import OrderState
 from trading.domain.reconcile import NewFill
 from trading.domain.reports import BrokerOrder, BrokerState, Event
 from trading.domain.types import ZERO, Side, Symbol, Text
-from trading.models import BrokerEvent, Order
+from trading.models import Order
 from trading.selectors import instrument_of
 
 
@@ -80,14 +80,15 @@ def first_told(order: Order, report: BrokerOrder, now: datetime) -> dict[str, An
     return fields
 
 
-def broker_event(account_id: int, event: Event) -> BrokerEvent:
-    return BrokerEvent(
-        account_id=account_id,
-        epoch=event.epoch,
-        kind=type(event.report).__name__,
-        payload=plain(event.report),
-        received_at=event.received_at,
-    )
+def broker_event(account_id: int, event: Event) -> dict[str, Any]:
+    """Return the columns of a `BrokerEvent`."""
+    return {
+        "account_id": account_id,
+        "epoch": event.epoch,
+        "kind": type(event.report).__name__,
+        "payload": plain(event.report),
+        "received_at": event.received_at,
+    }
 
 
 def plain(report: Any) -> dict[str, Any]:

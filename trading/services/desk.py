@@ -68,7 +68,7 @@ class AccountDesk(Desk):
             lease = self._lease.take()
             crash_point("desk.taken_over")
             self._epoch = self._execution.epoch = self._above_all(lease, now)
-            for order in self._orders(OrderState.SUBMITTING):
+            for order in _IN_STATE(self._account_id, OrderState.SUBMITTING):
                 self._execution.doubt(order, Text("its sender ended", "发送进程已结束"), now)
         return self._epoch
 
@@ -100,6 +100,18 @@ class AccountDesk(Desk):
             self._execution.forget()  # the database knows nothing of it, so neither may the memory
             raise
 
+    def pushes(self, *, dead: bool, now: datetime) -> None:
+        if dead:
+            text = Text(
+                "The terminal does not push fills any more: they are seen by queries, up to 3 s later. Restart it"
+                " when the exchange is closed.",
+                "终端不再推送成交：改由查询获知，最多延迟 3 秒。请在收盘后重启终端。",
+            )
+            journal(self._account_id, EventLevel.ALARM, "PUSHES_DEAD", text, now)
+        else:
+            text = Text("The terminal pushes fills again.", "终端已恢复推送成交。")
+            journal(self._account_id, EventLevel.INFO, "PUSHES_DEAD_OVER", text, now)
+
     def problem_with(self, snapshot: Snapshot) -> Text | None:
         return self._execution.judge(snapshot)
 
@@ -107,19 +119,21 @@ class AccountDesk(Desk):
         return read_agenda(self._account_id)
 
     def expire(self, now: datetime) -> int:
-        late = list(self._orders(OrderState.APPROVED).filter(expires_at__lt=now))
+        approved = _IN_STATE(self._account_id, OrderState.APPROVED)
+        late = [order for order in approved if order.expires_at < now]
         for order in late:
             with transaction.atomic():
                 self._drop(order, order.cancel_reason or "OUTBOX_EXPIRED", now)
         return len(late)
 
     def claim_next(self, epoch: int, now: datetime) -> Claimed | None:
-        waiting = self._orders(OrderState.APPROVED).filter(expires_at__gte=now)
+        approved = _IN_STATE(self._account_id, OrderState.APPROVED)
+        waiting = [order for order in approved if order.expires_at >= now]
         try:
             pace = config.load(self._account_id).risk.orders_per_second
         except ConfigError:
             return None  # no settings, no orders; the ticks have raised the alarm
-        if self._sent_since(now - timedelta(seconds=1)) >= pace:
+        if len(_CLAIMED_SINCE(self._account_id, now - timedelta(seconds=1))) >= pace:
             return None  # they wait for the next second, most urgent first
         for order in sorted(waiting, key=_turn):
             with transaction.atomic():
@@ -136,20 +150,19 @@ class AccountDesk(Desk):
         return None
 
     def objection(self, claimed: Claimed, now: datetime) -> str | None:
-        order = Order.objects.get(pk=claimed.order_id)
+        (side, kind), *_ = _ORDERED(claimed.order_id)
         symbol = claimed.request.symbol
         if not phase_at(self._calendar, now, instrument_of(symbol)).accepts_orders:
             return "MARKET_CLOSED"
-        if order.kind != SignalKind.MANUAL:
+        if kind != SignalKind.MANUAL:
             quote = self._quotes.latest([symbol]).get(symbol)
             fed_at, heartbeat = self._quotes.fed_at(symbol), self._quotes.heartbeat(symbol)
             if not freshness(quote, fed_at, heartbeat, now, self._pace):
                 return "QUOTE_STALE"
         crash_point("gateway.checked")
         # The main switch last: the call comes next.
-        rows = Account.objects.filter(pk=self._account_id)
-        state = TradingState(rows.values_list("trading_state", flat=True).get())
-        buys_in_reducing = state is TradingState.REDUCING and order.side == Side.BUY
+        state = TradingState(_SWITCH(self._account_id)[0])
+        buys_in_reducing = state is TradingState.REDUCING and side == Side.BUY
         return "TRADING_STATE" if state is TradingState.HALTED or buys_in_reducing else None
 
     def kill(self, name: str, now: datetime) -> None:
@@ -162,7 +175,7 @@ class AccountDesk(Desk):
     def sent(
         self, order_id: int, seq: int, epoch: int, now: datetime, connection: int = 0
     ) -> None:
-        Order.objects.filter(pk=order_id, epoch=epoch).update(seq=seq, connection=connection)
+        _SENT(order_id, epoch, seq=seq, connection=connection)
 
     def refused(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
         with transaction.atomic():
@@ -173,11 +186,11 @@ class AccountDesk(Desk):
             self._execution.doubt(Order.objects.get(pk=order_id), Text(why, why), now)
 
     def overdue(self, epoch: int, now: datetime) -> int:
-        late = list(
-            self._orders(OrderState.SUBMITTING).filter(
-                claimed_at__lte=now - self._pace.market(SUBMIT_DEADLINE)
-            )
-        )
+        since = now - self._pace.market(SUBMIT_DEADLINE)
+        submitting = _IN_STATE(self._account_id, OrderState.SUBMITTING)
+        late = [
+            one for one in submitting if one.claimed_at is not None and one.claimed_at <= since
+        ]
         for order in late:
             with transaction.atomic():
                 self._execution.doubt(order, Text("no answer for 8 s", "8 秒内没有回报"), now)
@@ -195,7 +208,7 @@ class AccountDesk(Desk):
             return []
         ids: list[int] = []
         limits = config.load(self._account_id).risk
-        recent = self._cancelled_since(now - timedelta(seconds=10))
+        recent = len(_CANCELLED_SINCE(self._account_id, now - timedelta(seconds=10)))
         for order in wanted:
             if not cancel_allowed(recent + len(ids), limits):
                 break  # the counter throttles: the rest waits
@@ -258,12 +271,6 @@ class AccountDesk(Desk):
         wanted = [state.value for state in states] or list(WORKING_STATES)
         return Order.objects.filter(account_id=self._account_id, state__in=wanted)
 
-    def _sent_since(self, moment: datetime) -> int:
-        return Order.objects.filter(account_id=self._account_id, claimed_at__gt=moment).count()
-
-    def _cancelled_since(self, moment: datetime) -> int:
-        return Order.objects.filter(account_id=self._account_id, last_cancel_at__gt=moment).count()
-
     def _drop(self, order: Order, why: str, now: datetime) -> None:
         if move(order, OrderState.EXPIRED, self._epoch, now, end_reason=why):
             crash_point("desk.dropped")
@@ -282,6 +289,24 @@ class AccountDesk(Desk):
             )
 
 
+_IN_STATE = Prepared(
+    lambda account, state: Order.objects.filter(account_id=account, state=state).order_by("pk")
+)
+_ORDERED = Prepared(lambda order: Order.objects.filter(pk=order).values_list("side", "kind"))
+_SWITCH = Prepared(
+    lambda account: Account.objects.filter(pk=account).values_list("trading_state", flat=True)
+)
+_SENT = PreparedUpdate(lambda order, epoch: Order.objects.filter(pk=order, epoch=epoch))
+_CLAIMED_SINCE = Prepared(
+    lambda account, moment: Order.objects.filter(
+        account_id=account, claimed_at__gt=moment
+    ).values_list("pk")
+)
+_CANCELLED_SINCE = Prepared(
+    lambda account, moment: Order.objects.filter(
+        account_id=account, last_cancel_at__gt=moment
+    ).values_list("pk")
+)
 _BEAT = PreparedUpdate(
     lambda account, epoch: Account.objects.filter(
         Exists(GatewayLease.objects.filter(account_id=OuterRef("pk"), epoch=epoch)), pk=account

@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from trading.domain.types import AccountMode, Text, TradingState
-from trading.management.who import whoever_runs
+from trading.management.people import actor_of
 from trading.models import Account
 from trading.services import kill_switch
 from trading.services.clock import market_time
@@ -63,7 +63,7 @@ class Command(BaseCommand):
 
     def _act(self, account: Account, options: dict[str, Any]) -> str:
         """Do it for one account; return what was in the way, in both languages."""
-        now, actor = market_time(AccountMode(account.mode), timezone.now()), whoever_runs("halt")
+        now, actor = market_time(AccountMode(account.mode), timezone.now()), actor_of("halt")
         try:
             if options["cancel_all"]:
                 count = kill_switch.cancel_all(account, options["why"], now, actor)

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from trading.domain.types import AccountMode
-from trading.management.who import whoever_runs
+from trading.management.people import actor_of
 from trading.models import Account
 from trading.services.adoption import accept_opening
 from trading.services.clock import market_time
@@ -35,7 +35,7 @@ class Command(BaseCommand):
             )
         now = market_time(AccountMode(account.mode), timezone.now())
         try:
-            accept_opening(account, options["why"], now, whoever_runs("open_books"))
+            accept_opening(account, options["why"], now, actor_of("open_books"))
         except CorrectionError as problem:
             raise CommandError(f"{problem.text.en} {problem.text.zh}") from None
         self.stdout.write(
