@@ -113,6 +113,24 @@ def working_ref(order: Order) -> WorkingRef:
     )
 
 
+def chain_left(order: Order) -> int:
+    """Return the shares its chain has not traded yet."""
+    root = order.root_id or order.pk
+    chain = Order.objects.filter(pk=root) | Order.objects.filter(root_id=root)
+    return order.chain_quantity - sum(chain.values_list("filled_quantity", flat=True))
+
+
+def may_go_on(order: Order) -> bool:
+    """Whether the chain of this ended order may be ordered again: nobody has settled it, nor withdrawn what it is for."""
+    ended = order.state in (
+        OrderState.CANCELLED,
+        OrderState.PARTIALLY_CANCELLED,
+        OrderState.FILLED,
+    )
+    withdrawn = order.cancelled_by_person or order.cancel_reason in NOT_ORDERED_AGAIN
+    return ended and not order.chain_settled and not withdrawn
+
+
 def request_cancel(order: Order, reason: str, now: datetime, *, by_person: bool = False) -> bool:
     """Ask the gateway to cancel; it reads the order again first. True when this is a new wish.
 
