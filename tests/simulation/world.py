@@ -352,15 +352,23 @@ class World:
         return self._looked[1]
 
     def _two_gateways(self, second: int) -> None:
-        """A gateway stands still, a second one with a session of its own takes over, and the first comes to itself."""
+        """A gateway stands still, a second one with a session of its own takes over, and the first comes to itself.
+
+        That is in the middle of a cycle, and at a bad moment: when an order waits for its gateway.
+        """
         if second == 15:
             for program in self.programs:
                 program.frozen = True
         if second == 17:
             self._start_gateway(SESSION + 1)
-        if second == 25:
-            for program in self.programs:
+        frozen = [program for program in self.programs if program.frozen and program.alive]
+        if second > 20 and frozen and (self._order_waits() or second + 2 > self.plan.seconds):
+            for program in frozen:
                 program.frozen = False
+                self._step(program)
+
+    def _order_waits(self) -> bool:
+        return bool(read_agenda(ACCOUNT).approved)
 
     def _end(self, program: Program) -> None:
         program.alive = False

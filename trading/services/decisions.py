@@ -20,8 +20,7 @@ from trading.selectors import position_value_of
 from trading.services.orders import (
     Approval,
     approve,
-    chain_left,
-    may_go_on,
+    claimed_by_exits,
     request_cancel,
     working_ref,
 )
@@ -350,15 +349,7 @@ class Decisions:
         return lot_rule(self._view.instrument(symbol), self._view.on).floor_buy(free)
 
     def _claimed(self, symbol: Symbol, kind: SignalKind) -> int:
-        """Shares of exits that were cancelled to be ordered again: theirs until that is done or given up."""
-        return sum(
-            chain_left(order)
-            for order in self._view.orders
-            if order.symbol == symbol
-            and SignalKind(order.kind).protective
-            and SignalKind(order.kind).priority > kind.priority
-            and may_go_on(order)
-        )
+        return claimed_by_exits(self._view.orders, symbol, kind)
 
     def _unknown_sale(self, symbol: Symbol) -> bool:
         return any(

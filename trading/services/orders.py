@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -120,7 +121,19 @@ def chain_left(order: Order) -> int:
     return order.chain_quantity - sum(chain.values_list("filled_quantity", flat=True))
 
 
-def may_go_on(order: Order) -> bool:
+def claimed_by_exits(orders: Iterable[Order], symbol: Symbol, kind: SignalKind) -> int:
+    """Return the shares of higher exits that were cancelled to be ordered again: theirs until that is done or given up."""
+    return sum(
+        chain_left(order)
+        for order in orders
+        if order.symbol == symbol
+        and SignalKind(order.kind).protective
+        and SignalKind(order.kind).priority > kind.priority
+        and _may_go_on(order)
+    )
+
+
+def _may_go_on(order: Order) -> bool:
     """Whether the chain of this ended order may be ordered again: nobody has settled it, nor withdrawn what it is for."""
     ended = order.state in (
         OrderState.CANCELLED,
