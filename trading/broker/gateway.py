@@ -52,6 +52,7 @@ class Gateway:
         self._broker, self._desk, self._pace, self._killed = broker, desk, pace, killed
         # A kill file was seen, and the account does not say so yet.
         self._to_latch: str | None = None
+        self._distrust: Text | None = None  # of the machine's clock
         self.status = GatewayStatus.OBSERVING
         self.reason = Text("starting", "正在启动")
         self.wanted = True
@@ -89,6 +90,16 @@ class Gateway:
     def snapshot_at(self) -> datetime | None:
         """When the newest trusted snapshot was asked for."""
         return self._good.taken_at if self._good is not None else None
+
+    def distrust(self, why: Text | None, now: datetime) -> None:
+        """The machine's clock cannot be relied on, and `why`; None: it can again. Meanwhile the gateway observes."""
+        self._distrust = why
+        if why is None:
+            return
+        # What was noted by the old time says nothing by the new one: after a step back it would lie in the future.
+        self._asked_at = self._last_ask = self._next_attempt = self._looked_at = None
+        self._good, self._heard_at = None, now
+        self._observing(why, now)
 
     def nudge(self) -> None:
         """Something was committed for this gateway: look at once."""
@@ -239,6 +250,9 @@ class Gateway:
         if self.status is GatewayStatus.ARMED:
             if self._beat_at is None or now - self._beat_at >= self._pace.market(BEAT):
                 self._beat(now)
+        elif self._distrust is not None:
+            if self.reason != self._distrust:
+                self._observing(self._distrust, now)
         elif self._first is None or not confirms(self._first, snapshot):
             self._first = snapshot
         elif snapshot.taken_at - self._first.taken_at >= self._pace.market(CONFIRM_AFTER):

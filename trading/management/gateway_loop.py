@@ -33,6 +33,8 @@ class Steppable(Protocol):
 
     def nudge(self) -> None: ...
 
+    def distrust(self, why: Text | None, now: datetime) -> None: ...
+
     def step(self, now: datetime) -> bool: ...
 
 
@@ -143,7 +145,10 @@ class Protection:
 
 
 class GatewayLoop:
-    """One cycle after the other, over any gateway; `cycle` returns how many seconds to wait."""
+    """One cycle after the other, over any gateway; `cycle` returns how many seconds to wait.
+
+    `clock` says why the machine's clock cannot be relied on, None when it can.
+    """
 
     def __init__(
         self,
@@ -152,9 +157,11 @@ class GatewayLoop:
         protection: Protection,
         calendar: TradingCalendar,
         real: Callable[[], datetime],
+        clock: Callable[[datetime, MarketPhase], Text | None] = lambda now, phase: None,
     ) -> None:
         self._account_id, self._gateway, self._protection = account_id, gateway, protection
-        self._calendar, self._real = calendar, real
+        self._calendar, self._real, self._clock = calendar, real, clock
+        self._distrust: Text | None = None
 
     def now(self) -> datetime | None:
         """Return the account's market time, None when it is disabled."""
@@ -166,6 +173,10 @@ class GatewayLoop:
         if now is None:
             return IDLE
         phase = phase_at(self._calendar, now)
+        distrust = self._clock(now, phase)
+        if distrust != self._distrust:
+            self._gateway.distrust(distrust, now)
+            self._distrust = distrust
         self._gateway.step(now)
         if self._gateway.status is not GatewayStatus.ARMED:
             self._protection.pause()

@@ -189,7 +189,10 @@ class AccountDesk(Desk):
         since = now - self._pace.market(SUBMIT_DEADLINE)
         submitting = _IN_STATE(self._account_id, OrderState.SUBMITTING)
         late = [
-            one for one in submitting if one.claimed_at is not None and one.claimed_at <= since
+            one
+            for one in submitting
+            # Claimed in the future: the clock was set back, and how long that is ago nobody can say.
+            if one.claimed_at is not None and not since < one.claimed_at <= now
         ]
         for order in late:
             with transaction.atomic():

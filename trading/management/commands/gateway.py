@@ -20,6 +20,7 @@ from trading.broker.gateway import Gateway
 from trading.broker.qmt import QmtBroker
 from trading.domain.types import AccountMode, Text
 from trading.errors import GatewayUnavailable, StandDown
+from trading.management.clock_guard import ClockGuard
 from trading.management.gateway_loop import GatewayLoop, Protection
 from trading.management.known_days import calendar_known_on
 from trading.management.one_instance import Alive, AlreadyRunning, gateway_lock, one_instance
@@ -76,7 +77,8 @@ class Command(BaseCommand):
         protection = Protection(
             account.pk, quotes, gateway.nudge, timezone.now, time.monotonic, pace=pace
         )
-        loop = GatewayLoop(account.pk, gateway, protection, calendar, timezone.now)
+        clock = ClockGuard(account.pk, quotes, timezone.now, time.monotonic, pace)
+        loop = GatewayLoop(account.pk, gateway, protection, calendar, timezone.now, clock)
         watchdog = Watchdog(
             lambda: CONNECTING if gateway.connecting else END_AFTER.total_seconds(), time.monotonic
         )

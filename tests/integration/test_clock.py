@@ -1,0 +1,72 @@
+"""The machine's clock jumps: the gateway observes, nothing is sent, and it comes back by itself."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.integration.scenes import STOCK, account, codes, falling, moves
+from tests.misbehaving import Misbehaving, lost
+from tests.world import World
+from trading.domain.calendar import MarketPhase
+from trading.domain.types import Text
+from trading.management.clock_guard import ClockGuard
+
+pytestmark = [
+    pytest.mark.orders,
+    pytest.mark.unattended,
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("calendar"),
+]
+
+WHY = Text("the clock jumped", "时钟跳变")
+
+
+def distrusting(world, since, until):
+    gateway = world.gateway
+    world.at(since, lambda: gateway.distrust(WHY, world.moment(since)))
+    world.at(until, lambda: gateway.distrust(None, world.moment(until)))
+
+
+def test_a_clock_that_jumped_sends_nothing_and_the_gateway_arms_again_by_itself():
+    terminal, seen = Misbehaving(), []
+    world = falling(terminal, until="09:33:00", skip=False)
+    distrusting(world, "09:30:40", "09:31:20")
+    world.at(
+        "09:31:15", lambda: seen.append((world.gateway.status, account(world).gateway_reason))
+    )
+    world.run(until="09:31:45")
+
+    assert seen == [("observing", WHY._asdict())]
+    assert world.gateway.status == "armed"
+    [order] = world.orders()
+    assert order.approved_at >= world.moment("09:31:20")
+    assert len(terminal.calls("order_stock")) == 1
+
+
+def test_an_order_claimed_before_the_clock_went_back_becomes_unknown_all_the_same():
+    world = falling(Misbehaving(on_the_way=lost(lambda m: m.get("op") == "order_stock")))
+    world.run(until="09:31:02")
+    earlier = world.moment("08:31:02")
+    world.gateway.distrust(WHY, earlier)
+    world.gateway.step(earlier)
+
+    assert moves(world.orders()[0])[-1] == "unknown"
+
+
+def test_a_jump_is_told_once_and_its_end_once():
+    world = World(symbols=[STOCK])
+    start = world.moment("10:00:00")
+    clock = {"real": start, "monotonic": 0.0}
+    guard = ClockGuard(
+        world.account.pk, world.store, lambda: clock["real"], lambda: clock["monotonic"]
+    )
+    said = []
+    for second in range(60):
+        leap = 3600 if second >= 10 else 0
+        clock.update(real=start + timedelta(seconds=second + leap), monotonic=float(second))
+        said.append(guard(clock["real"], MarketPhase.MORNING) is not None)
+
+    assert said == [False] * 10 + [True] * 30 + [False] * 20
+    assert codes(world) == ["CLOCK_JUMPED", "CLOCK_STEADY"]

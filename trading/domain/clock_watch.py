@@ -1,0 +1,54 @@
+"""Whether the machine's clock can be relied on (rules §6): it leaps neither against a monotonic clock nor off the quotes.
+
+Market time, order timeouts and the age of quotes all come from it; leases, heartbeats and supervision do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from trading.domain.types import Text
+
+#: More than this between two looks is a leap; less is what a time server corrects.
+LEAP = timedelta(seconds=2)
+#: The clock is relied on again after it was steady, and agreed with the quotes, for so long.
+STEADY = timedelta(seconds=30)
+#: Quotes come every three seconds: a clock that agrees within two sees the newest one no older than this.
+NEWEST = timedelta(seconds=5)
+
+
+class ClockWatch:
+    """Looks at the clock again and again; the first look only notes it."""
+
+    def __init__(self) -> None:
+        self._offset: float | None = None
+        self._since: float | None = None  # monotonic: steady since then, None: relied on
+        self._leap = 0.0
+
+    def look(
+        self, real: datetime, monotonic: float, quote_age: Callable[[], timedelta | None]
+    ) -> Text | None:
+        """Return why the clock cannot be relied on, None when it can.
+
+        `quote_age`: real time by which the clock is ahead of the newest quote, negative when it is behind; None when
+        there is none to compare with. Asked for only while the clock is in doubt.
+        """
+        offset = real.timestamp() - monotonic
+        leap = 0.0 if self._offset is None else offset - self._offset
+        self._offset = offset
+        if abs(leap) > LEAP.total_seconds():
+            self._since, self._leap = monotonic, leap
+        if self._since is None:
+            return None
+        age = quote_age()
+        if age is not None and not -LEAP <= age <= NEWEST:
+            self._since = monotonic
+        if monotonic - self._since >= STEADY.total_seconds():
+            self._since = None
+            return None
+        return Text(
+            f"the machine's clock jumped by {self._leap:+.0f} s; nothing is sent until it is steady and agrees with the "
+            "quotes for 30 s",
+            f"本机时钟跳变 {self._leap:+.0f} 秒；时钟稳定并与行情时间一致 30 秒之前不发送委托",
+        )

@@ -1,0 +1,62 @@
+"""Watches the machine's clock for an account's gateway, and tells the journal when it jumps and when it is steady."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from trading.domain.calendar import MarketPhase
+from trading.domain.clock_watch import ClockWatch
+from trading.domain.pace import Pace
+from trading.domain.types import Text
+from trading.models import EventLevel
+from trading.ports import QuoteReader
+from trading.selectors import symbols_of_interest
+from trading.services.events import journal
+
+log = logging.getLogger(__name__)
+
+
+class ClockGuard:
+    """That of one account; call it in every cycle with the account's market time."""
+
+    def __init__(
+        self,
+        account_id: int,
+        quotes: QuoteReader,
+        real: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        pace: Pace = Pace(),  # noqa: B008 - immutable
+    ) -> None:
+        self._account_id, self._quotes, self._pace = account_id, quotes, pace
+        self._real, self._monotonic = real, monotonic
+        self._watch = ClockWatch()
+        self._doubted = False
+
+    def __call__(self, now: datetime, phase: MarketPhase) -> Text | None:
+        """Return why the clock cannot be relied on, None when it can."""
+        why = self._watch.look(
+            self._real(),
+            self._monotonic(),
+            lambda: self._quote_age(now) if phase.continuous else None,
+        )
+        if (why is not None) is not self._doubted:
+            self._doubted = why is not None
+            self._tell(why, now)
+        return why
+
+    def _quote_age(self, now: datetime) -> timedelta | None:
+        quotes = self._quotes.latest(list(symbols_of_interest(self._account_id)))
+        newest = max((quote.time for quote in quotes.values()), default=None)
+        if newest is None:
+            return None
+        return (now - newest) / (self._pace.market(timedelta(seconds=1)) / timedelta(seconds=1))
+
+    def _tell(self, why: Text | None, now: datetime) -> None:
+        if why is None:
+            text = Text("The machine's clock is steady again.", "本机时钟已恢复稳定。")
+            journal(self._account_id, EventLevel.INFO, "CLOCK_STEADY", text, now)
+            return
+        log.warning("%s", why.en)
+        journal(self._account_id, EventLevel.ALARM, "CLOCK_JUMPED", why, now)
