@@ -11,6 +11,8 @@ from tests.integration.scenes import (
     codes,
     falling,
     moves,
+    start_gateway,
+    stop_gateway,
     wish,
 )
 from tests.misbehaving import Misbehaving, doubled, lost, news, pushes
@@ -73,8 +75,8 @@ def test_f003_with_a_second_one_alike_at_the_broker_nobody_is_bound_and_it_is_sa
     assert account(world).trading_state == TradingState.ACTIVE
 
 
-def test_f021_an_order_with_our_mark_that_the_books_do_not_have_halts_trading():
-    # As after a restore from a copy: the broker has it, our books never heard of it (invariant I2).
+def test_f021_an_order_with_our_mark_that_came_while_we_acted_and_is_not_ours_halts_trading():
+    # Another program uses our mark: the broker has the order, nobody here sent it (invariant I2).
     mark = client_order_id(1, 12345)
 
     def shown(request, truth):
@@ -85,6 +87,31 @@ def test_f021_an_order_with_our_mark_that_the_books_do_not_have_halts_trading():
     world.run(until="09:31:15")
     assert account(world).trading_state == TradingState.HALTED
     assert codes(world).count("INVARIANT_BROKEN") == 1
+
+
+@pytest.mark.parametrize("book", [None, {}, {"bids": [("9.20", 300)]}])
+def test_f021_an_order_the_books_lost_is_adopted_with_its_fills_by_the_next_gateway(book):
+    # A power cut, or a copy from before the order: the rows are gone, the broker has order and fills.
+    world = falling(until="09:33:00", book=book)
+
+    def lose():
+        stop_gateway(world)
+        for model in (OrderEvent, Fill, Order):
+            rows = model._base_manager.all()
+            rows._raw_delete(rows.db)
+        Position._base_manager.update(quantity=1000, closed_at=None)
+
+    world.at("09:31:03", lose)
+    world.at("09:31:04", lambda: start_gateway(world))
+    world.run(until="09:31:12")
+
+    order, shown = world.orders()[0], at_broker(world)[0]
+    assert (order.client_order_id, order.broker_order_id) == (shown.remark, shown.order_id)
+    assert order.filled_quantity == shown.traded_quantity
+    assert sum(fill.quantity for fill in world.fills(order=order)) == shown.traded_quantity
+    assert codes(world).count("ORDER_ADOPTED") == 1
+    assert account(world).trading_state == TradingState.ACTIVE
+    assert len(at_broker(world)) == len({one.remark for one in at_broker(world)})
 
 
 def _books(world):

@@ -68,6 +68,7 @@ class AccountDesk(Desk):
             lease = self._lease.take()
             crash_point("desk.taken_over")
             self._epoch = self._execution.epoch = self._above_all(lease, now)
+            self._execution.began_at = now
             for order in _IN_STATE(self._account_id, OrderState.SUBMITTING):
                 self._execution.doubt(order, Text("its sender ended", "发送进程已结束"), now)
         return self._epoch

@@ -56,6 +56,8 @@ class Execution:
     def __init__(self, account_id: int) -> None:
         self._account_id = account_id
         self.epoch = 0
+        #: When this gateway took over.
+        self.began_at: datetime | None = None
         self.forget()
 
     def record(self, events: Sequence[Event], now: datetime) -> bool:
@@ -231,9 +233,12 @@ class Execution:
         for report in binding.ambiguous:
             self._strangers.unplaced(report, now)
         for report in binding.orphans:
-            problem = self._strangers.orphan(report, now)
-            if problem is not None:
-                self._broken(report.symbol, problem, now)
+            found = self._strangers.orphan(report, self.began_at, self.epoch, now)
+            if isinstance(found, Order):
+                adopt_fills(found, self.epoch, now)
+                self._report(found, report, now, from_query=from_query)
+            elif found is not None:
+                self._broken(report.symbol, found, now)
         for pk, report in binding.doubled:
             text = Text(
                 f"Order {rows[pk].client_order_id} of {report.symbol} exists twice at the broker: "

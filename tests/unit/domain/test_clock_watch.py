@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -14,6 +15,10 @@ pytestmark = [pytest.mark.fast, pytest.mark.unattended]
 START = datetime(2026, 11, 23, 10, 0, tzinfo=CHINA)
 
 
+def _same(age):
+    return age
+
+
 def doubts(offsets, age=lambda second: None):
     """Look once a second; `offsets`: by how many seconds the clock is off from which second on. Return doubtful ones."""
     watch, found = ClockWatch(), []
@@ -22,7 +27,7 @@ def doubts(offsets, age=lambda second: None):
         real = START + timedelta(seconds=second + off)
         seen = age(second)
         quote_age = None if seen is None else timedelta(seconds=seen)
-        if watch.look(real, 1000.0 + second, lambda quote_age=quote_age: quote_age) is not None:
+        if watch.look(real, 1000.0 + second, partial(_same, quote_age)) is not None:
             found.append(second)
     return found
 
