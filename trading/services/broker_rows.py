@@ -15,7 +15,7 @@ from trading.domain.orders import OrderState
 from trading.domain.reconcile import NewFill
 from trading.domain.reports import Event
 from trading.domain.types import ZERO, Side, Symbol
-from trading.models import BrokerEvent, Order
+from trading.models import Order
 from trading.selectors import instrument_of
 
 
@@ -53,14 +53,15 @@ def order_of_fill(fill: NewFill, rows: Sequence[Order]) -> Order | None:
     return next(iter(by_number or by_remark), None)
 
 
-def broker_event(account_id: int, event: Event) -> BrokerEvent:
-    return BrokerEvent(
-        account_id=account_id,
-        epoch=event.epoch,
-        kind=type(event.report).__name__,
-        payload=plain(event.report),
-        received_at=event.received_at,
-    )
+def broker_event(account_id: int, event: Event) -> dict[str, Any]:
+    """Return the columns of a `BrokerEvent`."""
+    return {
+        "account_id": account_id,
+        "epoch": event.epoch,
+        "kind": type(event.report).__name__,
+        "payload": plain(event.report),
+        "received_at": event.received_at,
+    }
 
 
 def plain(report: Any) -> dict[str, Any]:

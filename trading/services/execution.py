@@ -30,7 +30,7 @@ from trading.domain.risk import RiskLimits, trips
 from trading.domain.types import CHINA, Symbol, Text, TradingState
 from trading.faults import crash_point
 from trading.models import Account, BrokerEvent, EventLevel, Fill, Order
-from trading.models.prepared import Prepared
+from trading.models.prepared import Prepared, PreparedInsert
 from trading.selectors import account_of, orders_of_day
 from trading.services.accounts import set_trading_state
 from trading.services.adoption import books_are_open, open_books
@@ -60,7 +60,7 @@ class Execution:
             for event in events
             if not isinstance(event.report, Snapshot)
         ]
-        BrokerEvent.objects.bulk_create(rows)
+        _RAW(*rows)
         crash_point("execution.stored")
         self._changed = bool(rows)
         for event in events:
@@ -306,13 +306,8 @@ class Execution:
             self.reject(order, error.message, now)
 
     def _sent(self, remark: str, seq: int, connection: int) -> Order | None:
-        by_seq = Q(epoch=self.epoch, connection=connection, seq=seq)
-        rows = {
-            row.pk: row
-            for row in Order.objects.filter(
-                Q(client_order_id=remark) | by_seq, account_id=self._account_id
-            )
-        }
+        likely = _ANSWERED(self._account_id, remark, self.epoch, connection, seq)
+        rows = {row.pk: row for row in likely}
         found = order_of_answer(
             map(local_order, rows.values()), remark, seq, self.epoch, connection
         )
@@ -356,6 +351,13 @@ _SIGHTED = Prepared(
         .values_list("broker_order_id", "filled_quantity", "state")
     )
 )
+_ANSWERED = Prepared(
+    lambda account, remark, epoch, connection, seq: Order.objects.filter(
+        Q(client_order_id=remark) | Q(epoch=epoch, connection=connection, seq=seq),
+        account_id=account,
+    )
+)
+_RAW = PreparedInsert(BrokerEvent)
 _KEYS = Prepared(
     lambda account, on: Fill.objects.filter(account_id=account, trade_date=on).values_list(
         "key", flat=True
