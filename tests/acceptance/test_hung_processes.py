@@ -106,7 +106,8 @@ def test_f131_a_frozen_process_is_killed_started_again_and_works_and_says_why(th
     assert (after.state, after.hung) == (State.RUNNING, True)
     assert after.pid != before.pid
     assert f"{name} no progress for 45 s: killed" in three.shown
-    [view] = processes({"processes": [after.as_row() | {"name": "web", "pid": os.getpid()}]}) or ()
+    run = {"processes": [after.as_row() | {"name": "web", "pid": os.getpid()}]}
+    [view] = processes(run, None, datetime.now(UTC)) or ()
     assert view.story.en.startswith("ended (it made no progress and was killed) and was started")
 
 

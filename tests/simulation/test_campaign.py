@@ -6,6 +6,7 @@ The whole of it: `python -m tests.simulation --seeds 100000 --jobs 2 --finished 
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -76,7 +77,8 @@ def test_the_twenty_bugs_of_the_list_are_planted_and_more():
 
 @pytest.mark.parametrize("bug", bugs.NAMES)
 def test_a_planted_bug_is_taken_out_again(bug):
-    seams = [(patch.getter(), patch.attribute) for patch in bugs.BUGS[bug]()]
+    patches: list[Any] = list(bugs.BUGS[bug]())
+    seams = [(patch.getter(), patch.attribute) for patch in patches]
     were = [getattr(owner, name) for owner, name in seams]
 
     with bugs.planted(bug):

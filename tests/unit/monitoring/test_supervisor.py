@@ -281,7 +281,7 @@ def test_a_question_that_fails_is_no_answer(supervise):
     assert status(supervisor, "redis").state is State.STARTING
 
 
-def test_everything_stops_in_the_reverse_order_and_a_stage_together(supervise):
+def test_f127_everything_stops_in_the_reverse_order_and_a_stage_together(supervise):
     shown = []
     supervisor = supervise(
         child("redis", stage=0),
