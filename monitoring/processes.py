@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -64,6 +65,13 @@ def on_stop_signals(stop: Callable[[], None]) -> None:
         number = getattr(signal, name, None)
         if number is not None:
             signal.signal(number, handle)
+
+
+def show_what_the_console_can() -> None:
+    """Let a console or a log file of another encoding (GBK, cp1252) replace what it lacks: no word ends a process."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
 
 
 def exit_with_parent() -> None:

@@ -158,6 +158,9 @@ class Desk(Protocol):
         True when the books may have changed; a snapshot equal to the last one changes nothing.
         """
 
+    def pushes(self, *, dead: bool, now: datetime) -> None:
+        """Tell that fills are not pushed any more and only queries show them, or that they are again."""
+
     def problem_with(self, snapshot: Snapshot) -> Text | None:
         """Say why a snapshot cannot be trusted (a failed, empty or shrunken list is a bad query), or None."""
 

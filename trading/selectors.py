@@ -24,6 +24,7 @@ from trading.models import (
     Position,
     Signal,
     UnknownOutcome,
+    WatchedSymbol,
 )
 from trading.models.orders import WORKING
 from trading.models.prepared import Prepared
@@ -206,6 +207,12 @@ def symbols_of_interest(account_id: int) -> dict[Symbol, datetime]:
             own = marks.get(symbol, EVER)
             marks[symbol] = mark if own == EVER else min(own, mark)
     return marks
+
+
+def watched_symbols() -> frozenset[Symbol]:
+    """Return what enabled accounts have on their watch lists: quotes are wanted of them, nothing decides on them."""
+    rows = WatchedSymbol.objects.filter(account__enabled=True)
+    return frozenset(map(Symbol, rows.values_list("symbol", flat=True)))
 
 
 def kept_from_exits(account_id: int) -> dict[Symbol, int]:

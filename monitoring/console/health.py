@@ -24,6 +24,8 @@ _SIGNALS = {
 }
 
 
+_HUNG = Text("it made no progress and was killed", "长时间无进展，已被强制结束")
+
 _TICKS = {
     "sync": Text("sync", "同步"),
     "strategy": Text("strategy", "策略"),
@@ -55,7 +57,8 @@ def _process(row: Mapping[str, Any]) -> ProcessView:
 
 
 def _told(view: ProcessView, row: Mapping[str, Any]) -> ProcessView:
-    how, at = _how(row.get("last_exit")), _clock(view.since)
+    how = _HUNG if row.get("hung") is True else _how(row.get("last_exit"))
+    at = _clock(view.since)
     if view.state == State.BACKING_OFF:
         story = Text(f"ended ({how.en}); starts again soon", f"已结束（{how.zh}），即将重新启动")
     else:

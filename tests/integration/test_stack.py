@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from monitoring import stack
-from monitoring.loopback import HOST, answers, ask_redis, free_port
+from monitoring.loopback import HOST, answers, ask_redis, free_port, serves
 from monitoring.run_file import write_run_file
 from tests.redis_servers import PASSWORD, embedded_redis, installed_redis, wait_until
 from trading.models import Account, Instrument, TradingConfig
@@ -27,6 +27,16 @@ def test_a_taken_port_gives_the_next_free_one():
         port = taken.getsockname()[1]
         assert answers(port)
         assert port < free_port(port) < port + 50
+
+
+def test_f131_a_web_server_that_accepts_and_never_answers_does_not_serve():
+    # The system goes on accepting for a process that is stopped.
+    with socket.socket() as frozen:
+        frozen.bind((HOST, 0))
+        frozen.listen()
+        assert answers(frozen.getsockname()[1])
+        with pytest.raises(TimeoutError):
+            serves(frozen.getsockname()[1])
 
 
 def test_our_redis_answers_only_to_its_password(tmp_path):

@@ -1,4 +1,6 @@
-"""`python -m tests.simulation --seeds N --from SEED [--plant BUG|all] [--json FILE] [--jobs 2] [--finished FILE] [--show]`"""
+"""`python -m tests.simulation --seeds N --from SEED [--plant BUG|all] [--json FILE] [--jobs 2] [--finished FILE] [--show]`,
+and `--processes N --from SEED [--only SCENARIO] [--jobs 2] [--finished FILE] [--json FILE]` with real processes.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,14 @@ def main() -> int:
         "--finished", type=Path, help="JSON lines of finished seeds, to go on later"
     )
     parser.add_argument("--show", action="store_true", help="tell the story of each seed")
+    parser.add_argument("--processes", type=int, help="so many runs of real processes instead")
+    parser.add_argument("--only", help="with --processes: the scenario of every run")
+    parser.add_argument("--runs", type=Path, help="with --processes: where their folders go")
     options = parser.parse_args()
+    if options.processes is not None:
+        from tests.simulation.processes.command import run_processes
+
+        return run_processes(options)
     set_up()
     from tests.simulation import campaign  # needs Django
 

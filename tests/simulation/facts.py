@@ -12,7 +12,17 @@ from typing import Any
 from tests.simulation.database import ACCOUNT
 from tests.simulation.world import World
 from trading.domain.types import CHINA, Side
-from trading.models import Account, Denial, Event, Fill, Order, OrderEvent, Position, Signal
+from trading.models import (
+    Account,
+    Denial,
+    Event,
+    Fill,
+    Order,
+    OrderEvent,
+    Position,
+    Signal,
+    TradingConfig,
+)
 from trading.paper.records import Order as BrokerOrder
 from trading.paper.records import Trade
 
@@ -64,6 +74,11 @@ class Facts:
     @cached_property
     def events(self) -> list[Event]:
         return list(Event.objects.order_by("pk"))
+
+    @cached_property
+    def reasons(self) -> dict[int, str]:
+        """Why the settings became what they are, by revision."""
+        return dict(TradingConfig.history.values_list("revision", "changed_why"))
 
     @cached_property
     def shown(self) -> dict[tuple[str, datetime], set[Decimal]]:

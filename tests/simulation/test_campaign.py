@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.simulation import campaign
-from tests.simulation.bugs import NAMES
+from tests.simulation.bugs import TWENTY
 from tests.simulation.database import Database
 from tests.simulation.plan import plan_of
 
@@ -64,7 +64,7 @@ def test_a_seed_tells_the_same_story_twice(database):
 
 
 def test_there_are_twenty_planted_bugs():
-    assert len(NAMES) == 20
+    assert len(TWENTY) == 20
 
 
 def test_the_plan_of_a_seed_never_changes():

@@ -129,6 +129,7 @@ class World:
         self.programs: list[Program] = []
         self.externals: set[str] = set()
         self.revisions = [(STARTS, 1)]
+        self.kill_file: str | None = None
         self._open_account()
         transport.serve_in_process(self._address, self.wire)  # type: ignore[arg-type]
         self._feed = XtQuantFeed(xtdata.connect_to(self._address), heartbeat=10)
@@ -192,7 +193,8 @@ class World:
 
     def _start_gateway(self, session: int = SESSION) -> Program:
         broker = QmtBroker(xttrader, xttype, self._address, session, BROKER_ACCOUNT)
-        gateway = Gateway(broker, AccountDesk(ACCOUNT, self.store, self.calendar))
+        desk = AccountDesk(ACCOUNT, self.store, self.calendar)
+        gateway = Gateway(broker, desk, killed=lambda: self.kill_file)
         program = Program(len(self.programs) + 1, broker, gateway, session)
         if self.plan.worker_dead:
             protection = Protection(
@@ -320,11 +322,11 @@ class World:
         self._calm_down()
         end, leap_from = self.now + timedelta(seconds=SETTLE), self.now + AWAKE
         quiet = timedelta(0)
-        while quiet < QUIET and self.now < end + QUIET:
+        while quiet < QUIET and self.now < end:
             self._second(self._everybody())
             passed = SECOND if self.now < leap_from and not quiet else LEAP
             self.now += passed
-            quiet = quiet + passed if self.now >= end or self._is_quiet() else timedelta(0)
+            quiet = quiet + passed if self._is_quiet() else timedelta(0)
         if self.plan.day_end:
             self._end_of_the_day()
 

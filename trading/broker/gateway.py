@@ -8,12 +8,13 @@ a simulation. `step(now)` returns at once; no thread, no sleep, no clock.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from trading.broker.pushes import PATIENCE, PushWatch
 from trading.domain.arming import confirms
 from trading.domain.pace import Pace
-from trading.domain.reports import BrokerTrade, ConnectionReport, Snapshot
+from trading.domain.reports import BrokerTrade, ConnectionReport, Event, Snapshot
 from trading.domain.types import GatewayStatus, Text
 from trading.errors import GatewayUnavailable, OrderRejected, SubmitUncertain
 from trading.faults import crash_point
@@ -68,6 +69,7 @@ class Gateway:
         self._beat_at: datetime | None = None
         self._looked_at: datetime | None = None
         self._heard_at: datetime | None = None  # anything at all, through this connection
+        self._pushes = PushWatch(pace.market(PATIENCE))
 
     # -- what a driver needs to know
 
@@ -155,6 +157,7 @@ class Gateway:
             self.connecting = False
         crash_point("gateway.connected")
         self._connected, self._next_attempt = True, None
+        self._pushes.connected()
         self._asked_at = self._last_ask = self._first = self._good = None
         self._heard_at = now
         self._observing(Text("reading the account", "正在读取账户"), now)
@@ -180,6 +183,7 @@ class Gateway:
             crash_point("gateway.drained")
             changed = self._desk.record(events, now)
             crash_point("gateway.recorded")
+        self._watch_pushes(events, now)
         for event in events:
             if isinstance(event.report, Snapshot):
                 self._seen(event.report, now)
@@ -206,6 +210,12 @@ class Gateway:
             and self._heard_at is not None
             and now - self._heard_at > self._pace.market(DEAF)
         )
+
+    def _watch_pushes(self, events: Sequence[Event], now: datetime) -> None:
+        were_dead = self._pushes.dead
+        self._pushes.look(events, now)
+        if self._pushes.dead != were_dead:
+            self._desk.pushes(dead=self._pushes.dead, now=now)
 
     def _connection(self, report: ConnectionReport, now: datetime) -> None:
         if report.ok:

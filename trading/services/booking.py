@@ -37,6 +37,11 @@ def book_fill(
         )
         journal(account.pk, EventLevel.ALARM, "FILL_SIDE_UNKNOWN", text, now, symbol=trade.symbol)
         return None
+    if order is not None and order.broker_order_id is None and trade.broker_order_id > 0:
+        # It names the order's number: fills of that number that named nobody are the order's too, and share its fees.
+        number = trade.broker_order_id
+        if move(order, OrderState(order.state), epoch, now, broker_order_id=number):
+            adopt_fills(order, epoch, now)
     on = trade.time.astimezone(CHINA).date()
     amount = trade.price * trade.quantity
     before = order.filled_amount if order is not None else _amount_before(account, trade, on)
@@ -186,8 +191,6 @@ def _move_order(order: Order, fill: Fill, epoch: int, now: datetime) -> None:
         "filled_quantity": filled,
         "filled_amount": order.filled_amount + fill.amount,
     }
-    if order.broker_order_id is None:
-        fields["broker_order_id"] = fill.broker_order_id
     if order.submitted_at is None:
         fields["submitted_at"] = now
     if OrderState(order.state).terminal:

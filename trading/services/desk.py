@@ -100,6 +100,18 @@ class AccountDesk(Desk):
             self._execution.forget()  # the database knows nothing of it, so neither may the memory
             raise
 
+    def pushes(self, *, dead: bool, now: datetime) -> None:
+        if dead:
+            text = Text(
+                "The terminal does not push fills any more: they are seen by queries, up to 3 s later. Restart it"
+                " when the exchange is closed.",
+                "终端不再推送成交：改由查询获知，最多延迟 3 秒。请在收盘后重启终端。",
+            )
+            journal(self._account_id, EventLevel.ALARM, "PUSHES_DEAD", text, now)
+        else:
+            text = Text("The terminal pushes fills again.", "终端已恢复推送成交。")
+            journal(self._account_id, EventLevel.INFO, "PUSHES_DEAD_OVER", text, now)
+
     def problem_with(self, snapshot: Snapshot) -> Text | None:
         return self._execution.judge(snapshot)
 

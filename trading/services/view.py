@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -21,8 +22,8 @@ from trading.domain.orders import OrderState
 from trading.domain.pace import Pace
 from trading.domain.positions import Position as PositionValue
 from trading.domain.settings import SettingError
-from trading.domain.types import CHINA, Quote, Side, SignalState, Symbol
-from trading.models import Account, BooksState, DayBooks, Denial, Order, Position, Signal
+from trading.domain.types import CHINA, ZERO, Quote, Side, SignalState, Symbol
+from trading.models import Account, BooksState, DayBooks, Denial, Fill, Order, Position, Signal
 from trading.models.prepared import Prepared
 from trading.ports import QuoteReader
 from trading.selectors import (
@@ -126,6 +127,17 @@ class TickView:
             cancels=Count("pk", filter=Q(cancel_tries__gt=0)),
             cancels_last_10s=Count("pk", filter=cancelled),
         )
+
+    @cached_property
+    def spent_unseen(self) -> Decimal:
+        """Yuan that today's buys paid and froze after the newest snapshot was asked for: its cash still has them."""
+        seen = self.account.snapshot_at
+        if seen is None:
+            return ZERO
+        buys = Fill.objects.filter(
+            account_id=self.account_id, trade_date=self.on, side=Side.BUY, booked_at__gte=seen
+        ).exclude(order__submitted_at__lt=seen)
+        return sum((f.amount + f.commission + f.stamp_duty + f.transfer_fee for f in buys), ZERO)
 
     @cached_property
     def books_differ(self) -> bool:
