@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.simulation.bugs import planted
 from tests.simulation.database import Database
+from tests.simulation.grids import with_grids
 from tests.simulation.invariants import broken
 from tests.simulation.plan import plan_of
 from tests.simulation.revision import commit, revision
@@ -46,7 +47,7 @@ class Outcome:
 def play(seed: int, database: Database, bug: str | None = None) -> tuple[Outcome, World]:
     """Play one seed on this database, which is in use; `bug` is planted meanwhile."""
     with planted(bug):
-        world = World(shaped(plan_of(seed)), database).run()
+        world = World(with_grids(shaped(plan_of(seed))), database).run()
         sentences = broken(world)
     crashed = Counter(crash.point for crash in world.crashes)
     outcome = Outcome(
@@ -86,7 +87,7 @@ class Finished:
     """
 
     def __init__(self, path: Path | None) -> None:
-        self._path = path
+        self._path, self._revision = path, revision()  # of now: files may change meanwhile
         self.outcomes: dict[int, Outcome] = {}
         self.of_others = 0
         if path is not None and path.exists():
@@ -98,7 +99,7 @@ class Finished:
             fields = json.loads(line)
         except ValueError:
             return  # the machine stopped while it was written
-        if fields.pop("revision", None) != revision():
+        if fields.pop("revision", None) != self._revision:
             self.of_others += 1
             return
         outcome = Outcome(**fields)
@@ -110,7 +111,7 @@ class Finished:
         if self._path is not None:
             with self._path.open("a", encoding="utf-8") as file:
                 file.writelines(
-                    json.dumps({"revision": revision(), **asdict(outcome)}) + "\n"
+                    json.dumps({"revision": self._revision, **asdict(outcome)}) + "\n"
                     for outcome in outcomes
                 )
 

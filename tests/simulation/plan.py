@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 from tests.simulation.database import SYMBOLS
+from tests.simulation.grids import Grid
 from trading import faults
 from trading.domain.types import Side
 from trading.paper.misbehaviours import NAMES
@@ -70,7 +71,7 @@ class Plan:
     second_gateway: bool = False
     day_end: bool = False
     kill_at_point: bool = False
-    wire: dict[str, float] = field(default_factory=dict)
+    grids: tuple[Grid, ...] = ()
 
 
 def plan_of(seed: int) -> Plan:
