@@ -13,6 +13,7 @@ from django.db import connections
 from django.db.backends.sqlite3.base import DatabaseWrapper
 
 from tests.replays import used
+from tests.simulation.grids import FUND
 from trading.domain.types import AccountMode
 from trading.models import Account, Instrument, TradingConfig, TradingDay
 from trading.selectors import instruments_of
@@ -65,7 +66,7 @@ def _fill() -> None:
     TradingDay.objects.bulk_create(
         TradingDay(on=day, is_session=day.weekday() < 5, source="simulation") for day in days
     )
-    for symbol, one in instruments_of(SYMBOLS).items():  # type: ignore[arg-type]
+    for symbol, one in instruments_of([*SYMBOLS, FUND]).items():  # type: ignore[list-item]
         Instrument.objects.create(
             symbol=symbol,
             name=one.name,

@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from tests.simulation.database import SYMBOLS
+from tests.simulation.grids import Grid
 from trading import faults
 from trading.domain.types import Side
 from trading.paper.misbehaviours import NAMES
@@ -75,6 +76,7 @@ class Plan:
     #: are complete only so long after a login.
     away: timedelta = timedelta(0)
     loading: timedelta = timedelta(0)
+    grids: tuple[Grid, ...] = ()
 
 
 def plan_of(seed: int) -> Plan:

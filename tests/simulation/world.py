@@ -15,13 +15,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from unittest import mock
 
 from django.db import OperationalError, connection
 
+from grid.strategy import GRID
 from tests.simulation.database import ACCOUNT, BROKER_ACCOUNT, TODAY, Database
 from tests.simulation.market import EVERY, Prices
-from tests.simulation.people import act
+from tests.simulation.people import act, steer
 from tests.simulation.plan import SETTLE, Plan
 from tests.simulation.wire import Arrived, Crash, WatchedExchange, Wire
 from trading import faults
@@ -45,7 +47,7 @@ from trading.selectors import instruments_of, read_agenda, read_busy
 from trading.services import config, runner
 from trading.services.desk import AccountDesk
 from trading.services.pricing import limits_by_rule
-from trading.services.runner import ORDERS, STRATEGY, SYNC, Due, TickSpec, run_tick
+from trading.services.runner import ORDERS, STRATEGY, SYNC, TICKS, Due, TickSpec, run_tick
 
 STARTS = datetime.combine(TODAY, time(9, 40), CHINA)
 SESSION = 100
@@ -58,7 +60,7 @@ AWAKE, LEAP = timedelta(seconds=10), timedelta(seconds=3)
 #: Known gap: the books are opened from the first list that looks whole; one that lacks a row is believed then.
 NOT_AT_THE_OPENING = ("shrunken_lists", "empty_lists", "zero_volume_rows")
 #: The ticks, and the second of its period at which each is due.
-_TICKS = {SYNC: 3, STRATEGY: 1, ORDERS: 0}
+_TICKS = {SYNC: 3, STRATEGY: 1, ORDERS: 0, GRID: 2}
 _names = itertools.count()
 log = logging.getLogger("trading.simulation")
 
@@ -144,9 +146,11 @@ class World:
         self.exchange.open_account(BROKER_ACCOUNT, Decimal(300_000), FeeSchedule())
         self.exchange.advance(datetime.combine(before, time(15, 40), CHINA))
         for stock in self.plan.stocks:
-            self.exchange.seed_position(
-                BROKER_ACCOUNT, Symbol(stock.symbol), stock.held, stock.first, before
-            )
+            if stock.held:
+                symbol = Symbol(stock.symbol)
+                self.exchange.seed_position(
+                    BROKER_ACCOUNT, symbol, stock.held, stock.first, before
+                )
         self.terminal = self._new_terminal()
         early = STARTS - timedelta(minutes=5)
         for quote in self.prices.quotes(-EVERY, early):
@@ -198,7 +202,12 @@ class World:
         program = Program(len(self.programs) + 1, broker, gateway, session)
         if self.plan.worker_dead:
             protection = Protection(
-                ACCOUNT, self.store, gateway.nudge, lambda: self.now, self._monotonic
+                ACCOUNT,
+                self.store,
+                gateway.nudge,
+                lambda: self.now,
+                self._monotonic,
+                [*TICKS.values(), *([GRID] if self.plan.grids else [])],
             )
             program.loop = GatewayLoop(
                 ACCOUNT, gateway, protection, self.calendar, lambda: self.now
@@ -407,10 +416,18 @@ class World:
             if worker and self._due(spec, second) and self._useful(spec):
                 times = self.chance.choice([1, 2]) if self.plan.doubled_ticks else 1
                 actors += [lambda spec=spec: self._tick(spec)] * times  # type: ignore[misc]
+        actors += [partial(self._guard, "web", deed) for deed in self._deeds(second)]
+        return actors
+
+    def _deeds(self, second: int) -> Iterator[Callable[[], None]]:
+        """What people do in this second, each in a process of the web server."""
+        for grid in self.plan.grids:
+            for at, what in ((grid.second, "start"), *grid.deeds):
+                if at == second:
+                    yield partial(steer, self, grid, what)
         for deed in self.plan.deeds:
             if deed.second == second:
-                actors.append(lambda deed=deed: act(self, deed.kind, deed))  # type: ignore[misc]
-        return actors
+                yield partial(act, self, deed.kind, deed)
 
     def _due(self, spec: TickSpec, second: int) -> bool:
         """Whether a period of a tick has begun since it was due last."""
@@ -421,6 +438,8 @@ class World:
         return True
 
     def _useful(self, spec: TickSpec) -> bool:
+        if spec is GRID:
+            return bool(self.plan.grids)
         return spec is not ORDERS or self._open[1]
 
     def _market(self) -> None:
