@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from celery import Celery
 from celery.schedules import crontab
+from django.db import connections
 from django_celery_beat.models import PeriodicTask
 
 import trading.tasks  # noqa: F401 - as beat does at its start: the tasks say when they are of use
@@ -22,7 +23,7 @@ from trading.services.clock import DEMO, set_clock
 pytestmark = [
     pytest.mark.system,
     pytest.mark.django_db,
-    pytest.mark.usefixtures("calendar"),
+    pytest.mark.usefixtures("calendar", "connection_kept"),
 ]
 
 MONDAY, SATURDAY = date(2026, 8, 10), date(2026, 8, 15)
@@ -53,6 +54,7 @@ class Day:
         app.conf.beat_schedule = SCHEDULE
         _Beat.sent = []
         self.beat = _Beat(app=app)
+        self.beat._finalize.cancel()  # else it writes when the tests end, and not to the tests' database
         self.began, self.wakes = datetime.now(CHINA), 0
 
     def run(self, seconds: float) -> list[tuple[str, float]]:
@@ -81,6 +83,13 @@ def at():
     yield travel
     for one in travels:
         one.stop()
+
+
+@pytest.fixture
+def connection_kept(db, monkeypatch):
+    """Beat closes a connection that is old or in a transaction before each look; a test's is both."""
+    monkeypatch.setitem(connections["default"].settings_dict, "AUTOCOMMIT", False)
+    monkeypatch.setattr(connections["default"], "close_at", None, raising=False)
 
 
 @pytest.fixture

@@ -10,7 +10,18 @@ from typing import Any
 
 import pytest
 
-from tests.integration.scenes import OTHER, QUIET, STOCK, account, falling, wish
+from tests.integration.scenes import (
+    FELL,
+    OTHER,
+    QUIET,
+    STOCK,
+    account,
+    codes,
+    falling,
+    moves,
+    seconds_after,
+    wish,
+)
 from tests.misbehaving import Misbehaving, lost
 from tests.world import TODAY, World
 from trading import faults
@@ -66,6 +77,47 @@ def test_an_order_that_was_accepted_and_swallowed_does_not_blind_the_gateway():
     [order] = world.orders()
     assert order.broker_order_id == 1_190_000_001
     assert account(world).gateway_status == "armed"
+
+
+def test_an_order_that_was_accepted_and_swallowed_becomes_unknown_and_is_then_proven_absent():
+    world = falling(
+        until="09:37:00", book={}, holdings=((STOCK, 1000, "10.00"), (OTHER, 1000, "9.25"))
+    )
+    wish(world, "09:30:30", OTHER, Side.SELL, 100)  # the broker's list of today is not empty
+    world.at("09:30:50", lambda: setattr(world.terminal, "delivery", Swallowing()))
+    world.at("09:31:30", lambda: setattr(world.terminal, "delivery", Delivery()))
+    world.run(until="09:36:00")
+
+    swallowed, again = world.orders(symbol=STOCK)
+    assert moves(swallowed) == [
+        "approved",
+        "submitting",
+        "submitted",
+        "cancel_requested",
+        "unknown",
+        "absent",
+    ]
+    unknown, absent = swallowed.events.filter(new_state__in=("unknown", "absent")).order_by("pk")
+    assert 60 <= seconds_after(world, FELL, unknown.at) <= 66
+    assert 70 <= (absent.at - unknown.at).total_seconds() <= 90
+    assert (again.kind, again.state) == ("stop_loss", "filled")
+    assert codes(world, "ORDER_UNKNOWN", "ORDER_ABSENT") == ["ORDER_UNKNOWN", "ORDER_ABSENT"]
+
+
+def test_an_order_that_a_list_has_shown_does_not_become_unknown_when_lists_lose_it():
+    hidden = Misbehaving(
+        shown=lambda request, truth: (
+            []
+            if request["op"] == "query_stock_orders"
+            and world.exchange.now > world.moment("09:31:10")
+            else truth
+        )
+    )
+    world = falling(hidden, until="09:34:00", settings=SLOW)
+    world.run(until="09:33:00")
+
+    [order] = world.orders()
+    assert (order.state, order.was_unknown) == ("submitted", False)
 
 
 def test_the_fees_of_somebodys_order_are_those_of_one_order():

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from unittest import mock
 
-from tests.simulation.planting import Bug, Patch, put
+from tests.simulation.planting import Bug, Patch, deed, misbehaving, needs, put
 from trading.broker.gateway import Gateway
 from trading.domain import reconcile, risk, risk_market
 from trading.domain.instruments import LotRule
@@ -36,6 +36,7 @@ def fills_of_pushes_only() -> list[Patch]:
     return [put(Execution, "_snapshot", made)]
 
 
+@needs(misbehaving("late_fill"))
 def late_fill_forgotten() -> list[Patch]:
     """A fill that comes after the end of its order is not booked."""
 
@@ -50,6 +51,7 @@ def late_fill_forgotten() -> list[Patch]:
     return [put(execution, "book_fill", made)]
 
 
+@needs(misbehaving("yesterdays_fills"))
 def fills_of_yesterday_booked() -> list[Patch]:
     """A fill counts for today whatever its date says."""
     return [mock.patch.object(reconcile, "_of_day", return_value=True)]
@@ -126,6 +128,7 @@ def silence_is_waited_for() -> list[Patch]:
 # -- switches, settings and quotes
 
 
+@needs(deed("kill file"))
 def kill_file_ignored() -> list[Patch]:
     """The gateway does not look for the file that forbids sending."""
 
@@ -139,6 +142,7 @@ def kill_file_ignored() -> list[Patch]:
     return [put(Gateway, "__init__", made)]
 
 
+@needs(deed("reduce"))
 def reducing_lets_buys_through() -> list[Patch]:
     """The main switch knows on and off only."""
 
@@ -153,6 +157,7 @@ def reducing_lets_buys_through() -> list[Patch]:
     return [put(AccountDesk, "objection", made), _unchecked(risk_market.trading_state)]
 
 
+@needs(deed("config"))
 def settings_read_once() -> list[Patch]:
     """The settings of the start are used all day."""
     read: dict[int, Any] = {}
@@ -181,6 +186,7 @@ def odd_lots_ordered() -> list[Patch]:
     ]
 
 
+@needs(misbehaving("garbage_quotes"))
 def every_price_believed() -> list[Patch]:
     """A quote is taken whatever its price and its time."""
     return [

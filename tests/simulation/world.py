@@ -20,7 +20,7 @@ from unittest import mock
 from django.db import OperationalError, connection
 
 from tests.simulation.database import ACCOUNT, BROKER_ACCOUNT, TODAY, Database
-from tests.simulation.market import Prices
+from tests.simulation.market import EVERY, Prices
 from tests.simulation.people import act
 from tests.simulation.plan import SETTLE, Plan
 from tests.simulation.wire import Arrived, Crash, WatchedExchange, Wire
@@ -35,7 +35,7 @@ from trading.management.gateway_loop import GatewayLoop, Protection
 from trading.market_data.pump import MarketData
 from trading.market_data.store import MemoryQuoteStore
 from trading.market_data.xtquant_feed import XtQuantFeed
-from trading.models import Fill, GatewayLease
+from trading.models import Fill
 from trading.paper import transport, xtdata, xttrader, xttype
 from trading.paper.misbehaviours import Misbehaviours
 from trading.paper.records import Account
@@ -51,9 +51,14 @@ STARTS = datetime.combine(TODAY, time(9, 40), CHINA)
 SESSION = 100
 SECOND = timedelta(seconds=1)
 #: Seconds without anything open after which a calm world has settled: two ticks of every kind.
-QUIET = 12
+QUIET = timedelta(seconds=12)
+#: Afterwards the scheduler comes by every second for so long, then less often: a slow machine, on which most waits
+#: for the proof that an order does not exist pass.
+AWAKE, LEAP = timedelta(seconds=10), timedelta(seconds=3)
 #: Known gap: the books are opened from the first list that looks whole; one that lacks a row is believed then.
 NOT_AT_THE_OPENING = ("shrunken_lists", "empty_lists", "zero_volume_rows")
+#: The ticks, and the second of its period at which each is due.
+_TICKS = {SYNC: 3, STRATEGY: 1, ORDERS: 0}
 _names = itertools.count()
 log = logging.getLogger("trading.simulation")
 
@@ -108,6 +113,7 @@ class World:
         self._interlude = False
         self._numbers = itertools.count(1)
         self.calm = self.closed = self._opened = False
+        self._periods = dict.fromkeys(_TICKS, -1)
         self._looked = -1, (True, True)
         self.prices = Prices(plan)
         self.store = MemoryQuoteStore()
@@ -143,7 +149,7 @@ class World:
             )
         self.terminal = self._new_terminal()
         early = STARTS - timedelta(minutes=5)
-        for quote in self.prices.quotes(0, early):
+        for quote in self.prices.quotes(-EVERY, early):
             self.terminal.feed([quote])
         for stock in self.plan.stocks:
             if stock.bought_today:
@@ -219,7 +225,9 @@ class World:
             return str(cursor.fetchone()[0])
 
     def lease_epoch(self) -> int:
-        return int(GatewayLease.objects.values_list("epoch", flat=True).get(pk=ACCOUNT))
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT epoch FROM trading_gatewaylease WHERE account_id = 1")
+            return int(cursor.fetchone()[0])
 
     def log(self, who: str, what: str) -> None:
         self.story.append(f"{self.now:%H:%M:%S} {who}: {what}")
@@ -312,12 +320,13 @@ class World:
             self._second(self._everybody())
             self.now += SECOND
         self._calm_down()
-        end = self.now + timedelta(seconds=SETTLE)
-        quiet = 0
+        end, leap_from = self.now + timedelta(seconds=SETTLE), self.now + AWAKE
+        quiet = timedelta(0)
         while quiet < QUIET and self.now < end:
             self._second(self._everybody())
-            self.now += SECOND
-            quiet = quiet + 1 if self._is_quiet() else 0
+            passed = SECOND if self.now < leap_from and not quiet else LEAP
+            self.now += passed
+            quiet = quiet + passed if self._is_quiet() else timedelta(0)
         if self.plan.day_end:
             self._end_of_the_day()
 
@@ -326,9 +335,9 @@ class World:
         self.now = datetime.combine(TODAY, time(15, 34, 50), CHINA)
         self.log("clock", "the books close in ten seconds")
         self.closed = True
-        for _ in range(45):
+        for _ in range(15):
             self._second(self._everybody())
-            self.now += SECOND
+            self.now += LEAP
 
     def _is_quiet(self) -> bool:
         """Whether nothing is open and the gateway is armed: what is to come of the faults has come."""
@@ -345,7 +354,7 @@ class World:
         if changes != self._looked[0]:
             busy = read_busy(ACCOUNT)
             at_work = busy.signals or read_agenda(ACCOUNT).open_work
-            self._looked = changes, (at_work, busy.anything)
+            self._looked = changes, (at_work, busy.orders or busy.signals)
         return self._looked[1]
 
     def _two_gateways(self, second: int) -> None:
@@ -394,14 +403,22 @@ class World:
         if not self.closed:
             actors.append(self._market)
         worker = not self.plan.worker_dead or not 15 < second < self.plan.seconds
-        for spec, period, phase in ((SYNC, 10, 3), (STRATEGY, 5, 1), (ORDERS, 2, 0)):
-            if worker and second % period == phase and self._useful(spec):
+        for spec in _TICKS:
+            if worker and self._due(spec, second) and self._useful(spec):
                 times = self.chance.choice([1, 2]) if self.plan.doubled_ticks else 1
                 actors += [lambda spec=spec: self._tick(spec)] * times  # type: ignore[misc]
         for deed in self.plan.deeds:
             if deed.second == second:
                 actors.append(lambda deed=deed: act(self, deed.kind, deed))  # type: ignore[misc]
         return actors
+
+    def _due(self, spec: TickSpec, second: int) -> bool:
+        """Whether a period of a tick has begun since it was due last."""
+        begun = (second - _TICKS[spec]) // int(spec.period.total_seconds())
+        if begun == self._periods[spec]:
+            return False
+        self._periods[spec] = begun
+        return True
 
     def _useful(self, spec: TickSpec) -> bool:
         return spec is not ORDERS or self._open[1]

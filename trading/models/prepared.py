@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
+from functools import cached_property
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 from django.db import connection
-from django.db.models import Expression, QuerySet
+from django.db.models import Expression, Model, QuerySet
 from django.db.models.query import FlatValuesListIterable
 from django.db.models.sql import UpdateQuery
 
@@ -132,6 +133,35 @@ class PreparedUpdate(_Prepared):
         known = _Statement(sql, tuple(parameters)), fields
         self._statements[(connection.vendor, *columns)] = known
         return known
+
+
+class PreparedInsert:
+    """An INSERT of rows of one model, each given as its columns; a column that is left out has its default.
+
+    For rows that are written and not looked at again: nothing is returned, and no signal is sent.
+    """
+
+    def __init__(self, model: type[Model]) -> None:
+        self._model = model
+
+    @cached_property
+    def _fields(self) -> list[Any]:
+        return [one for one in self._model._meta.concrete_fields if not one.primary_key]
+
+    def __call__(self, *rows: Mapping[str, Any]) -> None:
+        if not rows:
+            return
+        quoted = connection.ops.quote_name
+        names = ", ".join(quoted(field.column) for field in self._fields)
+        marks = ", ".join(["%s"] * len(self._fields))
+        table = quoted(self._model._meta.db_table)
+        values = [[self._value(field, row) for field in self._fields] for row in rows]
+        with connection.cursor() as cursor:
+            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
+
+    def _value(self, field: Any, row: Mapping[str, Any]) -> Any:
+        value = row[field.attname] if field.attname in row else field.get_default()
+        return field.get_db_prep_save(value, connection)
 
 
 def _converted(rows: Iterable[Any], converters: tuple[Any, ...]) -> Iterator[list[Any]]:

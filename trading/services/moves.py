@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from trading.domain.orders import OrderState, can_move
 from trading.faults import crash_point
 from trading.models import GatewayLease, Order, OrderEvent
-from trading.models.prepared import PreparedUpdate
+from trading.models.prepared import PreparedInsert, PreparedUpdate
 from trading.services.gateway_lease import unexpired
 
 
@@ -19,6 +19,8 @@ def _of_epoch(order: Any, state: Any, epoch: Any, *still: Q) -> QuerySet[Order]:
     return Order.objects.filter(Exists(lease), pk=order, state=state)
 
 
+#: Appends rows of `OrderEvent`.
+tell_move = PreparedInsert(OrderEvent)
 _MOVE = PreparedUpdate(lambda order, state, epoch: _of_epoch(order, state, epoch))
 _MOVE_WHILE_LEASED = PreparedUpdate(
     lambda order, state, epoch: _of_epoch(order, state, epoch, unexpired())
@@ -53,12 +55,14 @@ def move(
     for name, value in {**fields, "state": new.value}.items():
         setattr(order, name, value)
     if old is not new:
-        OrderEvent.objects.create(
-            order=order,
-            at=now,
-            old_state=old.value,
-            new_state=new.value,
-            epoch=epoch,
-            detail=detail or {},
+        tell_move(
+            {
+                "order_id": order.pk,
+                "at": now,
+                "old_state": old.value,
+                "new_state": new.value,
+                "epoch": epoch,
+                "detail": detail or {},
+            }
         )
     return True

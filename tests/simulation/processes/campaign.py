@@ -54,16 +54,20 @@ def repeat(outcome: Outcome) -> str:
 def play(seed: int, template: Path, runs: Path, only: str | None = None) -> Outcome:
     """Play one run; its folder stays only when something is broken."""
     scenario, began = scenario_of(seed, only), time.monotonic()
+    if why := SCENARIOS[scenario].needs():
+        return Outcome(seed, scenario, 0.0, skipped=why)
     chance = random.Random(f"processes:{scenario}:{seed}")
     folder = Path(tempfile.mkdtemp(prefix=f"{scenario}-{seed}-", dir=runs))
     home = folder / "home"
     shutil.copytree(template, home)
-    house = House(home, write_market(folder / "day.csv", chance))
+    chosen = SCENARIOS[scenario]
+    market = write_market(folder / "day.csv", chance, **chosen.market)
+    house = House(home, market, chosen.speed)
     stage = Stage(house, chance)
     outcome = Outcome(seed, scenario, 0.0, notes=stage.notes, folder=str(folder))
     with house.in_use():
         try:
-            SCENARIOS[scenario](stage)
+            chosen.play(stage)
             outcome.broken = stage.rest()
         except NotSettled as problem:
             outcome.broken = [str(problem)]
