@@ -97,38 +97,11 @@ def set_clock(home: Path, market: datetime, speed: int = 1) -> None:
         database.execute("INSERT OR REPLACE INTO trading_marketclock VALUES (?, ?, ?, ?)", row)
 
 
-class Stack:
-    """A running `up`, and what it says in its data directory."""
+class Folder:
+    """A data directory on which processes run, and what is in its databases."""
 
-    def __init__(self, home: Path, process: subprocess.Popen[bytes], output: Path) -> None:
-        self.home, self.process, self._output = home, process, output
-        self.began = time.monotonic()
-
-    # --- what it says
-
-    def facts(self) -> dict[str, Any]:
-        try:
-            facts: dict[str, Any] = json.loads((self.home / "run.json").read_text("utf-8"))
-        except OSError:
-            return {}
-        return facts
-
-    def processes(self) -> dict[str, dict[str, Any]]:
-        return {row["name"]: row for row in self.facts().get("processes", ())}
-
-    def all_run(self) -> bool:
-        rows = self.processes().values()
-        return bool(rows) and all(row["state"] == "running" for row in rows)
-
-    def pid(self, name: str) -> int:
-        pid = self.processes()[name]["pid"]
-        assert pid is not None, f"{name} does not run"
-        return int(pid)
-
-    def output(self) -> str:
-        return self._output.read_text("utf-8")
-
-    # --- what is in its databases
+    def __init__(self, home: Path) -> None:
+        self.home = home
 
     def rows(self, query: str, *values: object, file: str = PRODUCT) -> list[Any]:
         with closing(sqlite3.connect(self.home / file, timeout=20)) as database:
@@ -189,11 +162,44 @@ class Stack:
         )
         return [(number, datetime.fromisoformat(at).replace(tzinfo=None)) for number, at in found]
 
-    # --- whether it works
-
     def epoch(self) -> int:
         """Of the lease: each gateway that starts takes the next one."""
         return int(self.rows("SELECT MAX(epoch) FROM trading_gatewaylease")[0][0])
+
+
+class Stack(Folder):
+    """A running `up`, and what it says in its data directory."""
+
+    def __init__(self, home: Path, process: subprocess.Popen[bytes], output: Path) -> None:
+        super().__init__(home)
+        self.process, self._output = process, output
+        self.began = time.monotonic()
+
+    # --- what it says
+
+    def facts(self) -> dict[str, Any]:
+        try:
+            facts: dict[str, Any] = json.loads((self.home / "run.json").read_text("utf-8"))
+        except OSError:
+            return {}
+        return facts
+
+    def processes(self) -> dict[str, dict[str, Any]]:
+        return {row["name"]: row for row in self.facts().get("processes", ())}
+
+    def all_run(self) -> bool:
+        rows = self.processes().values()
+        return bool(rows) and all(row["state"] == "running" for row in rows)
+
+    def pid(self, name: str) -> int:
+        pid = self.processes()[name]["pid"]
+        assert pid is not None, f"{name} does not run"
+        return int(pid)
+
+    def output(self) -> str:
+        return self._output.read_text("utf-8")
+
+    # --- whether it works
 
     def works(self, name: str, since: str, market: datetime, epoch: int = 0) -> bool:
         """Whether a child does its work again; killed at `since` (UTC text), `market` time and lease `epoch`."""

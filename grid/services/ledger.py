@@ -8,10 +8,10 @@ from datetime import date, datetime, timedelta
 
 from django.db import transaction
 
-from grid.domain.ledger import GridFill, Ledger, book, scaled
-from grid.models import GridAdjustment, GridLot, GridSession, GridTrade
+from grid.domain.ledger import GridFill, Ledger, Lot, book, scaled
+from grid.models import GridAdjustment, GridLot, GridOpeningLot, GridSession, GridTrade
 from grid.selectors import ledger_columns, ledger_of, lot_rows
-from trading.domain.types import Side, Text
+from trading.domain.types import ZERO, Side, Text
 from trading.models import EventLevel, Fill
 from trading.services.events import journal
 
@@ -157,9 +157,23 @@ def _fills(row: GridSession) -> list[Fill]:
     return list(fills.select_related("order__signal").order_by("pk"))
 
 
+def open_with(row: GridSession, lots: Iterable[GridOpeningLot]) -> None:
+    """Begin the ledger of a new session with lots that were bought before this system. Its rows are saved here."""
+    GridOpeningLot.objects.bulk_create(lots)
+    _write(row, _opening(row))
+
+
+def _opening(row: GridSession) -> Ledger:
+    """Return the ledger before the first fill."""
+    lots = GridOpeningLot.objects.filter(session=row).order_by("place")
+    return Ledger(
+        lots=tuple(Lot(-lot.place, lot.quantity, lot.amount, ZERO, lot.on) for lot in lots)
+    )
+
+
 def _folded(row: GridSession, fills: Iterable[Fill]) -> tuple[Ledger, list[GridTrade]]:
     waiting = list(GridAdjustment.objects.filter(session=row).order_by("after_fill", "on"))
-    ledger, trades = Ledger(), []
+    ledger, trades = _opening(row), []
     for fill in fills:
         while waiting and waiting[0].after_fill < fill.pk:
             action = waiting.pop(0)

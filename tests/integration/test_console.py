@@ -281,6 +281,17 @@ def test_a_process_that_ended_is_told_in_words(console, reader, language, words)
     assert "secret" not in page
 
 
+@pytest.mark.parametrize(("ago", "hangs"), [(29, False), (31, True)])
+def test_f131_an_up_that_looks_after_nothing_is_told_in_words(console, reader, ago, hangs):
+    run_file(console)
+    lock = console.home / "up.lock"
+    lock.touch()
+    os.utime(lock, times=(REAL.timestamp() - ago,) * 2)
+    page = text(reader, accept_language="en")
+    assert ("up looks after nothing" in page) is hangs
+    assert ("up does not run" in page) is hangs
+
+
 def test_what_another_up_left_behind_is_not_told_as_news(console, reader):
     run_file(console, pid=1)
     page = text(reader)

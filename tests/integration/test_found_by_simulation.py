@@ -10,7 +10,19 @@ from typing import Any
 
 import pytest
 
-from tests.integration.scenes import OTHER, QUIET, STOCK, account, falling, wish
+from tests.integration.scenes import (
+    FELL,
+    OTHER,
+    QUIET,
+    STOCK,
+    account,
+    codes,
+    falling,
+    moves,
+    seconds_after,
+    wish,
+)
+from tests.misbehaving import Misbehaving, lost
 from tests.world import TODAY, World
 from trading import faults
 from trading.domain.reports import (
@@ -67,6 +79,47 @@ def test_an_order_that_was_accepted_and_swallowed_does_not_blind_the_gateway():
     assert account(world).gateway_status == "armed"
 
 
+def test_an_order_that_was_accepted_and_swallowed_becomes_unknown_and_is_then_proven_absent():
+    world = falling(
+        until="09:37:00", book={}, holdings=((STOCK, 1000, "10.00"), (OTHER, 1000, "9.25"))
+    )
+    wish(world, "09:30:30", OTHER, Side.SELL, 100)  # the broker's list of today is not empty
+    world.at("09:30:50", lambda: setattr(world.terminal, "delivery", Swallowing()))
+    world.at("09:31:30", lambda: setattr(world.terminal, "delivery", Delivery()))
+    world.run(until="09:36:00")
+
+    swallowed, again = world.orders(symbol=STOCK)
+    assert moves(swallowed) == [
+        "approved",
+        "submitting",
+        "submitted",
+        "cancel_requested",
+        "unknown",
+        "absent",
+    ]
+    unknown, absent = swallowed.events.filter(new_state__in=("unknown", "absent")).order_by("pk")
+    assert 60 <= seconds_after(world, FELL, unknown.at) <= 66
+    assert 70 <= (absent.at - unknown.at).total_seconds() <= 90
+    assert (again.kind, again.state) == ("stop_loss", "filled")
+    assert codes(world, "ORDER_UNKNOWN", "ORDER_ABSENT") == ["ORDER_UNKNOWN", "ORDER_ABSENT"]
+
+
+def test_an_order_that_a_list_has_shown_does_not_become_unknown_when_lists_lose_it():
+    hidden = Misbehaving(
+        shown=lambda request, truth: (
+            []
+            if request["op"] == "query_stock_orders"
+            and world.exchange.now > world.moment("09:31:10")
+            else truth
+        )
+    )
+    world = falling(hidden, until="09:34:00", settings=SLOW)
+    world.run(until="09:33:00")
+
+    [order] = world.orders()
+    assert (order.state, order.was_unknown) == ("submitted", False)
+
+
 def test_the_fees_of_somebodys_order_are_those_of_one_order():
     world = World(holdings=[(STOCK, 1000, "10.00")])
     asks = [("10.01", 100), ("10.02", 100), ("10.03", 100)]
@@ -119,6 +172,65 @@ def test_after_a_persons_cancel_an_exit_waits_for_the_query_that_frees_the_share
     assert sold == [("manual", 100), ("stop_loss", 1250)]
 
 
+class Deaf(Delivery):
+    """Answers no query between two times; pushes and answers to orders come."""
+
+    def __init__(self, since: str, until: str) -> None:
+        self._since, self._until = time.fromisoformat(since), time.fromisoformat(until)
+
+    def times(self, message: Message, now: datetime) -> Sequence[datetime]:
+        deaf = self._since <= now.time() < self._until
+        return () if deaf and message.get("op", "").startswith("query_") else (now,)
+
+
+def test_cash_that_a_filled_buy_paid_is_not_spent_again_before_a_snapshot_shows_it():
+    world = World(cash="15000", symbols=[STOCK, OTHER])
+    world.terminal.delivery = Deaf("09:30:04", "09:30:17")
+    for stock in (STOCK, OTHER):
+        world.hold(stock, "10.00", since="09:30:00", until="09:31:00")
+    wish(world, "09:30:03", STOCK, Side.BUY, 1000)
+    wish(world, "09:30:07", OTHER, Side.BUY, 1000)
+    world.run(until="09:30:16")
+
+    assert [(order.symbol, order.state) for order in world.orders()] == [(STOCK, "filled")]
+    assert [denial.code for denial in world.denials()] == ["CASH"]
+
+
+def test_beside_an_unknown_sale_an_exit_sells_whole_lots():
+    terminal = Misbehaving(
+        on_the_way=lambda m, now: (
+            () if m["op"] == "order_stock" and m["order_volume"] == 100 else None
+        )
+    )
+    world = falling(terminal, holdings=((STOCK, 1250, "10.00"),), book={})
+    wish(world, "09:30:30", STOCK, Side.SELL, 100)
+    world.run(until="09:31:10")
+
+    sold = [(order.kind, order.quantity, order.state) for order in world.orders()]
+    assert sold == [("manual", 100, "unknown"), ("stop_loss", 1100, "filled")]
+
+
+def test_a_fill_that_names_its_order_brings_along_those_that_named_nobody():
+    world = falling(Misbehaving(on_the_way=lost(lambda m: m.get("op") == "order_stock")))
+    now = world.moment("09:31:10")
+
+    def told() -> None:
+        [order] = world.orders()
+        for number, quantity, remark in (("1", 100, ""), ("2", 900, order.client_order_id)):
+            price = Decimal("9.20")
+            sold = BrokerTrade(
+                number, 7, Symbol(STOCK), Side.SELL, quantity, price, now, remark=remark
+            )
+            world.gateway._desk.record([Event(sold, 1, now)], now)
+
+    world.at(now, told)
+    world.run(until="09:31:10")
+
+    [order] = world.orders()
+    assert (order.state, order.filled_quantity) == ("filled", 1000)
+    assert sum(fill.commission for fill in world.fills()) == Decimal("5.00")
+
+
 # -- the first snapshots of an account that has traded today
 
 TEN = datetime.combine(TODAY, time(10), CHINA)
@@ -165,6 +277,13 @@ def test_a_fill_pushed_before_the_books_are_open_is_booked_with_them(desk):
 
     [life] = Position.objects.all()
     assert (life.quantity, Fill.objects.count()) == (1100, 1)
+
+
+def test_a_fill_asks_for_the_snapshot_that_shows_what_it_paid(desk):
+    _read(desk, replace(WHOLE, trades=()))
+    desk.record([Event(BOUGHT, 1, TEN)], TEN)
+
+    assert desk.agenda().snapshot_wanted == TEN
 
 
 def test_what_a_failed_transaction_read_is_read_again(desk):

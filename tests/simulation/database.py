@@ -49,6 +49,10 @@ class Database:
     def reset(self) -> None:
         self._beginning.backup(self._database.connection)
 
+    def keep(self) -> None:
+        """Make what it holds now the beginning."""
+        self._database.connection.backup(self._beginning)
+
     def close(self) -> None:
         self._database.inc_thread_sharing()
         self._database.connection.close()

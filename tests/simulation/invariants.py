@@ -25,6 +25,8 @@ _MAY_FOLLOW = {
     "cancelled": {"partially_cancelled", "filled"},
     "partially_cancelled": {"filled"},
 }
+#: Events of the main switch, and what it then is.
+_TURNS = {"TRADING_ACTIVE": "active", "TRADING_REDUCING": "reducing", "TRADING_HALTED": "halted"}
 
 
 def i1_one_broker_order(facts: Facts) -> Iterator[str]:
@@ -182,7 +184,7 @@ def i11_settings(facts: Facts) -> Iterator[str]:
 
 
 def i12_audit(facts: Facts) -> Iterator[str]:
-    """Every state an order is in was written down, in an unbroken row."""
+    """Every state an order is in was written down, in an unbroken row; so were the main switch and every setting."""
     for row in facts.orders.values():
         state = ""
         for event in facts.moves[row.pk]:
@@ -191,6 +193,13 @@ def i12_audit(facts: Facts) -> Iterator[str]:
             state = event.new_state
         if state != row.state:
             yield f"I12 {row.client_order_id} is {row.state}, its last event says {state}"
+    turns = [_TURNS[event.code] for event in facts.events if event.code in _TURNS]
+    told = turns[-1] if turns else "active"
+    if facts.account.trading_state != told:
+        yield f"I12 the main switch is {facts.account.trading_state}, the journal says {told}"
+    for _, number in facts.world.revisions:
+        if not facts.reasons.get(number):
+            yield f"I12 nobody wrote down why the settings became revision {number}"
 
 
 def i13_ends_stay(facts: Facts) -> Iterator[str]:

@@ -32,6 +32,8 @@ def act(world: World, kind: str, deed: Deed | None = None) -> None:
     elif kind == "config":
         settings = config.change(ACCOUNT, {"signal_max_age": "110"}, actor=None, why="a person")
         world.revisions.append((world.now, settings.revision))
+    elif kind == "kill file":
+        world.kill_file = "KILL"
     else:
         state = {"halt": TradingState.HALTED, "reduce": TradingState.REDUCING}
         wanted = state.get(kind, TradingState.ACTIVE)

@@ -12,8 +12,9 @@ from trading.domain.types import Side
 from trading.paper.misbehaviours import NAMES
 
 CENT = Decimal("0.01")
-#: Seconds of market time in which things go wrong, and how long the world then has to settle.
-FAULTS, SETTLE = (30, 60), 75
+#: Seconds of market time in which things go wrong, and how long the world then has to settle at most: an order is
+#: doubted after a minute, proven absent after two more, and then a chain of re-orders follows.
+FAULTS, SETTLE = (24, 48), 300
 #: How a price moves: what it heads for, as a multiple of its first value, over the time of faults.
 SCRIPTS: dict[str, tuple[float, ...]] = {
     "falls": (1.0, 0.91, 0.905),

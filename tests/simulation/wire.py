@@ -169,7 +169,7 @@ class Wire:
                 epoch=world.running.epoch if world.running else 0,
                 lease=lease,
                 remark=message["order_remark"],
-                halted=state == "halted",
+                halted=state == "halted" or world.kill_file is not None,
                 reducing=state == "reducing",
                 buys=message["order_type"] == xtconstant.STOCK_BUY,
             )

@@ -20,7 +20,7 @@ from unittest import mock
 from django.db import OperationalError, connection
 
 from tests.simulation.database import ACCOUNT, BROKER_ACCOUNT, TODAY, Database
-from tests.simulation.market import Prices
+from tests.simulation.market import EVERY, Prices
 from tests.simulation.people import act
 from tests.simulation.plan import SETTLE, Plan
 from tests.simulation.wire import Arrived, Crash, WatchedExchange, Wire
@@ -35,7 +35,7 @@ from trading.management.gateway_loop import GatewayLoop, Protection
 from trading.market_data.pump import MarketData
 from trading.market_data.store import MemoryQuoteStore
 from trading.market_data.xtquant_feed import XtQuantFeed
-from trading.models import Fill, GatewayLease
+from trading.models import Fill
 from trading.paper import transport, xtdata, xttrader, xttype
 from trading.paper.misbehaviours import Misbehaviours
 from trading.paper.records import Account
@@ -51,9 +51,14 @@ STARTS = datetime.combine(TODAY, time(9, 40), CHINA)
 SESSION = 100
 SECOND = timedelta(seconds=1)
 #: Seconds without anything open after which a calm world has settled: two ticks of every kind.
-QUIET = 12
+QUIET = timedelta(seconds=12)
+#: Afterwards the scheduler comes by every second for so long, then less often: a slow machine, on which most waits
+#: for the proof that an order does not exist pass.
+AWAKE, LEAP = timedelta(seconds=10), timedelta(seconds=3)
 #: Known gap: the books are opened from the first list that looks whole; one that lacks a row is believed then.
 NOT_AT_THE_OPENING = ("shrunken_lists", "empty_lists", "zero_volume_rows")
+#: The ticks, and the second of its period at which each is due.
+_TICKS = {SYNC: 3, STRATEGY: 1, ORDERS: 0}
 _names = itertools.count()
 log = logging.getLogger("trading.simulation")
 
@@ -108,6 +113,8 @@ class World:
         self._interlude = False
         self._numbers = itertools.count(1)
         self.calm = self.closed = self._opened = False
+        self._periods = dict.fromkeys(_TICKS, -1)
+        self._looked = -1, (True, True)
         self.prices = Prices(plan)
         self.store = MemoryQuoteStore()
         self.wire = Wire(self)
@@ -122,6 +129,7 @@ class World:
         self.programs: list[Program] = []
         self.externals: set[str] = set()
         self.revisions = [(STARTS, 1)]
+        self.kill_file: str | None = None
         self._open_account()
         transport.serve_in_process(self._address, self.wire)  # type: ignore[arg-type]
         self._feed = XtQuantFeed(xtdata.connect_to(self._address), heartbeat=10)
@@ -141,7 +149,7 @@ class World:
             )
         self.terminal = self._new_terminal()
         early = STARTS - timedelta(minutes=5)
-        for quote in self.prices.quotes(0, early):
+        for quote in self.prices.quotes(-EVERY, early):
             self.terminal.feed([quote])
         for stock in self.plan.stocks:
             if stock.bought_today:
@@ -185,7 +193,8 @@ class World:
 
     def _start_gateway(self, session: int = SESSION) -> Program:
         broker = QmtBroker(xttrader, xttype, self._address, session, BROKER_ACCOUNT)
-        gateway = Gateway(broker, AccountDesk(ACCOUNT, self.store, self.calendar))
+        desk = AccountDesk(ACCOUNT, self.store, self.calendar)
+        gateway = Gateway(broker, desk, killed=lambda: self.kill_file)
         program = Program(len(self.programs) + 1, broker, gateway, session)
         if self.plan.worker_dead:
             protection = Protection(
@@ -216,7 +225,9 @@ class World:
             return str(cursor.fetchone()[0])
 
     def lease_epoch(self) -> int:
-        return int(GatewayLease.objects.values_list("epoch", flat=True).get(pk=ACCOUNT))
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT epoch FROM trading_gatewaylease WHERE account_id = 1")
+            return int(cursor.fetchone()[0])
 
     def log(self, who: str, what: str) -> None:
         self.story.append(f"{self.now:%H:%M:%S} {who}: {what}")
@@ -309,12 +320,13 @@ class World:
             self._second(self._everybody())
             self.now += SECOND
         self._calm_down()
-        end = self.now + timedelta(seconds=SETTLE)
-        quiet = 0
-        while quiet < QUIET and self.now < end + QUIET * SECOND:
+        end, leap_from = self.now + timedelta(seconds=SETTLE), self.now + AWAKE
+        quiet = timedelta(0)
+        while quiet < QUIET and self.now < end:
             self._second(self._everybody())
-            self.now += SECOND
-            quiet = quiet + 1 if self.now >= end or self._is_quiet() else 0
+            passed = SECOND if self.now < leap_from and not quiet else LEAP
+            self.now += passed
+            quiet = quiet + passed if self._is_quiet() else timedelta(0)
         if self.plan.day_end:
             self._end_of_the_day()
 
@@ -323,14 +335,27 @@ class World:
         self.now = datetime.combine(TODAY, time(15, 34, 50), CHINA)
         self.log("clock", "the books close in ten seconds")
         self.closed = True
-        for _ in range(45):
+        for _ in range(15):
             self._second(self._everybody())
-            self.now += SECOND
+            self.now += LEAP
 
     def _is_quiet(self) -> bool:
         """Whether nothing is open and the gateway is armed: what is to come of the faults has come."""
         armed = any(p.alive and p.gateway.status is GatewayStatus.ARMED for p in self.programs)
-        return armed and not read_agenda(ACCOUNT).open_work and not read_busy(ACCOUNT).signals
+        return armed and not self._open[0]
+
+    @property
+    def _open(self) -> tuple[bool, bool]:
+        """Whether a signal or an order is open, and whether an orders tick has anything to look at.
+
+        Read again only when SQLite has counted a changed row since.
+        """
+        changes = connection.connection.total_changes
+        if changes != self._looked[0]:
+            busy = read_busy(ACCOUNT)
+            at_work = busy.signals or read_agenda(ACCOUNT).open_work
+            self._looked = changes, (at_work, busy.orders or busy.signals)
+        return self._looked[1]
 
     def _two_gateways(self, second: int) -> None:
         """A gateway stands still, a second one with a session of its own takes over, and the first comes to itself."""
@@ -378,8 +403,8 @@ class World:
         if not self.closed:
             actors.append(self._market)
         worker = not self.plan.worker_dead or not 15 < second < self.plan.seconds
-        for spec, period, phase in ((SYNC, 10, 3), (STRATEGY, 5, 1), (ORDERS, 2, 0)):
-            if worker and second % period == phase and self._useful(spec):
+        for spec in _TICKS:
+            if worker and self._due(spec, second) and self._useful(spec):
                 times = self.chance.choice([1, 2]) if self.plan.doubled_ticks else 1
                 actors += [lambda spec=spec: self._tick(spec)] * times  # type: ignore[misc]
         for deed in self.plan.deeds:
@@ -387,8 +412,16 @@ class World:
                 actors.append(lambda deed=deed: act(self, deed.kind, deed))  # type: ignore[misc]
         return actors
 
+    def _due(self, spec: TickSpec, second: int) -> bool:
+        """Whether a period of a tick has begun since it was due last."""
+        begun = (second - _TICKS[spec]) // int(spec.period.total_seconds())
+        if begun == self._periods[spec]:
+            return False
+        self._periods[spec] = begun
+        return True
+
     def _useful(self, spec: TickSpec) -> bool:
-        return spec is not ORDERS or read_busy(ACCOUNT).anything
+        return spec is not ORDERS or self._open[1]
 
     def _market(self) -> None:
         second = int((self.now - STARTS).total_seconds())

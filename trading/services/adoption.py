@@ -13,6 +13,7 @@ from trading.faults import crash_point
 from trading.models import Account, BrokerSnapshot, EventLevel, Fill, Position
 from trading.services.booking import next_life, open_life
 from trading.services.events import journal
+from trading.services.former import take_over
 
 #: Shares bought today have a fill, which may be told after them, and sold ones may be shown for a while.
 FILL_MAY_COME = timedelta(minutes=2)
@@ -85,6 +86,7 @@ def _adopt(account: Account, broker: BrokerPosition, quantity: int, now: datetim
     row.checked_close_on = on  # what the terminal shows today is after today's ex-rights
     names = ["opened_on", "broker_quantity", "broker_sellable", "broker_cost", "checked_close_on"]
     row.save(update_fields=names)
+    take_over(row, now)
     crash_point("adoption.adopted")
     if price > 0:
         level = EventLevel.INFO

@@ -320,13 +320,25 @@ class Decisions:
         return self._view.for_exits(candidate.key[0], free) if candidate.kind.protective else free
 
     def sellable(self, symbol: Symbol) -> int:
-        """Return the shares a sell may have now, after what working orders promise (R8)."""
+        """Return the shares a sell may have now, after what working orders promise (R8).
+
+        Beside a sale whose outcome is unknown only whole lots: an odd rest can be sold only with everything that the
+        broker calls sellable, and whether that includes the unknown sale's shares nobody can say.
+        """
         row = self._view.rows.get(symbol)
         if row is None:
             return 0
         promised = self._promised(symbol)
-        return positions.sellable(
+        free = positions.sellable(
             row.quantity, self._view.locked(symbol), True, row.broker_sellable, promised
+        )
+        if free == row.broker_sellable or not self._unknown_sale(symbol):
+            return free
+        return lot_rule(self._view.instrument(symbol), self._view.on).floor_buy(free)
+
+    def _unknown_sale(self, symbol: Symbol) -> bool:
+        return any(
+            w.symbol == symbol and w.side is Side.SELL and not w.state.known for w in self._working
         )
 
     def _being_confirmed(self, candidate: _Candidate) -> bool:

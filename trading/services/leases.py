@@ -8,20 +8,26 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from trading.models import TickLease
+from trading.models.prepared import Prepared, PreparedUpdate
 
 
 def is_due(name: str, period: timedelta, now: datetime) -> bool:
     """Look, without a write lock, whether a tick could be claimed now (real time)."""
-    started = TickLease.objects.filter(name=name).values_list("started_at", flat=True).first()
-    return started is None or started <= now - period / 2
+    started = _STARTED(name)
+    return not started or started[0] is None or started[0] <= now - period / 2
+
+
+_STARTED = Prepared(
+    lambda name: TickLease.objects.filter(name=name).values_list("started_at", flat=True)
+)
 
 
 def claim(name: str, period: timedelta, now: datetime) -> bool:
     """Claim the next run of a tick by one conditional UPDATE (real time); False when it is not due."""
-    if _due(name, period, now).update(started_at=now):
+    if _CLAIM(name, now - period / 2, started_at=now):
         return True
     if TickLease.objects.filter(name=name).exists():
         return False
@@ -29,6 +35,8 @@ def claim(name: str, period: timedelta, now: datetime) -> bool:
     return created
 
 
-def _due(name: str, period: timedelta, now: datetime) -> QuerySet[TickLease]:
-    due = Q(started_at__isnull=True) | Q(started_at__lte=now - period / 2)
-    return TickLease.objects.filter(due, name=name)
+_CLAIM = PreparedUpdate(
+    lambda name, latest: TickLease.objects.filter(
+        Q(started_at__isnull=True) | Q(started_at__lte=latest), name=name
+    )
+)

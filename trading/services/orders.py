@@ -15,9 +15,11 @@ from trading.domain.orders import OrderState, WorkingRef, expires_at_outbox
 from trading.domain.risk import Intent
 from trading.domain.types import AccountMode, Side, SignalKind, Symbol, Text
 from trading.faults import crash_point
-from trading.models import Account, EventLevel, Order, OrderEvent, Position, Signal
+from trading.models import Account, EventLevel, Order, Position, Signal
+from trading.models.prepared import Prepared, PreparedUpdate
 from trading.services.accounts import fee_schedule
 from trading.services.events import journal
+from trading.services.moves import tell_move
 from trading.services.pace import pace_of
 from trading.services.pricing import Priced
 
@@ -85,8 +87,13 @@ def approve(
         source=signal.source if signal is not None else "",
     )
     crash_point("orders.approved")
-    OrderEvent.objects.create(
-        order=order, at=now, new_state=OrderState.APPROVED, detail={"attempt": order.attempt}
+    tell_move(
+        {
+            "order_id": order.pk,
+            "at": now,
+            "new_state": OrderState.APPROVED.value,
+            "detail": {"attempt": order.attempt},
+        }
     )
     return order
 
@@ -171,11 +178,19 @@ def pause_after_person(order: Order, now: datetime) -> None:
 def _client_order_id(account: Account, now: datetime) -> str:
     """Take the next number of the account by a conditional update: two writers never get the same."""
     for _ in range(10):
-        seen = Account.objects.values_list("order_counter", flat=True).get(pk=account.pk)
+        seen = _COUNTER(account.pk)[0]
         number = next_counter(seen, now)
-        if Account.objects.filter(pk=account.pk, order_counter=seen).update(order_counter=number):
+        if _COUNT(account.pk, seen, order_counter=number):
             return client_order_id(account.pk % 1024, number)
     raise IntegrityError("the order counter was contended ten times in a row")
+
+
+_COUNTER = Prepared(
+    lambda account: Account.objects.filter(pk=account).values_list("order_counter", flat=True)
+)
+_COUNT = PreparedUpdate(
+    lambda account, seen: Account.objects.filter(pk=account, order_counter=seen)
+)
 
 
 def _decision_key(account: Account, intent: Intent, position: Position | None, on: date) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
 from trading.domain import risk
 from trading.domain.calendar import TradingCalendar, books_closed, continuous_seconds, phase_at
@@ -21,6 +22,7 @@ from trading.domain.types import Denial as DenialValue
 from trading.domain.types import Purpose, Side, SignalKind, SignalState, Symbol, Text
 from trading.faults import crash_point
 from trading.models import Account, EventLevel, Order, Signal
+from trading.models.prepared import Prepared
 from trading.ports import QuoteReader
 from trading.services.booking import settle_chain
 from trading.services.decisions import Decisions
@@ -265,5 +267,11 @@ def _cancelled_elsewhere(order: Order) -> bool:
 
 def _chain_left(order: Order) -> int:
     root = order.root_id or order.pk
-    chain = Order.objects.filter(pk=root) | Order.objects.filter(root_id=root)
-    return order.chain_quantity - sum(chain.values_list("filled_quantity", flat=True))
+    return order.chain_quantity - sum(_FILLED(root, root))
+
+
+_FILLED = Prepared(
+    lambda first, root: Order.objects.filter(Q(pk=first) | Q(root_id=root)).values_list(
+        "filled_quantity", flat=True
+    )
+)
