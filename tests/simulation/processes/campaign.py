@@ -23,6 +23,10 @@ from tests.simulation.processes.template import make_template
 from trading.faults import POINTS
 
 
+#: The part of all runs that are kills at crash points: each point is to be met often.
+KILLS = 0.5
+
+
 @dataclass
 class Outcome:
     """What came of one run. `hits`: the crash points that ended a process. `skipped`: why it could not be played here."""
@@ -41,7 +45,10 @@ class Outcome:
 
 def scenario_of(seed: int, only: str | None = None) -> str:
     """Return which scenario a seed plays."""
-    return only or random.Random(f"scenario:{seed}").choice(sorted(SCENARIOS))
+    chance = random.Random(f"scenario:{seed}")
+    if only is not None or chance.random() < KILLS:
+        return only or "kill"
+    return chance.choice(sorted(SCENARIOS))
 
 
 def repeat(outcome: Outcome) -> str:
