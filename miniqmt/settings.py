@@ -7,10 +7,12 @@ import secrets
 import sys
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
-from miniqmt import schedule
+from miniqmt import postgres, schedule
 from monitoring.processes import exit_with_parent
 from monitoring.run_file import redis_url
 
@@ -101,9 +103,9 @@ TEMPLATES = [
 ]
 
 
-def _database() -> dict[str, object]:
+def _database() -> dict[str, Any]:
     url = env.str("DATABASE_URL", default="")
-    config: dict[str, object] = (
+    config: dict[str, Any] = (
         env.db_url_config(url)
         if url
         else {
@@ -120,8 +122,14 @@ def _database() -> dict[str, object]:
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON",
         }
-    else:
+    elif config["ENGINE"] == "django.db.backends.postgresql":
+        config["ENGINE"] = "miniqmt.postgres"
         config["CONN_HEALTH_CHECKS"] = True
+        config["OPTIONS"] = postgres.options(config.get("OPTIONS", {}))
+    else:
+        raise ImproperlyConfigured(
+            f"DATABASE_URL: neither SQLite nor PostgreSQL: {config['ENGINE']}"
+        )
     return config
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date
 
 import pytest
@@ -12,6 +13,42 @@ settings.register_profile("steady", deadline=None, suppress_health_check=[Health
 settings.load_profile("steady")
 
 pytest_plugins = ["tests.report"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        choices=("settings", "postgres"),
+        default="settings",
+        help="postgres: start a PostgreSQL for this run and end it afterwards; default: what DATABASE_URL says",
+    )
+
+
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Run this very command again with a server of its own: the settings are read before any option is."""
+    if config.getoption("--database") != "postgres":
+        return None
+    from tests.postgres import main
+
+    again = (*config.invocation_params.args, "--database=settings")
+    return main([sys.executable, "-m", "pytest", *map(str, again)])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _database_of_the_run_alone():
+    """A process a test starts has the database in its own data directory, never the one this run was given."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("DATABASE_URL", raising=False)
+        yield
+
+
+@pytest.fixture
+def connection_kept(db, monkeypatch):
+    """For code that looks after its connection between transactions: a test's is inside one, and must stay open."""
+    from django.db import connections
+
+    monkeypatch.setitem(connections["default"].settings_dict, "AUTOCOMMIT", False)
+    monkeypatch.setattr(connections["default"], "close_at", None, raising=False)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from trading.services.clock import DEMO, set_clock
 pytestmark = [
     pytest.mark.system,
     pytest.mark.django_db,
-    pytest.mark.usefixtures("calendar"),
+    pytest.mark.usefixtures("calendar", "connection_kept"),
 ]
 
 MONDAY, SATURDAY = date(2026, 8, 10), date(2026, 8, 15)
@@ -52,6 +52,7 @@ class Day:
         app.conf.beat_schedule = SCHEDULE
         _Beat.sent = []
         self.beat = _Beat(app=app)
+        self.beat._finalize.cancel()  # else it writes when the tests end, and not to the tests' database
         self.began, self.wakes = datetime.now(CHINA), 0
 
     def run(self, seconds: float) -> list[tuple[str, float]]:

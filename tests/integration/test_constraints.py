@@ -48,7 +48,10 @@ OTHER_KEY = {"decision_key": "other"}
     [
         ({**OTHER_KEY, "purpose": "manual"}, "client_order_id"),
         ({**OTHER_ID, "purpose": "manual"}, "decision_key"),
-        ({**OTHER_ID, **OTHER_KEY}, "account_id, trading_order.symbol"),
+        (
+            {**OTHER_ID, **OTHER_KEY},
+            "one_working_order_per_purpose|account_id, trading_order.symbol",
+        ),
         ({**OTHER_ID, **OTHER_KEY, "purpose": "manual", "quantity": 0}, "quantity_positive"),
         ({**OTHER_ID, **OTHER_KEY, "purpose": "manual", "price": 0}, "price_positive"),
     ],
