@@ -12,7 +12,6 @@ from django.db.models import Q, QuerySet
 
 from trading.models import TickLease
 
-
 #: A start that lies further ahead than this was noted by a clock that has been set back since: it keeps nobody waiting.
 AHEAD = timedelta(seconds=10)
 

@@ -22,7 +22,6 @@ from tests.simulation.processes.stage import NotSettled, Stage
 from tests.simulation.processes.template import make_template
 from trading.faults import POINTS
 
-
 #: The part of all runs that are kills at crash points: each point is to be met often.
 KILLS = 0.5
 
