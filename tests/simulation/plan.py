@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
 from tests.simulation.database import SYMBOLS
@@ -70,7 +71,10 @@ class Plan:
     second_gateway: bool = False
     day_end: bool = False
     kill_at_point: bool = False
-    wire: dict[str, float] = field(default_factory=dict)
+    #: The terminal's window is closed as the first order reaches the counter, for so long; opened again, its lists
+    #: are complete only so long after a login.
+    away: timedelta = timedelta(0)
+    loading: timedelta = timedelta(0)
 
 
 def plan_of(seed: int) -> Plan:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 from tests.simulation.plan import SCRIPTS, Deed, Plan
 from trading.domain.types import Side
@@ -108,6 +109,26 @@ def forbidden_by_a_file(plan: Plan, chance: random.Random) -> Plan:
     return replace(plan, stocks=stocks, deeds=tuple(sorted((*plan.deeds, deed), key=_second)))
 
 
+def reopened_terminal(plan: Plan, chance: random.Random) -> Plan:
+    """The terminal is closed as an order reaches the counter; opened again, its lists load for some seconds."""
+    stocks = tuple(
+        replace(stock, way=SCRIPTS["rests"], depth=50, bought_today=100) for stock in plan.stocks
+    )
+    wish = Deed(8, "wish", stocks[0].symbol, chance.choice([Side.BUY, Side.SELL]), 100)
+    return replace(
+        plan,
+        seconds=130,
+        stocks=stocks,
+        settings=plan.settings | {"price_mode": "opponent"},
+        misbehaviours=(),
+        crashes=0.0,
+        delays=0.0,
+        deeds=(wish,),
+        away=timedelta(seconds=chance.randint(65, 85)),
+        loading=timedelta(seconds=chance.randint(4, 8)),
+    )
+
+
 SHAPES: tuple[Shape, ...] = (
     doubtful_start,
     alike_remarks,
@@ -116,6 +137,7 @@ SHAPES: tuple[Shape, ...] = (
     refused_cancels,
     late_requests,
     forbidden_by_a_file,
+    reopened_terminal,
 )
 
 
