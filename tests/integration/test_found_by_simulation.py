@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from tests.integration.scenes import (
     FELL,
@@ -27,13 +28,15 @@ from tests.world import TODAY, World
 from trading import faults
 from trading.domain.reports import (
     BrokerAsset,
+    BrokerOrder,
     BrokerPosition,
+    BrokerState,
     BrokerTrade,
     Event,
     Snapshot,
 )
 from trading.domain.types import CHINA, Side, Symbol
-from trading.models import Fill, Position
+from trading.models import Account, Fill, Position
 from trading.paper.delivery import PERFORM, Delivery, Message
 from trading.services import config
 from trading.services.desk import AccountDesk
@@ -237,13 +240,19 @@ TEN = datetime.combine(TODAY, time(10), CHINA)
 BOUGHT = BrokerTrade(
     "T1", 7, Symbol(STOCK), Side.BUY, 100, Decimal(10), TEN - timedelta(minutes=25), sysid="77"
 )
+HELD = BrokerPosition(
+    Symbol(STOCK), 1100, 1000, Decimal(10), Decimal(10), 0, 1000, market_value=Decimal(11000)
+)
+BY_HAND = BrokerOrder(
+    7, Symbol(STOCK), Side.BUY, 100, Decimal(10), BrokerState.FILLED, 100, BOUGHT.time, "77"
+)
 WHOLE = Snapshot(
     TEN,
     1,
     True,
     BrokerAsset(Decimal(1000), Decimal(0), Decimal(11000), Decimal(12000)),
-    (BrokerPosition(Symbol(STOCK), 1100, 1000, Decimal(10), Decimal(10), 0, 1000),),
-    (),
+    (HELD,),
+    (BY_HAND,),
     (BOUGHT,),
 )
 
@@ -256,41 +265,77 @@ def desk() -> AccountDesk:
     return desk
 
 
-def _read(desk: AccountDesk, snapshot: Snapshot) -> None:
-    desk.record([Event(snapshot, 1, TEN)], TEN)
+def _read(desk: AccountDesk, *snapshots: Snapshot) -> None:
+    for number, snapshot in enumerate(snapshots):
+        at = TEN + timedelta(seconds=3 * number)
+        desk.record([Event(replace(snapshot, taken_at=at), 1, at)], at)
 
 
 @pytest.mark.parametrize(
-    "hole", [{"positions": None}, {"trades": ()}, {"trades": None}, {"asset": None}]
+    "hole",
+    [
+        {"positions": None},
+        {"trades": None},
+        {"asset": None},
+        {"positions": ()},  # a client that is still loading
+        {"positions": (replace(HELD, quantity=0, sellable=0, market_value=Decimal(0)),)},
+        {"trades": ()},
+        {"orders": ()},
+        {"positions": (replace(HELD, yesterday=0),)},
+    ],
 )
-def test_a_first_answer_with_a_hole_does_not_begin_a_life_that_lacks_shares(desk, hole):
-    _read(desk, replace(WHOLE, **hole))
-    _read(desk, replace(WHOLE, taken_at=TEN + timedelta(seconds=3)))
+def test_first_answers_with_a_hole_do_not_begin_a_life_that_lacks_shares(desk, hole):
+    lacking = replace(WHOLE, **hole)
+    _read(desk, lacking, lacking)
+    assert not Position.objects.exists()
+    assert desk.problem_with(lacking) is not None
 
+    _read(desk, lacking, WHOLE, WHOLE)
     [life] = Position.objects.all()
     assert (life.quantity, Fill.objects.count()) == (1100, 1)
 
 
+def test_the_books_are_opened_by_two_readings_that_say_the_same(desk):
+    other = replace(WHOLE, positions=(replace(HELD, sellable=900),))
+    _read(desk, WHOLE, other)
+    assert not Position.objects.exists()
+
+
+def test_a_person_may_open_the_books_on_a_terminal_that_contradicts_itself(desk, monkeypatch):
+    name = Account.objects.get().name
+    funds_elsewhere = replace(WHOLE, asset=replace(WHOLE.asset, market_value=Decimal(50000)))
+    monkeypatch.setattr("trading.management.commands.open_books.market_time", lambda *_: TEN)
+    call_command("open_books", name, "--why", "it counts funds that are no holdings")
+    _read(desk, funds_elsewhere, funds_elsewhere)
+
+    assert Position.objects.get().quantity == 1100
+    with pytest.raises(CommandError):
+        call_command("open_books", name, "--why", "once more")
+
+
 def test_a_fill_pushed_before_the_books_are_open_is_booked_with_them(desk):
     desk.record([Event(BOUGHT, 1, TEN)], TEN)
-    _read(desk, WHOLE)
+    _read(desk, WHOLE, WHOLE)
 
     [life] = Position.objects.all()
     assert (life.quantity, Fill.objects.count()) == (1100, 1)
 
 
 def test_a_fill_asks_for_the_snapshot_that_shows_what_it_paid(desk):
-    _read(desk, replace(WHOLE, trades=()))
-    desk.record([Event(BOUGHT, 1, TEN)], TEN)
+    _read(desk, WHOLE, WHOLE)
+    Account.objects.update(snapshot_wanted_at=None)
+    desk.record([Event(replace(BOUGHT, traded_id="T2"), 1, TEN)], TEN)
 
     assert desk.agenda().snapshot_wanted == TEN
 
 
 def test_what_a_failed_transaction_read_is_read_again(desk):
     faults.arm(faults.parse("sync.positions_projected:1:raise"))
-    with pytest.raises(faults.InjectedFault):
-        _read(desk, WHOLE)
-    faults.arm(None)
-    _read(desk, WHOLE)
+    try:
+        with pytest.raises(faults.InjectedFault):
+            _read(desk, WHOLE, WHOLE)
+    finally:
+        faults.arm(None)
+    _read(desk, WHOLE, WHOLE)
 
     assert Fill.objects.count() == 1

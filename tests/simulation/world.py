@@ -10,7 +10,7 @@ import itertools
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
@@ -57,8 +57,6 @@ QUIET = timedelta(seconds=12)
 #: Afterwards the scheduler comes by every second for so long, then less often: a slow machine, on which most waits
 #: for the proof that an order does not exist pass.
 AWAKE, LEAP = timedelta(seconds=10), timedelta(seconds=3)
-#: Known gap: the books are opened from the first list that looks whole; one that lacks a row is believed then.
-NOT_AT_THE_OPENING = ("shrunken_lists", "empty_lists", "zero_volume_rows")
 #: The ticks, and the second of its period at which each is due.
 _TICKS = {SYNC: 3, STRATEGY: 1, ORDERS: 0, GRID: 2}
 _names = itertools.count()
@@ -161,22 +159,11 @@ class World:
                 self._by_hand(stock.symbol, Side.BUY, stock.bought_today, price, early)
         config.change(ACCOUNT, self.plan.settings, actor=None, why="simulation")
         self.revisions = [(STARTS, 2)]
-        names = [name for name in self.plan.misbehaviours if name not in NOT_AT_THE_OPENING]
-        self.terminal.delivery = self.misbehaving = self._misbehaviours(names)
+        self.misbehaving = Misbehaviours(self.plan.misbehaviours, self.plan.seed, self.trouble)
+        self.terminal.delivery = self.misbehaving
         self.opening = {
             symbol: holding.quantity for symbol, holding in self.account.positions.items()
         }
-
-    def _misbehaviours(self, names: Sequence[str]) -> Misbehaviours:
-        return Misbehaviours(names, self.plan.seed, self.trouble)
-
-    def _books_opened(self) -> None:
-        """The first gateway is armed: from now on every misbehaviour of the plan may act."""
-        self._opened = True
-        if self.plan.misbehaviours != self.misbehaving.names:
-            self.misbehaving = self._misbehaviours(self.plan.misbehaviours)
-            if self.terminal is not None:
-                self.terminal.delivery = self.misbehaving
 
     def _by_hand(
         self, symbol: str, side: Side, quantity: int, price: Decimal, at: datetime
@@ -280,7 +267,7 @@ class World:
             for _ in range(seconds):
                 self.now += SECOND
                 self._second(self._others())
-            if self.plan.kill_at_point and name == "gateway.claimed":
+            if self.plan.kill_at_point and name in ("gateway.claimed", "gateway.checked"):
                 act(self, "halt")
         self._interlude, self.running = False, paused
 
@@ -524,7 +511,7 @@ class World:
                 return
             self._told_is_booked(program)
             if not self._opened and program.gateway.status is GatewayStatus.ARMED:
-                self._books_opened()
+                self._opened = True
             self._twin_steps()
             if not program.broker.pending:
                 return
@@ -571,6 +558,7 @@ class World:
 _PAUSES = frozenset(
     {
         "gateway.claimed",
+        "gateway.checked",
         "gateway.submitted",
         "gateway.cancel_claimed",
         "gateway.drained",

@@ -150,10 +150,7 @@ class AccountDesk(Desk):
         return None
 
     def objection(self, claimed: Claimed, now: datetime) -> str | None:
-        (switch, side, kind), *_ = _SWITCH(claimed.order_id)
-        state = TradingState(switch)
-        if state is TradingState.HALTED or (state is TradingState.REDUCING and side == Side.BUY):
-            return "TRADING_STATE"
+        (side, kind), *_ = _ORDERED(claimed.order_id)
         symbol = claimed.request.symbol
         if not phase_at(self._calendar, now, instrument_of(symbol)).accepts_orders:
             return "MARKET_CLOSED"
@@ -162,7 +159,11 @@ class AccountDesk(Desk):
             fed_at, heartbeat = self._quotes.fed_at(symbol), self._quotes.heartbeat(symbol)
             if not freshness(quote, fed_at, heartbeat, now, self._pace):
                 return "QUOTE_STALE"
-        return None
+        crash_point("gateway.checked")
+        # The main switch last: the call comes next.
+        state = TradingState(_SWITCH(self._account_id)[0])
+        buys_in_reducing = state is TradingState.REDUCING and side == Side.BUY
+        return "TRADING_STATE" if state is TradingState.HALTED or buys_in_reducing else None
 
     def kill(self, name: str, now: datetime) -> None:
         latch(self._account_id, name, now)
@@ -291,10 +292,9 @@ class AccountDesk(Desk):
 _IN_STATE = Prepared(
     lambda account, state: Order.objects.filter(account_id=account, state=state).order_by("pk")
 )
+_ORDERED = Prepared(lambda order: Order.objects.filter(pk=order).values_list("side", "kind"))
 _SWITCH = Prepared(
-    lambda order: Order.objects.filter(pk=order).values_list(
-        "account__trading_state", "side", "kind"
-    )
+    lambda account: Account.objects.filter(pk=account).values_list("trading_state", flat=True)
 )
 _SENT = PreparedUpdate(lambda order, epoch: Order.objects.filter(pk=order, epoch=epoch))
 _CLAIMED_SINCE = Prepared(

@@ -32,7 +32,7 @@ from trading.models import Account, BrokerEvent, EventLevel, Fill, Order
 from trading.models.prepared import Prepared, PreparedInsert
 from trading.selectors import account_of, orders_of_day
 from trading.services.accounts import set_trading_state
-from trading.services.adoption import books_are_open, open_books
+from trading.services.adoption import Opening, books_are_open
 from trading.services.booking import adopt_fills, book_fill, settle_chain
 from trading.services.broker_rows import (
     broker_event,
@@ -79,6 +79,7 @@ class Execution:
         self._trades_seen: tuple[BrokerTrade, ...] | None = None
         self._listed: tuple[date, tuple[KnownOrder, ...]] | None = None  # the last believed list
         self._judged: tuple[Snapshot, Text | None] | None = None
+        self._opening = Opening(self._account_id)
         self._strangers = Strangers(self._account_id)
         self.unknown = UnknownOutcomes(self._account_id)
         self._loss = LossWatch(self._account_id)
@@ -96,7 +97,10 @@ class Execution:
             ]
             if self._listed is not None and self._listed[0] == on:
                 known += self._listed[1]  # whoever placed them
-            self._judged = (snapshot, clean(known, snapshot))
+            problem = clean(known, snapshot)
+            if problem is None and not self._open:
+                problem = self._opening.reason
+            self._judged = (snapshot, problem)
         return self._judged[1]
 
     def doubt(self, order: Order, why: Text, now: datetime) -> None:
@@ -160,7 +164,7 @@ class Execution:
                 pass  # the gateway's own business
 
     def _snapshot(self, snapshot: Snapshot, now: datetime) -> None:
-        self._open = self._open or open_books(self._account_id, snapshot, now)
+        self._open = self._open or self._opening.look(snapshot, now)
         if not self._open:
             return
         if snapshot.trades is not None and snapshot.trades != self._trades_seen:
