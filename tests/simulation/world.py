@@ -32,8 +32,10 @@ from trading.broker.qmt import QmtBroker
 from trading.domain.fees import FeeSchedule
 from trading.domain.pace import Pace
 from trading.domain.types import CHINA, GatewayStatus, Side, Symbol
+from trading.errors import StandDown
 from trading.management import gateway_loop
 from trading.management.gateway_loop import GatewayLoop, Protection
+from trading.management.watchdog import Keeper, Watchdog
 from trading.market_data.pump import MarketData
 from trading.market_data.store import MemoryQuoteStore
 from trading.market_data.xtquant_feed import XtQuantFeed
@@ -46,6 +48,7 @@ from trading.paper.terminal import Terminal
 from trading.selectors import instruments_of, read_agenda, read_busy
 from trading.services import config, runner
 from trading.services.desk import AccountDesk
+from trading.services.gateway_lease import END_AFTER, RENEW
 from trading.services.pricing import limits_by_rule
 from trading.services.runner import ORDERS, STRATEGY, SYNC, TICKS, Due, TickSpec, run_tick
 
@@ -71,6 +74,8 @@ class Program:
     broker: QmtBroker
     gateway: Gateway
     session: int
+    #: Renews the lease as the command does, and ends the program that lost it.
+    keeper: Keeper
     loop: GatewayLoop | None = None
     alive: bool = True
     frozen: bool = False
@@ -186,7 +191,9 @@ class World:
         broker = QmtBroker(xttrader, xttype, self._address, session, BROKER_ACCOUNT)
         desk = AccountDesk(ACCOUNT, self.store, self.calendar)
         gateway = Gateway(broker, desk, killed=lambda: self.kill_file)
-        program = Program(len(self.programs) + 1, broker, gateway, session)
+        watchdog = Watchdog(END_AFTER.total_seconds, self._monotonic)
+        keeper = Keeper(desk.renew, watchdog, RENEW.total_seconds(), self._monotonic)
+        program = Program(len(self.programs) + 1, broker, gateway, session, keeper)
         if self.plan.worker_dead:
             protection = Protection(
                 ACCOUNT,
@@ -354,15 +361,23 @@ class World:
         return self._looked[1]
 
     def _two_gateways(self, second: int) -> None:
-        """A gateway stands still, a second one with a session of its own takes over, and the first comes to itself."""
+        """A gateway stands still, a second one with a session of its own takes over, and the first comes to itself.
+
+        That is in the middle of a cycle, and at a bad moment: when an order waits for its gateway.
+        """
         if second == 15:
             for program in self.programs:
                 program.frozen = True
         if second == 17:
             self._start_gateway(SESSION + 1)
-        if second == 25:
-            for program in self.programs:
+        frozen = [program for program in self.programs if program.frozen and program.alive]
+        if second > 20 and frozen and (self._order_waits() or second + 2 > self.plan.seconds):
+            for program in frozen:
                 program.frozen = False
+                self._step(program)
+
+    def _order_waits(self) -> bool:
+        return bool(read_agenda(ACCOUNT).approved)
 
     def _end(self, program: Program) -> None:
         program.alive = False
@@ -379,9 +394,6 @@ class World:
         if self._terminal_back is not None:
             self._terminal_back = self.now
         self._gateway_back = self.now  # unless one lives, it starts now
-        lease = self.lease_epoch() if self.programs else 0
-        for program in [one for one in self.programs if one.alive and one.epoch < lease]:
-            self._end(program)  # known gap: one that lost the lease does not stand down by itself
         for program in self.programs:
             program.frozen = False
 
@@ -502,6 +514,17 @@ class World:
             self.running = None
 
     def _steps(self, program: Program) -> None:
+        """One cycle, and then what begins the next: a program that stands still does so in the middle of a cycle."""
+        self._cycle(program)
+        if self.plan.second_gateway:  # else nobody competes for the lease
+            try:
+                program.keeper.keep()
+            except StandDown as problem:
+                self.log("gateway", f"number {program.number} stands down: {problem}")
+                program.gateway.close(self.now)
+                self._end(program)
+
+    def _cycle(self, program: Program) -> None:
         for _ in range(6):
             if program.loop is not None:
                 program.loop.cycle()
