@@ -8,7 +8,7 @@ import sys
 from tests.simulation.processes.house import GATEWAY, PAPER
 from tests.simulation.processes.points import Death
 from tests.simulation.processes.stage import Stage
-from tests.stack import OPENING, ROOT, set_clock, surroundings, wait_for
+from tests.stack import OPENING, ROOT, surroundings, wait_for
 
 #: Six minutes before the exchange closes; what is not sold by then rests until its day ends.
 AFTERNOON = {"opens": OPENING.replace(hour=14, minute=54), "falls": 7, "until": 165, "lasts": 500}
@@ -77,7 +77,7 @@ def day_end(stage: Stage) -> None:
     stage.unsold.update(stock.symbol for stock in house.market.stocks)
     house.processes[GATEWAY].faults = [f"{point}:1:kill"]
     house.kill(GATEWAY)
-    set_clock(house.home, house.market.opens.replace(hour=15, minute=35, second=5), house.speed)
+    house.set_clock(house.market.opens.replace(hour=15, minute=35, second=5))
     stage.until(lambda: house.rows(SIGNED), "books signed off", 60)
     wait_for(house.is_armed, 30)
 
