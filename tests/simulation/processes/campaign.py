@@ -62,8 +62,8 @@ def repeat(outcome: Outcome) -> str:
 class Grounds:
     """Where runs are played: the directory each begins with, the folder that takes theirs, and a server they share."""
 
-    def __init__(self, runs: Path) -> None:
-        self.runs = runs
+    def __init__(self, runs: Path, *, keep: bool = False) -> None:
+        self.runs, self.keep = runs, keep
         self._spare = tempfile.TemporaryDirectory(prefix="template-", dir=runs)
         self.template = make_template(Path(self._spare.name) / "home")
         self._server = Server()
@@ -87,7 +87,7 @@ class Grounds:
 
 
 def play(seed: int, grounds: Grounds, only: str | None = None) -> Outcome:
-    """Play one run; its folder stays only when something is broken."""
+    """Play one run; its folder stays when something is broken."""
     name = scenario_of(seed, only)
     scenario = SCENARIOS[name]
     if why := scenario.needs():
@@ -110,7 +110,7 @@ def play(seed: int, grounds: Grounds, only: str | None = None) -> Outcome:
         outcome.notes["exits"] = house.exits()
         outcome.orders, outcome.fills = _counts(house)
         outcome.seconds = round(time.monotonic() - began, 1)
-    if not outcome.broken:
+    if not outcome.broken and not grounds.keep:
         shutil.rmtree(folder, ignore_errors=True)
         outcome.folder = ""
     return outcome
@@ -142,13 +142,19 @@ class Finished:
 
 
 def run(
-    seeds: Sequence[int], jobs: int, finished: Finished, runs: Path, only: str | None = None
+    seeds: Sequence[int],
+    jobs: int,
+    finished: Finished,
+    runs: Path,
+    only: str | None = None,
+    *,
+    keep: bool = False,
 ) -> Iterator[Outcome]:
     """Play what is not finished yet, `jobs` at a time; yields each outcome when it is kept."""
     left = [seed for seed in seeds if seed not in finished.outcomes]
     if not left:
         return
-    with closing(Grounds(runs)) as grounds, ThreadPoolExecutor(jobs) as pool:
+    with closing(Grounds(runs, keep=keep)) as grounds, ThreadPoolExecutor(jobs) as pool:
         for outcome in pool.map(lambda seed: play(seed, grounds, only), left):
             finished.add(outcome)
             yield outcome

@@ -239,9 +239,11 @@ class House(Folder):
 
     def holds_lease(self, name: str) -> bool:
         """Whether the process of this name that runs now took the gateway's lease last."""
-        popen = self.processes[name].popen
-        [(owner,)] = self.rows("SELECT owner FROM trading_gatewaylease")
-        return popen is not None and owner.split(":")[1] == str(popen.pid)
+        popen, owners = (
+            self.processes[name].popen,
+            self.rows("SELECT owner FROM trading_gatewaylease"),
+        )
+        return popen is not None and any(f":{popen.pid}:" in owner for (owner,) in owners)
 
     def is_armed(self) -> bool:
         """Whether the gateway that runs now says so, and not one before it."""
@@ -252,14 +254,14 @@ class House(Folder):
         now = self.market_now() - CHINA_IS_AHEAD
         self.write("UPDATE trading_account SET snapshot_wanted_at = ?", now.isoformat(" "))
 
-    def set_clock(self, market: datetime) -> None:
+    def set_clock(self, market: datetime, speed: int | None = None) -> None:
         """Let it be this time in the market now (China, naive)."""
         real = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
         base = (market - CHINA_IS_AHEAD).isoformat(" ")
         self.write("DELETE FROM trading_marketclock")
         self.write(
             "INSERT INTO trading_marketclock VALUES ('demo', ?, ?, ?)",
-            *(real, base, self.speed * 1_000_000),
+            *(real, base, (speed or self.speed) * 1_000_000),
         )
 
     def write(self, query: str, *values: object) -> None:
