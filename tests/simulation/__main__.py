@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, help="so many runs of real processes instead")
     parser.add_argument("--only", help="with --processes: the scenario of every run")
     parser.add_argument("--runs", type=Path, help="with --processes: where their folders go")
+    parser.add_argument("--keep", action="store_true", help="with --runs: keep every folder")
     options = parser.parse_args()
     if options.processes is not None:
         from tests.simulation.processes.command import run_processes
