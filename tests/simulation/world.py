@@ -119,7 +119,7 @@ class World:
         self._numbers = itertools.count(1)
         self.calm = self.closed = self._opened = False
         self._periods = dict.fromkeys(_TICKS, -1)
-        self._looked = -1, (True, True)
+        self._looked: tuple[object, tuple[bool, bool]] = None, (True, True)
         self.prices = Prices(plan)
         self.store = MemoryQuoteStore()
         self.wire = Wire(self)
@@ -353,7 +353,7 @@ class World:
 
         Read again only when SQLite has counted a changed row since.
         """
-        changes = connection.connection.total_changes
+        changes = getattr(connection.connection, "total_changes", object())  # else: always
         if changes != self._looked[0]:
             busy = read_busy(ACCOUNT)
             at_work = busy.signals or read_agenda(ACCOUNT).open_work
