@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.simulation.aims import aimed
 from tests.simulation.bugs import planted
 from tests.simulation.database import Database
 from tests.simulation.grids import with_grids
@@ -47,7 +48,7 @@ class Outcome:
 def play(seed: int, database: Database, bug: str | None = None) -> tuple[Outcome, World]:
     """Play one seed on this database, which is in use; `bug` is planted meanwhile."""
     with planted(bug):
-        world = World(with_grids(shaped(plan_of(seed))), database).run()
+        world = World(aimed(with_grids(shaped(plan_of(seed)))), database).run()
         sentences = broken(world)
     crashed = Counter(crash.point for crash in world.crashes)
     outcome = Outcome(

@@ -70,6 +70,7 @@ class Plan:
     worker_dead: bool = False
     second_gateway: bool = False
     day_end: bool = False
+    closes_at_once: bool = False  # the afternoon is left out before anything could settle
     kill_at_point: bool = False
     grids: tuple[Grid, ...] = ()
 

@@ -52,6 +52,8 @@ from trading.services.runner import ORDERS, STRATEGY, SYNC, TICKS, Due, TickSpec
 STARTS = datetime.combine(TODAY, time(9, 40), CHINA)
 SESSION = 100
 SECOND = timedelta(seconds=1)
+#: When the afternoon of a day that closes at once is over, and for how many seconds things go wrong then.
+CLOSING, WRONG_AT_THE_CLOSE = datetime.combine(TODAY, time(15, 34, 57), CHINA), 25
 #: Seconds without anything open after which a calm world has settled: two ticks of every kind.
 QUIET = timedelta(seconds=12)
 #: Afterwards the scheduler comes by every second for so long, then less often: a slow machine, on which most waits
@@ -168,12 +170,18 @@ class World:
         }
 
     def _misbehaviours(self, names: Sequence[str]) -> Misbehaviours:
-        return Misbehaviours(names, self.plan.seed, self.trouble)
+        until = self.trouble
+        if self.plan.closes_at_once:
+            until = CLOSING + WRONG_AT_THE_CLOSE * SECOND
+        return Misbehaviours(names, self.plan.seed, until)
 
     def _books_opened(self) -> None:
         """The first gateway is armed: from now on every misbehaviour of the plan may act."""
         self._opened = True
         if self.plan.misbehaviours != self.misbehaving.names:
+            if self.terminal is not None:  # what the former ones had begun ends with them
+                self.misbehaving.until = self.now
+                self.misbehaving.happens(self.terminal, self.now)
             self.misbehaving = self._misbehaviours(self.plan.misbehaviours)
             if self.terminal is not None:
                 self.terminal.delivery = self.misbehaving
@@ -328,6 +336,8 @@ class World:
                 self._two_gateways(int((self.now - STARTS).total_seconds()))
             self._second(self._everybody())
             self.now += SECOND
+        if self.plan.closes_at_once:
+            self._close_at_once()
         self._calm_down()
         end, leap_from = self.now + timedelta(seconds=SETTLE), self.now + AWAKE
         quiet = timedelta(0)
@@ -336,8 +346,17 @@ class World:
             passed = SECOND if self.now < leap_from and not quiet else LEAP
             self.now += passed
             quiet = quiet + passed if self._is_quiet() else timedelta(0)
-        if self.plan.day_end:
+        if self.plan.day_end and not self.closed:
             self._end_of_the_day()
+
+    def _close_at_once(self) -> None:
+        """The afternoon is left out, and the books close while orders rest and things go wrong."""
+        self.now = CLOSING
+        self.log("clock", "the books close in three seconds")
+        self.closed = True
+        for _ in range(WRONG_AT_THE_CLOSE):
+            self._second(self._everybody())
+            self.now += SECOND
 
     def _end_of_the_day(self) -> None:
         """The afternoon is left out: the books close, and everything is asked once more."""
