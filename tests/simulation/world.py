@@ -55,6 +55,8 @@ from trading.services.runner import ORDERS, STRATEGY, SYNC, TICKS, Due, TickSpec
 STARTS = datetime.combine(TODAY, time(9, 40), CHINA)
 SESSION = 100
 SECOND = timedelta(seconds=1)
+#: When the afternoon of a day that closes at once is over, and for how many seconds things go wrong then.
+CLOSING, WRONG_AT_THE_CLOSE = datetime.combine(TODAY, time(15, 34, 57), CHINA), 25
 #: Seconds without anything open after which a calm world has settled: two ticks of every kind.
 QUIET = timedelta(seconds=12)
 #: Afterwards the scheduler comes by every second for so long, then less often: a slow machine, on which most waits
@@ -164,7 +166,10 @@ class World:
                 self._by_hand(stock.symbol, Side.BUY, stock.bought_today, price, early)
         config.change(ACCOUNT, self.plan.settings, actor=None, why="simulation")
         self.revisions = [(STARTS, 2)]
-        self.misbehaving = Misbehaviours(self.plan.misbehaviours, self.plan.seed, self.trouble)
+        until = self.trouble
+        if self.plan.closes_at_once:
+            until = CLOSING + WRONG_AT_THE_CLOSE * SECOND
+        self.misbehaving = Misbehaviours(self.plan.misbehaviours, self.plan.seed, until)
         self.terminal.delivery = self.misbehaving
         self.opening = {
             symbol: holding.quantity for symbol, holding in self.account.positions.items()
@@ -322,6 +327,8 @@ class World:
                 self._two_gateways(int((self.now - STARTS).total_seconds()))
             self._second(self._everybody())
             self.now += SECOND
+        if self.plan.closes_at_once:
+            self._close_at_once()
         self._calm_down()
         end, leap_from = self.now + timedelta(seconds=SETTLE), self.now + AWAKE
         quiet = timedelta(0)
@@ -330,8 +337,17 @@ class World:
             passed = SECOND if self.now < leap_from and not quiet else LEAP
             self.now += passed
             quiet = quiet + passed if self._is_quiet() else timedelta(0)
-        if self.plan.day_end:
+        if self.plan.day_end and not self.closed:
             self._end_of_the_day()
+
+    def _close_at_once(self) -> None:
+        """The afternoon is left out, and the books close while orders rest and things go wrong."""
+        self.now = CLOSING
+        self.log("clock", "the books close in three seconds")
+        self.closed = True
+        for _ in range(WRONG_AT_THE_CLOSE):
+            self._second(self._everybody())
+            self.now += SECOND
 
     def _end_of_the_day(self) -> None:
         """The afternoon is left out: the books close, and everything is asked once more."""
