@@ -276,7 +276,7 @@ def test_a_store_that_was_cleared_takes_an_earlier_day(make):
 
 
 @every_durable_store
-def test_a_reader_sees_whole_batches_while_they_are_written(make):
+def test_f149_a_reader_sees_whole_batches_while_they_are_written(make):
     writer, reader = make("shared"), make("shared")
     symbols = [Symbol(f"{600000 + number}.SH") for number in range(40)]
     batches = 60

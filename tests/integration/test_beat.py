@@ -10,7 +10,6 @@ import pytest
 import time_machine
 from celery import Celery
 from celery.schedules import crontab
-from django.db import connections
 from django_celery_beat.models import PeriodicTask
 
 import trading.tasks  # noqa: F401 - as beat does at its start: the tasks say when they are of use
@@ -83,13 +82,6 @@ def at():
     yield travel
     for one in travels:
         one.stop()
-
-
-@pytest.fixture
-def connection_kept(db, monkeypatch):
-    """Beat closes a connection that is old or in a transaction before each look; a test's is both."""
-    monkeypatch.setitem(connections["default"].settings_dict, "AUTOCOMMIT", False)
-    monkeypatch.setattr(connections["default"], "close_at", None, raising=False)
 
 
 @pytest.fixture

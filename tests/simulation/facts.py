@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from tests.simulation.database import ACCOUNT
+from tests.simulation.grid_facts import GridFacts
 from tests.simulation.world import World
 from trading.domain.types import CHINA, Side
 from trading.models import (
@@ -70,6 +71,10 @@ class Facts:
         self.moves: dict[int, list[Any]] = defaultdict(list)
         for event in OrderEvent.objects.order_by("pk"):
             self.moves[event.order_id].append(event)
+
+    @cached_property
+    def grids(self) -> GridFacts:
+        return GridFacts()
 
     @cached_property
     def events(self) -> list[Event]:

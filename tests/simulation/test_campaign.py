@@ -6,6 +6,7 @@ The whole of it: `python -m tests.simulation --seeds 100000 --jobs 2 --finished 
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -20,10 +21,11 @@ pytestmark = [pytest.mark.orders, pytest.mark.unattended]
 SLICE, SEEDS = 40, 120
 #: Planted bugs, each with a seed that shows it. A change of the code may move the story: then others are tried.
 CAUGHT = {
-    "absence_from_one_query": 4,
     "empty_positions_wipe_the_book": 9,
-    "kill_switch_before_the_claim_only": 12,
+    "fill_key_without_trade_id": 5,
+    "lease_not_checked_at_claim": 13,
     "partial_fill_ends_tracking": 10,
+    "remark_by_prefix_without_uniqueness": 95,
     "retry_after_timeout": 4,
     "t1_from_volume": 2,
     "zero_volume_row_keeps_its_life": 2,
@@ -76,7 +78,8 @@ def test_the_twenty_bugs_of_the_list_are_planted_and_more():
 
 @pytest.mark.parametrize("bug", bugs.NAMES)
 def test_a_planted_bug_is_taken_out_again(bug):
-    seams = [(patch.getter(), patch.attribute) for patch in bugs.BUGS[bug]()]
+    patches: list[Any] = list(bugs.BUGS[bug]())
+    seams = [(patch.getter(), patch.attribute) for patch in patches]
     were = [getattr(owner, name) for owner, name in seams]
 
     with bugs.planted(bug):
@@ -100,12 +103,27 @@ def test_the_plan_of_a_seed_never_changes():
 
 def test_a_campaign_goes_on_where_it_was_stopped(tmp_path):
     file = tmp_path / "finished.jsonl"
-    campaign.Finished(file).add(
-        [campaign.Outcome(1, [], 2, 0), campaign.Outcome(2, ["I1 x"], 1, 1)]
-    )
+    first = campaign.Outcome(1, [], 2, {"gateway.sent": 1}, {"gateway.sent": 3}, ["zombie"])
+    campaign.Finished(file).add([first, campaign.Outcome(2, ["I1 x"], 1)])
 
     finished = campaign.Finished(file)
 
     assert sorted(finished.outcomes) == [1, 2]
     assert list(campaign.run([1, 2], 1, finished)) == []
-    assert campaign.summary(finished.outcomes.values(), 1.0)["failing"] == {"2": ["I1 x"]}
+    figures = campaign.summary(finished.outcomes.values(), 1.0)
+    assert figures["failing"] == {"2": ["I1 x"]}
+    assert figures["points"]["gateway.sent"] == {"passed": 3, "crashed": 1}
+    assert figures["points"]["gateway.armed"] == {"passed": 0, "crashed": 0}
+    assert figures["misbehaviours"]["zombie"] == 1
+
+
+def test_what_other_code_found_does_not_count(tmp_path, monkeypatch):
+    file = tmp_path / "finished.jsonl"
+    campaign.Finished(file).add([campaign.Outcome(1, [], 2)])
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write('{"seed": 2, "bro')  # the machine stopped here
+    monkeypatch.setattr(campaign, "revision", lambda: "another")
+
+    finished = campaign.Finished(file)
+
+    assert (finished.outcomes, finished.of_others) == ({}, 1)

@@ -15,13 +15,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from unittest import mock
 
 from django.db import OperationalError, connection
 
+from grid.strategy import GRID
 from tests.simulation.database import ACCOUNT, BROKER_ACCOUNT, TODAY, Database
 from tests.simulation.market import EVERY, Prices
-from tests.simulation.people import act
+from tests.simulation.people import act, steer
 from tests.simulation.plan import SETTLE, Plan
 from tests.simulation.wire import Arrived, Crash, WatchedExchange, Wire
 from trading import faults
@@ -48,18 +50,20 @@ from trading.services import config, runner
 from trading.services.desk import AccountDesk
 from trading.services.gateway_lease import END_AFTER, RENEW
 from trading.services.pricing import limits_by_rule
-from trading.services.runner import ORDERS, STRATEGY, SYNC, Due, TickSpec, run_tick
+from trading.services.runner import ORDERS, STRATEGY, SYNC, TICKS, Due, TickSpec, run_tick
 
 STARTS = datetime.combine(TODAY, time(9, 40), CHINA)
 SESSION = 100
 SECOND = timedelta(seconds=1)
+#: When the afternoon of a day that closes at once is over, and for how many seconds things go wrong then.
+CLOSING, WRONG_AT_THE_CLOSE = datetime.combine(TODAY, time(15, 34, 57), CHINA), 25
 #: Seconds without anything open after which a calm world has settled: two ticks of every kind.
 QUIET = timedelta(seconds=12)
 #: Afterwards the scheduler comes by every second for so long, then less often: a slow machine, on which most waits
 #: for the proof that an order does not exist pass.
 AWAKE, LEAP = timedelta(seconds=10), timedelta(seconds=3)
 #: The ticks, and the second of its period at which each is due.
-_TICKS = {SYNC: 3, STRATEGY: 1, ORDERS: 0}
+_TICKS = {SYNC: 3, STRATEGY: 1, ORDERS: 0, GRID: 2}
 _names = itertools.count()
 log = logging.getLogger("trading.simulation")
 
@@ -117,7 +121,7 @@ class World:
         self._numbers = itertools.count(1)
         self.calm = self.closed = self._opened = False
         self._periods = dict.fromkeys(_TICKS, -1)
-        self._looked = -1, (True, True)
+        self._looked: tuple[object, tuple[bool, bool]] = None, (True, True)
         self.prices = Prices(plan)
         self.store = MemoryQuoteStore()
         self.wire = Wire(self)
@@ -147,9 +151,11 @@ class World:
         self.exchange.open_account(BROKER_ACCOUNT, Decimal(300_000), FeeSchedule())
         self.exchange.advance(datetime.combine(before, time(15, 40), CHINA))
         for stock in self.plan.stocks:
-            self.exchange.seed_position(
-                BROKER_ACCOUNT, Symbol(stock.symbol), stock.held, stock.first, before
-            )
+            if stock.held:
+                symbol = Symbol(stock.symbol)
+                self.exchange.seed_position(
+                    BROKER_ACCOUNT, symbol, stock.held, stock.first, before
+                )
         self.terminal = self._new_terminal()
         early = STARTS - timedelta(minutes=5)
         for quote in self.prices.quotes(-EVERY, early):
@@ -160,7 +166,10 @@ class World:
                 self._by_hand(stock.symbol, Side.BUY, stock.bought_today, price, early)
         config.change(ACCOUNT, self.plan.settings, actor=None, why="simulation")
         self.revisions = [(STARTS, 2)]
-        self.misbehaving = Misbehaviours(self.plan.misbehaviours, self.plan.seed, self.trouble)
+        until = self.trouble
+        if self.plan.closes_at_once:
+            until = CLOSING + WRONG_AT_THE_CLOSE * SECOND
+        self.misbehaving = Misbehaviours(self.plan.misbehaviours, self.plan.seed, until)
         self.terminal.delivery = self.misbehaving
         self.opening = {
             symbol: holding.quantity for symbol, holding in self.account.positions.items()
@@ -192,7 +201,12 @@ class World:
         program = Program(len(self.programs) + 1, broker, gateway, session, keeper)
         if self.plan.worker_dead:
             protection = Protection(
-                ACCOUNT, self.store, gateway.nudge, lambda: self.now, self._monotonic
+                ACCOUNT,
+                self.store,
+                gateway.nudge,
+                lambda: self.now,
+                self._monotonic,
+                [*TICKS.values(), *([GRID] if self.plan.grids else [])],
             )
             program.loop = GatewayLoop(
                 ACCOUNT, gateway, protection, self.calendar, lambda: self.now
@@ -313,6 +327,8 @@ class World:
                 self._two_gateways(int((self.now - STARTS).total_seconds()))
             self._second(self._everybody())
             self.now += SECOND
+        if self.plan.closes_at_once:
+            self._close_at_once()
         self._calm_down()
         end, leap_from = self.now + timedelta(seconds=SETTLE), self.now + AWAKE
         quiet = timedelta(0)
@@ -321,8 +337,17 @@ class World:
             passed = SECOND if self.now < leap_from and not quiet else LEAP
             self.now += passed
             quiet = quiet + passed if self._is_quiet() else timedelta(0)
-        if self.plan.day_end:
+        if self.plan.day_end and not self.closed:
             self._end_of_the_day()
+
+    def _close_at_once(self) -> None:
+        """The afternoon is left out, and the books close while orders rest and things go wrong."""
+        self.now = CLOSING
+        self.log("clock", "the books close in three seconds")
+        self.closed = True
+        for _ in range(WRONG_AT_THE_CLOSE):
+            self._second(self._everybody())
+            self.now += SECOND
 
     def _end_of_the_day(self) -> None:
         """The afternoon is left out: the books close, and everything is asked once more."""
@@ -344,7 +369,7 @@ class World:
 
         Read again only when SQLite has counted a changed row since.
         """
-        changes = connection.connection.total_changes
+        changes = getattr(connection.connection, "total_changes", object())  # else: always
         if changes != self._looked[0]:
             busy = read_busy(ACCOUNT)
             at_work = busy.signals or read_agenda(ACCOUNT).open_work
@@ -406,10 +431,18 @@ class World:
             if worker and self._due(spec, second) and self._useful(spec):
                 times = self.chance.choice([1, 2]) if self.plan.doubled_ticks else 1
                 actors += [lambda spec=spec: self._tick(spec)] * times  # type: ignore[misc]
+        actors += [partial(self._guard, "web", deed) for deed in self._deeds(second)]
+        return actors
+
+    def _deeds(self, second: int) -> Iterator[Callable[[], None]]:
+        """What people do in this second, each in a process of the web server."""
+        for grid in self.plan.grids:
+            for at, what in ((grid.second, "start"), *grid.deeds):
+                if at == second:
+                    yield partial(steer, self, grid, what)
         for deed in self.plan.deeds:
             if deed.second == second:
-                actors.append(lambda deed=deed: act(self, deed.kind, deed))  # type: ignore[misc]
-        return actors
+                yield partial(act, self, deed.kind, deed)
 
     def _due(self, spec: TickSpec, second: int) -> bool:
         """Whether a period of a tick has begun since it was due last."""
@@ -420,6 +453,8 @@ class World:
         return True
 
     def _useful(self, spec: TickSpec) -> bool:
+        if spec is GRID:
+            return bool(self.plan.grids)
         return spec is not ORDERS or self._open[1]
 
     def _market(self) -> None:
@@ -446,6 +481,11 @@ class World:
         terminal, again = self.terminal, self.prices.again(self.now)
         self._guard("terminal", lambda: terminal.feed(again))
         self._feed._xtdata.disconnect()  # type: ignore[attr-defined]
+
+    def terminal_leaves(self, away: timedelta) -> None:
+        """Its window is closed for a while, and nobody is told."""
+        self.log("terminal", f"is closed for {away}")
+        self.terminal, self._terminal_back = None, self.now + away
 
     def terminal_died(self, crash: Crash) -> None:
         dead, self.terminal = self.terminal, None
