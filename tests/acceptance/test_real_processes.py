@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.system, pytest.mark.unattended]
 
 #: Scenario and seed of each run.
 SLICE = {
-    "kill": 12,
+    "kill": 36,
     "two_gateways": 1,
     "redis_killed": 1,
     "power_cut": 1,
@@ -81,9 +81,7 @@ def finished(outcomes, tmp_path) -> House:
     shutil.copytree(outcome.folder, folder)
     chance = random.Random(f"processes:{DOCTORED}:{outcome.seed}")
     market = write_market(folder / "day.csv", chance, **SCENARIOS[DOCTORED].market)
-    house = House(folder / "home", market)
-    house.start = None  # type: ignore[method-assign,assignment]
-    return house
+    return House(folder / "home", market)
 
 
 FALSE = {
