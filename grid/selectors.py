@@ -26,6 +26,7 @@ from grid.domain.state import (
 from grid.domain.templates import TEMPLATES, Template
 from grid.models import GridLot, GridMark, GridSession, GridTemplate
 from trading.domain.types import Symbol, Text
+from trading.models.prepared import Prepared
 from trading.selectors import fold_mark
 
 #: Columns of a session that hold its state; all but `pending` under the same name as in the domain.
@@ -54,36 +55,61 @@ _LEDGER_TOTALS = (
 
 def open_sessions(account_id: int) -> list[GridSession]:
     """Return the sessions that are not stopped; one query."""
-    rows = GridSession.objects.filter(account_id=account_id)
-    return list(rows.exclude(status=SessionStatus.STOPPED).order_by("pk"))
+    return _OPEN(account_id)
+
+
+_OPEN = Prepared(
+    lambda account: (
+        GridSession.objects.filter(account_id=account)
+        .exclude(status=SessionStatus.STOPPED)
+        .order_by("pk")
+    )
+)
 
 
 def symbols_of_interest(account_id: int) -> dict[Symbol, datetime]:
     """Return the symbols of open sessions with the mark up to which their quotes are followed; one query."""
-    rows = GridSession.objects.filter(account_id=account_id)
-    rows = rows.exclude(status=SessionStatus.STOPPED)
-    marks = rows.values_list("symbol", "seen", "behind", "account__grid_mark__followed_until")
     return {
         Symbol(symbol): fold_mark(seen, behind, followed)
-        for symbol, seen, behind, followed in marks
+        for symbol, seen, behind, followed in _INTEREST(account_id)
     }
+
+
+_INTEREST = Prepared(
+    lambda account: (
+        GridSession.objects.filter(account_id=account)
+        .exclude(status=SessionStatus.STOPPED)
+        .values_list("symbol", "seen", "behind", "account__grid_mark__followed_until")
+    )
+)
 
 
 def followed_until(account_id: int) -> datetime | None:
     """Return the mark up to which the account's sessions follow quotes, None before the first."""
-    marks = GridMark.objects.filter(pk=account_id)
-    return marks.values_list("followed_until", flat=True).first()
+    return next(iter(_FOLLOWED(account_id)), None)
+
+
+_FOLLOWED = Prepared(
+    lambda account: GridMark.objects.filter(pk=account).values_list("followed_until", flat=True)
+)
 
 
 def kept_from_exits(account_id: int) -> dict[Symbol, int]:
     """Return what is left of the base holdings that exits may not sell; one query."""
-    rows = GridSession.objects.filter(account_id=account_id, exits_may_sell_base=False)
-    rows = rows.exclude(status=SessionStatus.STOPPED)
-    left = rows.filter(base_quantity__gt=F("unmatched_quantity"))
-    return {
-        Symbol(symbol): base - sold
-        for symbol, base, sold in left.values_list("symbol", "base_quantity", "unmatched_quantity")
-    }
+    return {Symbol(symbol): base - sold for symbol, base, sold in _KEPT(account_id)}
+
+
+_KEPT = Prepared(
+    lambda account: (
+        GridSession.objects.filter(
+            account_id=account,
+            exits_may_sell_base=False,
+            base_quantity__gt=F("unmatched_quantity"),
+        )
+        .exclude(status=SessionStatus.STOPPED)
+        .values_list("symbol", "base_quantity", "unmatched_quantity")
+    )
+)
 
 
 def rules_of(row: GridSession) -> GridRules:
@@ -125,9 +151,17 @@ def state_columns(state: GridState) -> dict[str, Any]:
 def ledgers_of(rows: Sequence[GridSession]) -> dict[int, Ledger]:
     """Return the ledger of each session by its id; one query for all."""
     lots: dict[int, list[GridLot]] = defaultdict(list)
-    for lot in GridLot.objects.filter(session__in=[row.pk for row in rows]).order_by("place"):
+    if len(rows) == 1:
+        found: Iterable[GridLot] = _LOTS(rows[0].pk)
+    else:
+        sessions = [row.pk for row in rows]
+        found = GridLot.objects.filter(session__in=sessions).order_by("place")
+    for lot in found:
         lots[lot.session_id].append(lot)
     return {row.pk: _ledger(row, lots.get(row.pk, ())) for row in rows}
+
+
+_LOTS = Prepared(lambda session: GridLot.objects.filter(session_id=session).order_by("place"))
 
 
 def ledger_of(row: GridSession) -> Ledger:

@@ -10,15 +10,18 @@ from __future__ import annotations
 import logging
 import math
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from celery.schedules import BaseSchedule, schedstate, schedule
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 from django_celery_beat.models import MICROSECONDS, IntervalSchedule
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from trading.domain.calendar import phase_at
+from trading.management.progress import BEAT_SENT, BEAT_TURNED, mark
 from trading.services.calendar import load_calendar
 from trading.services.runner import TickSpec, market_times
 
@@ -91,6 +94,18 @@ class MarketScheduler(DatabaseScheduler):  # type: ignore[misc]
         for place, (entry, period) in enumerate(periodic):
             first = now + timedelta(seconds=place * STAGGER - period)
             entry.last_run_at = entry.model.last_run_at = first
+
+    def tick(self, *args: Any, **options: Any) -> float:
+        """Do what is due, and tell `up` that all entries were gone through: a beat that hangs is started again."""
+        wait: float = super().tick(*args, **options)
+        mark(Path(settings.HOME) / BEAT_TURNED)
+        return wait
+
+    def apply_async(self, *args: Any, **options: Any) -> Any:
+        """Send a task, and tell `up` that the worker has something to finish."""
+        sent = super().apply_async(*args, **options)
+        mark(Path(settings.HOME) / BEAT_SENT)
+        return sent
 
     def adjust(self, n: float, drift: float = 0.0) -> float:
         """Wake up when something is due: 10 ms too early, as Celery does, would be a busy wait with queries."""

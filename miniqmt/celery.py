@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
+from pathlib import Path
 
 from celery import Celery
-from celery.signals import beat_init, celeryd_init, worker_init
+from celery.signals import beat_init, celeryd_init, task_postrun, worker_init
 from django.conf import settings
+
+from trading.management.progress import WORKER_FINISHED, mark
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "miniqmt.settings")
 app = Celery("miniqmt")
@@ -23,6 +26,13 @@ def let_garbage_wait(**_: object) -> None:
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+
+
+@worker_init.connect
+def show_progress(**_: object) -> None:
+    """Tell `up` of every task that was finished: a worker that hangs is started again."""
+    finished = Path(settings.HOME) / WORKER_FINISHED
+    task_postrun.connect(lambda **_: mark(finished), weak=False)
 
 
 @celeryd_init.connect

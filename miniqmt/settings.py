@@ -13,11 +13,12 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from miniqmt import postgres, schedule
-from monitoring.processes import exit_with_parent
+from monitoring.processes import exit_with_parent, show_what_the_console_can
 from monitoring.run_file import redis_url
 
 # Here, because every process of the system reads its settings: a child of `up` ends with it.
 exit_with_parent()
+show_what_the_console_can()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -214,7 +215,11 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": sys.stderr}
+        "stderr": {
+            "()": "monitoring.processes.LogLines",
+            "formatter": "line",
+            "stream": sys.stderr,
+        }
     },
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
 }

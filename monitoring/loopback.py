@@ -28,9 +28,22 @@ def free_port(first: int = 0) -> int:
 
 def answers(port: int) -> bool:
     """Whether somebody listens at this port."""
-    with contextlib.suppress(OSError), socket.create_connection((HOST, port), PATIENCE):
+    return reaches(HOST, port)
+
+
+def reaches(host: str, port: int) -> bool:
+    """Whether somebody listens there, on whatever computer."""
+    with contextlib.suppress(OSError), socket.create_connection((host, port), PATIENCE):
         return True
     return False
+
+
+def serves(port: int, path: str = "/") -> bool:
+    """Whether a web server gives any answer at this port: who only listens may hang. Raises OSError."""
+    with socket.create_connection((HOST, port), PATIENCE) as line:
+        line.settimeout(PATIENCE)
+        line.sendall(f"HEAD {path} HTTP/1.0\r\nHost: {HOST}:{port}\r\n\r\n".encode())
+        return line.recv(5) == b"HTTP/"
 
 
 def ask_redis(port: int, password: str, *command: str) -> str:

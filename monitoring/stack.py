@@ -7,12 +7,14 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from monitoring.loopback import HOST, answers, ask_redis, free_port
+from monitoring.loopback import HOST, answers, ask_redis, free_port, reaches, serves
 from monitoring.processes import write_whole
 from monitoring.supervisor import ProcessSpec
 from trading.management.one_instance import (
@@ -22,12 +24,19 @@ from trading.management.one_instance import (
     gateway_lock,
 )
 from trading.management.paper_files import terminal_address
+from trading.management.progress import BEAT_SENT, BEAT_TURNED, WORKER_FINISHED, Answers
 
 #: The children of one stage stop together; a higher one first.
 TERMINAL, TRADING, DECIDING = range(3)
 REDIS = TERMINAL  # once those above are gone nobody needs either, and they do not know each other
 #: The oldest Redis that will do; Windows still has very old ones.
 OLDEST_REDIS = (6, 2)
+REDIS_PORT = 6379
+#: Seconds without progress after which worker and beat count as hung. Beat sends something every 30 s at the least, and
+#: a statement may wait 20 s for the database. The gateway has stood in for them since 4 s.
+PROGRESS_WITHIN = 45.0
+#: What the web server is asked for now and then: small, and answered by the thread that answers everything.
+SMALL_PAGE = "/static/monitoring/console.css"
 
 
 @dataclass(frozen=True)
@@ -165,8 +174,25 @@ def trading_processes(
             stage=TRADING,
         ),
         *gateways,
-        around.spec("worker", *celery, *worker, stage=DECIDING, stop=stop),
-        around.spec("beat", *celery, "beat", stage=DECIDING),
+        around.spec(
+            "worker",
+            *celery,
+            *worker,
+            alive=_unless_redis_is_away(
+                Answers(around.home / BEAT_SENT, around.home / WORKER_FINISHED), around.redis
+            ),
+            alive_within=PROGRESS_WITHIN,
+            stage=DECIDING,
+            stop=stop,
+        ),
+        around.spec(
+            "beat",
+            *celery,
+            "beat",
+            alive=_unless_redis_is_away(SignsOfLife(around.home / BEAT_TURNED), around.redis),
+            alive_within=PROGRESS_WITHIN,
+            stage=DECIDING,
+        ),
     ]
 
 
@@ -176,6 +202,9 @@ def flower(around: Surroundings, port: int, user: str, password: str) -> Process
         "flower",
         *("celery", "-A", "miniqmt", "flower", f"--address={HOST}", f"--port={port}"),
         environment={"FLOWER_BASIC_AUTH": f"{user}:{password}"},
+        alive=partial(serves, port),
+        alive_every=10.0,
+        alive_within=120.0,  # it starts last and slowly, and nothing depends on it
         stage=DECIDING,
     )
 
@@ -189,6 +218,8 @@ def web(around: Surroundings, port: int) -> ProcessSpec:
         *("--timeout-graceful-shutdown", "1"),
         ready=lambda: answers(port),
         ready_within=30.0,
+        alive=partial(serves, port, SMALL_PAGE),
+        alive_every=10.0,
         stage=DECIDING,
     )
 
@@ -202,6 +233,28 @@ def end_left_redis(url: str) -> None:
 
 def _answers_us(redis: Redis) -> bool:
     return ask_redis(redis.port, redis.password, "PING") == "+PONG"
+
+
+def _unless_redis_is_away(alive: Callable[[], bool], redis: Redis) -> Callable[[], bool]:
+    """Without Redis there is nothing to do, and who waits for it is not started again."""
+
+    def holds() -> bool:
+        with suppress(OSError):  # it has left no mark yet
+            if alive():
+                return True
+        return not _is_there(redis)
+
+    return holds
+
+
+def _is_there(redis: Redis) -> bool:
+    try:
+        if redis.port:
+            return _answers_us(redis)
+        where = urlsplit(redis.url)  # somebody else's
+        return reaches(where.hostname or HOST, where.port or REDIS_PORT)
+    except OSError:
+        return False
 
 
 def _stop_workers(url: str) -> None:

@@ -28,6 +28,8 @@ from monitoring.processes import PARENT_PIPE, on_stop_signals
 BACKOFF = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0)
 #: Seconds after which a child has proved that it runs; its next end counts as the first.
 PROVED = 60.0
+#: Questions left out in a row after which it was the supervisor that stood still, and not the child.
+AWAY = 4.0
 #: Seconds between two looks at the children; the end of a child's output wakes the supervisor at once.
 LOOK_EVERY = 0.25
 #: Seconds between two looks while starting and stopping.
@@ -54,6 +56,7 @@ class ProcessSpec:
 
     `ready` is asked again and again until it is true; the next process waits for it, at most `ready_within`.
     `alive` is asked every `alive_every`; a child for which it was false for `alive_within` is killed and started again.
+    It asks for progress, of whichever process runs under that name now: no object of an earlier one is kept.
     `stop` asks the child to end, and may fail; without it the child gets SIGTERM (Windows: Ctrl-Break). One that has
     not ended after `stop_within` is killed. Children of one `stage` stop together, a higher stage first; without
     any, a child stops before those that were started before it. An `essential` one must become ready at the start.
@@ -76,7 +79,10 @@ class ProcessSpec:
 
 @dataclass(frozen=True)
 class ProcessStatus:
-    """One process as others see it. `last_exit`: its last exit code, negative = ended by that signal."""
+    """One process as others see it. `last_exit`: its last exit code, negative = ended by that signal.
+
+    `hung`: it had shown no progress before its last end, so that it was we who killed it.
+    """
 
     name: str
     state: State
@@ -84,6 +90,7 @@ class ProcessStatus:
     since: datetime | None
     restarts: int
     last_exit: int | None
+    hung: bool = False
 
     def as_row(self) -> dict[str, object]:
         """Return what JSON can carry."""
@@ -110,6 +117,7 @@ class _Child:
         self.ends_in_a_row = 0
         self.restarts = 0
         self.last_exit: int | None = None
+        self.is_hung = self.was_hung = False
 
     @property
     def is_up(self) -> bool:
@@ -118,7 +126,13 @@ class _Child:
     def status(self) -> ProcessStatus:
         pid = self.process.pid if self.process is not None and self.is_up else None
         return ProcessStatus(
-            self.spec.name, self.state, pid, self.since, self.restarts, self.last_exit
+            self.spec.name,
+            self.state,
+            pid,
+            self.since,
+            self.restarts,
+            self.last_exit,
+            self.was_hung,
         )
 
 
@@ -126,7 +140,7 @@ class Supervisor:
     """Runs the given processes. `step` does what is due and returns; `run` steps until it is told to stop.
 
     `publish` is called with the state of all processes whenever it changed. `show` gets lines for the operator:
-    the name of a process, and what happened. `wall` gives the time of day for people, `monotonic` the seconds
+    the name of a process, and what happened. `alive` is called at every step. `wall` gives the time of day for people, `monotonic` the seconds
     everything here is counted in.
     """
 
@@ -139,13 +153,14 @@ class Supervisor:
         monotonic: Monotonic = time.monotonic,
         publish: Callable[[Sequence[ProcessStatus]], None] = lambda _statuses: None,
         show: Callable[[str, str], None] = lambda _name, _line: None,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._children = [
             _Child(spec, place if spec.stage is None else spec.stage)
             for place, spec in enumerate(specs)
         ]
         self._logs, self._wall, self._monotonic = logs, wall, monotonic
-        self._publish, self._show = publish, show
+        self._publish, self._show, self._alive = publish, show, alive
         self._published: tuple[ProcessStatus, ...] = ()
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._stops_wanted = 0
@@ -173,6 +188,7 @@ class Supervisor:
     def step(self) -> None:
         """Do what is due: start the next, notice the ready, the ended and the hung, start again. Raises StartError."""
         now = self._monotonic()
+        self._alive()
         for child in self._children:
             if child.state is State.WAITING:
                 self._start(child)
@@ -236,13 +252,15 @@ class Supervisor:
         spec = child.spec
         if spec.alive is None or now - child.asked_at < spec.alive_every:
             return
+        if now - child.asked_at >= AWAY * spec.alive_every:
+            child.alive_at = now  # it is we who were away: asleep with the machine, or stopped
         child.asked_at = now
         if _holds(spec.alive):
             child.alive_at = now
         elif now - child.alive_at >= spec.alive_within and child.process is not None:
-            self._show(spec.name, f"silent for {spec.alive_within:.0f} s: killed")
+            self._show(spec.name, f"no progress for {spec.alive_within:.0f} s: killed")
             child.process.kill()
-            child.alive_at = now
+            child.alive_at, child.is_hung = now, True
 
     def _ended(self, child: _Child, code: int | None) -> None:
         now = self._monotonic()
@@ -254,6 +272,7 @@ class Supervisor:
         child.ends_in_a_row = 1 if has_proved else child.ends_in_a_row + 1
         delay = BACKOFF[min(child.ends_in_a_row, len(BACKOFF)) - 1]
         child.state, child.last_exit, child.process = State.BACKING_OFF, code, None
+        child.was_hung, child.is_hung = child.is_hung, False
         child.start_at = max(now + BACKOFF[0], child.started_at + delay)
         wait = child.start_at - now
         self._show(child.spec.name, f"ended with {code}; starts again in {wait:.1f} s")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -25,8 +25,7 @@ from monitoring.console.build import build
 from monitoring.console.shared import SharedConsole
 from monitoring.console.values import Console
 from monitoring.templatetags.console import epoch
-from trading.ports import QuoteReader
-from trading.services.shared_quotes import open_quotes
+from trading.services.shared_quotes import quotes_of_thread
 
 VIEW = "trading.view_account"
 #: Nothing from elsewhere, no script and no style inside a page.
@@ -38,14 +37,8 @@ _POLICY = (
 _View = Callable[..., HttpResponseBase]
 
 
-@cache
-def _quotes() -> QuoteReader:
-    """Opened once; one request at a time builds, so one thread at a time reads."""
-    return open_quotes()
-
-
 def _build(real: datetime) -> Console:
-    return build(real, _quotes(), Path(settings.HOME))
+    return build(real, quotes_of_thread(), Path(settings.HOME))
 
 
 console_now = SharedConsole(_build)

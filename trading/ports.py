@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
+from trading.domain.calendar import books_closed
 from trading.domain.reports import Event, Snapshot
-from trading.domain.types import GatewayStatus, Quote, Side, Symbol, Text
+from trading.domain.types import CHINA, GatewayStatus, Quote, Side, Symbol, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +114,30 @@ class Claimed:
 class Agenda:
     """What a gateway has to do.
 
-    `open_work`: any order that works, or ended in a chain that may go on. `in_flight`: one of them waits for the
-    gateway (approved, submitting, to be cancelled). `snapshot_wanted`: when somebody asked for a fresh snapshot.
+    `open_work`: any order that works, or ended in a chain that may go on. Of these, `approved`: how many wait to be
+    sent; `submitting`, `to_cancel`: whether one was sent and is not answered, or is to be cancelled; `oldest`: the
+    first trade date. `decided`: a person decided about an unknown one. `snapshot_wanted`: when somebody asked for a
+    fresh snapshot.
     """
 
     open_work: bool
-    in_flight: bool
+    approved: int
+    submitting: bool
+    to_cancel: bool
+    decided: bool
+    oldest: date | None
     snapshot_wanted: datetime | None
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether an order waits for the gateway."""
+        return bool(self.approved) or self.submitting or self.to_cancel
+
+    def day_ended(self, now: datetime) -> bool:
+        """Whether a working order may have outlived its day."""
+        if self.oldest is None:
+            return False
+        return books_closed(now) or self.oldest < now.astimezone(CHINA).date()
 
 
 class Desk(Protocol):
@@ -140,6 +158,9 @@ class Desk(Protocol):
         True when the books may have changed; a snapshot equal to the last one changes nothing.
         """
 
+    def pushes(self, *, dead: bool, now: datetime) -> None:
+        """Tell that fills are not pushed any more and only queries show them, or that they are again."""
+
     def problem_with(self, snapshot: Snapshot) -> Text | None:
         """Say why a snapshot cannot be trusted (a failed, empty or shrunken list is a bad query), or None."""
 
@@ -153,7 +174,7 @@ class Desk(Protocol):
         """Claim the most urgent approved order, as the pace allows: SUBMITTING is committed."""
 
     def objection(self, claimed: Claimed, now: datetime) -> str | None:
-        """Check kill switch, phase and quote age once more, after the claim and just before the call."""
+        """Check phase and quote age once more after the claim, and last, just before the call, the main switch."""
 
     def kill(self, name: str, now: datetime) -> None:
         """Latch HALTED: the kill file `name` is there."""

@@ -15,8 +15,19 @@ from django.utils.module_loading import import_string
 from trading.domain import instruments, positions
 from trading.domain.orders import OrderState
 from trading.domain.types import CHINA, AccountMode, Purpose, Side, Symbol
-from trading.models import Account, Denial, Fill, Instrument, Order, Position, Signal
+from trading.models import (
+    Account,
+    Denial,
+    Fill,
+    Instrument,
+    Order,
+    Position,
+    Signal,
+    UnknownOutcome,
+    WatchedSymbol,
+)
 from trading.models.orders import WORKING
+from trading.models.prepared import Prepared
 from trading.ports import Agenda
 
 WORKING_STATES = tuple(WORKING)
@@ -87,12 +98,24 @@ _minute: list[tuple[datetime | None, dict[Symbol, instruments.Instrument]]] = [(
 
 def instrument_of(symbol: Symbol) -> instruments.Instrument:
     """Return one symbol's instrument."""
-    return instruments_of([symbol])[symbol]
+    rows = _INSTRUMENT(symbol)
+    return instrument_value_of(rows[0]) if rows else _by_code(symbol)
+
+
+_INSTRUMENT = Prepared(lambda symbol: Instrument.objects.filter(pk=symbol))
 
 
 @lru_cache(maxsize=10_000)
 def _by_code(symbol: Symbol) -> instruments.Instrument:
     return instruments.instrument_for(symbol)
+
+
+def account_of(account_id: int) -> Account:
+    """Return an account's row."""
+    return _ACCOUNT(account_id)[0]
+
+
+_ACCOUNT = Prepared(lambda account: Account.objects.filter(pk=account))
 
 
 class Busy(NamedTuple):
@@ -131,20 +154,37 @@ def read_busy(account_id: int) -> Busy:
 
 def read_agenda(account_id: int) -> Agenda:
     """Read what a gateway has to do in one query, in SQL for the same reason."""
-    order = _table(Order)
-    waiting = (OrderState.APPROVED.value, OrderState.SUBMITTING.value)
-    marks = ", ".join(["%s"] * len(WORKING_STATES))
+    order, marks = _table(Order), ", ".join(["%s"] * len(WORKING_STATES))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT EXISTS(SELECT 1 FROM {order} WHERE account_id = a.id"
-            f" AND (NOT chain_settled OR state IN ({marks}))),"
-            f" EXISTS(SELECT 1 FROM {order} WHERE account_id = a.id AND (state IN (%s, %s)"
-            f" OR cancel_wanted_at IS NOT NULL AND state IN ({marks}))),"
-            f" a.snapshot_wanted_at FROM {_table(Account)} a WHERE a.id = %s",
-            [*WORKING_STATES, *waiting, *WORKING_STATES, account_id],
+            f"SELECT a.snapshot_wanted_at, EXISTS(SELECT 1 FROM {order} WHERE account_id = a.id"
+            " AND NOT chain_settled), COUNT(o.id),"
+            " COUNT(CASE WHEN o.state = %s THEN 1 END), COUNT(CASE WHEN o.state = %s THEN 1 END),"
+            " COUNT(o.cancel_wanted_at), COUNT(NULLIF(u.wish, '')), MIN(o.trade_date)"
+            f" FROM {_table(Account)} a"
+            f" LEFT JOIN {order} o ON o.account_id = a.id AND o.state IN ({marks})"
+            f" LEFT JOIN {_table(UnknownOutcome)} u ON u.order_id = o.id AND o.state = %s"
+            " WHERE a.id = %s GROUP BY a.id, a.snapshot_wanted_at",
+            [
+                OrderState.APPROVED.value,
+                OrderState.SUBMITTING.value,
+                *WORKING_STATES,
+                OrderState.UNKNOWN.value,
+                account_id,
+            ],
         )
-        open_work, in_flight, wanted = cursor.fetchone()
-    return Agenda(bool(open_work), bool(in_flight), _moment(wanted))
+        wanted, unsettled, working, approved, submitting, cancels, wishes, oldest = (
+            cursor.fetchone()
+        )
+    return Agenda(
+        open_work=bool(unsettled or working),
+        approved=approved,
+        submitting=submitting > 0,
+        to_cancel=cancels > 0,
+        decided=wishes > 0,
+        oldest=date.fromisoformat(oldest) if isinstance(oldest, str) else oldest,
+        snapshot_wanted=_moment(wanted),
+    )
 
 
 def fold_mark(seen: datetime | None, behind: bool, folded_until: datetime | None) -> datetime:
@@ -167,6 +207,12 @@ def symbols_of_interest(account_id: int) -> dict[Symbol, datetime]:
             own = marks.get(symbol, EVER)
             marks[symbol] = mark if own == EVER else min(own, mark)
     return marks
+
+
+def watched_symbols() -> frozenset[Symbol]:
+    """Return what enabled accounts have on their watch lists: quotes are wanted of them, nothing decides on them."""
+    rows = WatchedSymbol.objects.filter(account__enabled=True)
+    return frozenset(map(Symbol, rows.values_list("symbol", flat=True)))
 
 
 def kept_from_exits(account_id: int) -> dict[Symbol, int]:
@@ -217,14 +263,34 @@ def _moment(value: datetime | str | None) -> datetime | None:
 
 def open_positions(account_id: int) -> list[Position]:
     """Return the open lives, by symbol."""
-    return list(
-        Position.objects.filter(account_id=account_id, closed_at__isnull=True).order_by("symbol")
+    return _OPEN_POSITIONS(account_id)
+
+
+_OPEN_POSITIONS = Prepared(
+    lambda account: Position.objects.filter(account_id=account, closed_at__isnull=True).order_by(
+        "symbol"
     )
+)
 
 
 def unsettled_orders(account_id: int) -> list[Order]:
     """Return working orders, and ended ones whose chain may still go on."""
-    return list(Order.objects.filter(account_id=account_id, chain_settled=False).order_by("pk"))
+    return _UNSETTLED(account_id)
+
+
+_UNSETTLED = Prepared(
+    lambda account: Order.objects.filter(account_id=account, chain_settled=False).order_by("pk")
+)
+
+
+def orders_of_day(account_id: int, on: date) -> list[Order]:
+    """Return all orders of a trade date, oldest first."""
+    return _ORDERS_OF_DAY(account_id, on)
+
+
+_ORDERS_OF_DAY = Prepared(
+    lambda account, on: Order.objects.filter(account_id=account, trade_date=on).order_by("pk")
+)
 
 
 def orders_in_hand(account_id: int, on: date) -> list[Order]:
@@ -235,8 +301,13 @@ def orders_in_hand(account_id: int, on: date) -> list[Order]:
 
 def bought_on(account_id: int, on: date) -> Mapping[Symbol, int]:
     """Return the shares bought per symbol on a trade date."""
-    rows = Fill.objects.filter(account_id=account_id, trade_date=on, side=Side.BUY)
-    return {
-        Symbol(row["symbol"]): row["n"]
-        for row in rows.values("symbol").annotate(n=Sum("quantity"))
-    }
+    return {Symbol(symbol): count for symbol, count in _BOUGHT_ON(account_id, on)}
+
+
+_BOUGHT_ON: Prepared[tuple[str, int]] = Prepared(
+    lambda account, on: (
+        Fill.objects.filter(account_id=account, trade_date=on, side=Side.BUY)
+        .values_list("symbol")
+        .annotate(Sum("quantity"))
+    )
+)

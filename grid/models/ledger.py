@@ -111,3 +111,34 @@ class GridAdjustment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.session_id} {self.on} × {self.factor}"
+
+
+class GridOpeningLot(models.Model):
+    """迁入批次: a lot a session was opened with, bought before this system: the ledger begins with these."""
+
+    session = models.ForeignKey(
+        GridSession,
+        verbose_name=both("session", "会话"),
+        on_delete=models.CASCADE,
+        related_name="opening_lots",
+    )
+    #: Place among them, oldest first; as a lot it is number `-place`, which no order has.
+    place = models.PositiveIntegerField(both("place", "序号"))
+    quantity = models.PositiveIntegerField(both("quantity", "数量"))
+    amount = MoneyField(both("cost (yuan)", "金额（元）"))
+    on = models.DateField(both("day", "日期"))
+
+    class Meta:
+        verbose_name = both("lot moved in", "迁入批次")
+        verbose_name_plural = both("lots moved in", "迁入批次")
+        ordering = ["session", "place"]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "place"], name="one_opening_lot_a_place"),
+            models.CheckConstraint(
+                condition=Q(quantity__gt=0, amount__gt=0, place__gt=0),
+                name="grid_opening_lot_has_shares",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.session_id}: {self.quantity} / {self.amount}"

@@ -8,11 +8,12 @@ from datetime import date, datetime, timedelta
 
 from django.db import transaction
 
-from grid.domain.ledger import GridFill, Ledger, book, scaled
-from grid.models import GridAdjustment, GridLot, GridSession, GridTrade
+from grid.domain.ledger import GridFill, Ledger, Lot, book, scaled
+from grid.models import GridAdjustment, GridLot, GridOpeningLot, GridSession, GridTrade
 from grid.selectors import ledger_columns, ledger_of, lot_rows
-from trading.domain.types import Side, Text
+from trading.domain.types import ZERO, Side, Text
 from trading.models import EventLevel, Fill
+from trading.models.prepared import Prepared
 from trading.services.events import journal
 
 #: Sources of our orders lie in [grid:, grid;).
@@ -34,13 +35,10 @@ def pull_fills(
 
     `rows`, `ledgers`: the open sessions, and theirs by id; any other is read. One query when there is nothing new.
     """
-    fills = Fill.objects.filter(
-        account_id=account_id,
-        order__source__gte=_FROM,
-        order__source__lt=_TO,
-        order__trade_date__gte=on - LOOK_BACK,
-        grid_trade__isnull=True,
-    )
+    new_ones = _UNBOOKED(account_id, on - LOOK_BACK)
+    if not new_ones:
+        return {}
+    fills = Fill.objects.filter(pk__in=new_ones)
     by_session: dict[int, list[Fill]] = defaultdict(list)
     for fill in fills.select_related("order__signal").order_by("pk"):
         number = session_id_of(fill.order.source)
@@ -53,6 +51,17 @@ def pull_fills(
         if row is not None:
             changed[number] = _book(row, ledgers.get(number) or ledger_of(row), new)
     return changed
+
+
+_UNBOOKED = Prepared(
+    lambda account, since: Fill.objects.filter(
+        account_id=account,
+        order__source__gte=_FROM,
+        order__source__lt=_TO,
+        order__trade_date__gte=since,
+        grid_trade__isnull=True,
+    ).values_list("pk", flat=True)
+)
 
 
 def _book(row: GridSession, ledger: Ledger, new: list[Fill]) -> Ledger:
@@ -157,9 +166,23 @@ def _fills(row: GridSession) -> list[Fill]:
     return list(fills.select_related("order__signal").order_by("pk"))
 
 
+def open_with(row: GridSession, lots: Iterable[GridOpeningLot]) -> None:
+    """Begin the ledger of a new session with lots that were bought before this system. Its rows are saved here."""
+    GridOpeningLot.objects.bulk_create(lots)
+    _write(row, _opening(row))
+
+
+def _opening(row: GridSession) -> Ledger:
+    """Return the ledger before the first fill."""
+    lots = GridOpeningLot.objects.filter(session=row).order_by("place")
+    return Ledger(
+        lots=tuple(Lot(-lot.place, lot.quantity, lot.amount, ZERO, lot.on) for lot in lots)
+    )
+
+
 def _folded(row: GridSession, fills: Iterable[Fill]) -> tuple[Ledger, list[GridTrade]]:
     waiting = list(GridAdjustment.objects.filter(session=row).order_by("after_fill", "on"))
-    ledger, trades = Ledger(), []
+    ledger, trades = _opening(row), []
     for fill in fills:
         while waiting and waiting[0].after_fill < fill.pk:
             action = waiting.pop(0)

@@ -122,6 +122,18 @@ def test_f170_the_history_tells_who_changed_what_and_why(account, django_user_mo
     assert "take_profit_enabled" not in changed
 
 
+@pytest.mark.parametrize(
+    "key",
+    ["stop_loss_ratio = 0, revision", "id", "account_id", "revision", "pk; DROP TABLE x", "save"],
+)
+def test_f154_a_key_that_is_no_setting_reaches_neither_row_nor_database(account, key):
+    changes = {"stop_loss_ratio": "-0.05", key: "9"}
+    with pytest.raises(ConfigError, match="is no setting"):
+        config.change(account.pk, changes, actor=None, why="a test")
+    stored = row(account)
+    assert (stored.stop_loss_ratio, stored.revision) == (Decimal("-0.075"), 1)
+
+
 def test_a_change_without_a_reason_is_refused(account):
     with pytest.raises(ConfigError, match="reason"):
         config.change(account.pk, {"stop_loss_ratio": "-0.05"}, actor=None, why="  ")

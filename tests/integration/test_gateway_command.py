@@ -405,11 +405,27 @@ def test_a_lost_line_is_opened_again_and_everything_subscribed_on_it():
     assert line.step([ONE], MARKET, 2.0, trading=False) == 0
     assert line.problem == "nobody there"
     terminal.is_there = True
-    line.step([ONE, OTHER], MARKET, 3.0, trading=False)
+    line.step([ONE, OTHER], MARKET, 4.0, trading=False)
     assert terminal.lines[1].codes == [OTHER, ONE]
     assert line.problem == ""
     line.close()
     assert not terminal.lines[1].is_open
+
+
+def test_f110_a_terminal_that_does_not_let_us_in_is_left_alone_for_a_while_not_asked_at_every_step():
+    terminal = Terminal()
+    terminal.is_there = False
+    asked = []
+
+    def open_line():
+        asked.append(at)
+        return terminal.open()
+
+    line = QuoteLine(open_line, MemoryQuoteStore(), "xtquant")
+    for at in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.5, 4.0):
+        assert line.step([ONE, OTHER], MARKET, at, trading=True) == 0
+    assert asked == [0.0, 2.0, 4.0]
+    assert line.problem == "nobody there"
 
 
 def test_a_line_that_is_silent_while_the_exchange_trades_is_opened_anew():

@@ -134,7 +134,7 @@ def test_a_main_loop_that_stands_still_ends_the_process_before_the_lease_does(si
     assert bool(ended) is ends
 
 
-def test_f117_a_process_whose_main_loop_hangs_is_gone_within_seconds():
+def test_f115_a_process_whose_main_loop_hangs_is_gone_within_seconds():
     code = """
 import time
 from trading.management.watchdog import Watchdog

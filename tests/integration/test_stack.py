@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from monitoring import stack
-from monitoring.loopback import HOST, answers, ask_redis, free_port
+from monitoring.loopback import HOST, answers, ask_redis, free_port, serves
 from monitoring.run_file import write_run_file
 from tests.redis_servers import PASSWORD, embedded_redis, installed_redis, wait_until
 from trading.models import Account, Instrument, TradingConfig
@@ -27,6 +27,37 @@ def test_a_taken_port_gives_the_next_free_one():
         port = taken.getsockname()[1]
         assert answers(port)
         assert port < free_port(port) < port + 50
+
+
+def test_f131_a_web_server_that_accepts_and_never_answers_does_not_serve():
+    # The system goes on accepting for a process that is stopped.
+    with socket.socket() as frozen:
+        frozen.bind((HOST, 0))
+        frozen.listen()
+        assert answers(frozen.getsockname()[1])
+        with pytest.raises(TimeoutError):
+            serves(frozen.getsockname()[1])
+
+
+def test_f127_who_asks_stops_before_who_answers(tmp_path):
+    # Web, tasks and schedule; then quotes and gateways; last the terminal and Redis they talk to.
+    around = stack.Surroundings(tmp_path, tmp_path, stack.our_redis())
+    specs = [
+        stack.redis_process(around),
+        stack.paper_terminal(around, ()),
+        *stack.trading_processes(around, [(1, "one"), (2, "two")]),
+        stack.web(around, 8000),
+        stack.flower(around, 5555, "admin", "secret"),
+    ]
+    stages: dict[int, set[str]] = {}
+    for spec in specs:
+        assert spec.stage is not None
+        stages.setdefault(spec.stage, set()).add(spec.name)
+    assert [stages[stage] for stage in sorted(stages, reverse=True)] == [
+        {"web", "worker", "beat", "flower"},
+        {"market_data", "gateway-one", "gateway-two"},
+        {"paper_terminal", "redis"},
+    ]
 
 
 def test_our_redis_answers_only_to_its_password(tmp_path):

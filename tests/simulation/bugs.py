@@ -1,49 +1,54 @@
 """Twenty mistakes that systems like this one really made, each planted by the harness at one seam of the real code.
 
 Nothing in production code knows of them. Each is to be caught by the invariants, never by a check made for it.
+`further_bugs` has more of them.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from unittest import mock
 
+from tests.simulation.further_bugs import FURTHER
+from tests.simulation.grid_bugs import GRID
+from tests.simulation.planting import Bug, Patch, misbehaving, moving, needs, put
 from trading.broker import gateway
 from trading.broker.qmt import QmtBroker
-from trading.domain import reconcile
+from trading.domain import absence, reconcile
 from trading.domain.orders import OrderState
 from trading.domain.reports import BrokerOrder, CancelResponse, Snapshot
 from trading.errors import SubmitUncertain
-from trading.models import Account, Order, OrderEvent, Position
+from trading.models import Account, GatewayLease, Order, OrderEvent, Position
 from trading.ports import OrderRequest
-from trading.services import booking, decisions, desk, execution, orders_tick, sync
-from trading.services.booking import settle_chain
+from trading.services import (
+    booking,
+    decisions,
+    desk,
+    execution,
+    orders_tick,
+    sync,
+    unknown_outcomes,
+)
 from trading.services.desk import AccountDesk
 from trading.services.execution import Execution
 from trading.services.moves import move
 from trading.services.view import TickView
 
-Patch = AbstractContextManager[Any]
 _AT_BROKER = [state.value for state in OrderState if state.at_broker]
-
-
-def _put(owner: Any, name: str, made: Callable[[Any], Any]) -> Patch:
-    """Replace an attribute by what `made` makes of it."""
-    return mock.patch.object(owner, name, made(getattr(owner, name)))
 
 
 # -- answers that are believed
 
 
+@needs(misbehaving("none_lists"))
 def none_as_empty() -> list[Patch]:
     """A failed query counts as an empty list."""
     return [
-        _put(QmtBroker, "_rows", lambda was: lambda self, make, rows: was(self, make, rows or []))
+        put(QmtBroker, "_rows", lambda was: lambda self, make, rows: was(self, make, rows or []))
     ]
 
 
@@ -59,57 +64,45 @@ def empty_positions_wipe_the_book() -> list[Patch]:
 
         return project
 
-    return [_put(sync, "_project_positions", made)]
+    return [put(sync, "_project_positions", made)]
 
 
+@needs(misbehaving("shrunken_lists", "empty_lists", "stale_queries"))
 def shrunken_list_accepted() -> list[Patch]:
-    """An order that a list lacks has ended."""
+    """A list that lacks an order is the news that the order has ended (R6)."""
 
     def seen(self: Execution, snapshot: Snapshot, now: datetime) -> None:
-        if snapshot.orders is None:
+        if self.judge(snapshot) is not None:
             return
-        shown = {order.broker_order_id for order in snapshot.orders}
+        shown = {order.broker_order_id for order in snapshot.orders or ()}
         for order in Order.objects.filter(
             state__in=_AT_BROKER, submitted_at__lt=snapshot.taken_at
         ):
             if order.broker_order_id not in shown:
-                ended = (
-                    OrderState.PARTIALLY_CANCELLED
-                    if order.filled_quantity
-                    else OrderState.CANCELLED
-                )
-                move(order, ended, self.epoch, now, end_confirmed=True)
+                move(order, _cancelled(order), self.epoch, now, end_confirmed=True)
 
     def believed(was: Any) -> Any:
         return lambda known, snapshot: was((), snapshot)
 
-    return [_after_snapshot(seen), _put(execution, "clean", believed)]
+    return [_after_snapshot(seen), put(execution, "clean", believed)]
 
 
+def _cancelled(order: Order) -> OrderState:
+    return OrderState.PARTIALLY_CANCELLED if order.filled_quantity else OrderState.CANCELLED
+
+
+@needs(lambda plan: bool(plan.away) or "zombie" in plan.misbehaviours)
 def absence_from_one_query() -> list[Patch]:
-    """An unknown order that one query lacks never existed."""
-    return [_after_snapshot(_absent_after(1, Counter()))]
+    """One query that does not show an order of more than a minute proves that it never existed (R5)."""
+    return [mock.patch.object(unknown_outcomes, "proven", absence.counts)]
 
 
+@needs(misbehaving("zombie", "stale_queries", "shrunken_lists"))
 def young_order_window_off() -> list[Patch]:
-    """Two clean queries prove that an order does not exist, however young it is."""
-    return [_after_snapshot(_absent_after(2, Counter()))]
-
-
-def _absent_after(
-    queries: int, missed: Counter[int]
-) -> Callable[[Execution, Snapshot, datetime], None]:
-    def seen(self: Execution, snapshot: Snapshot, now: datetime) -> None:
-        if self.judge(snapshot) is not None:
-            return
-        shown = {order.remark for order in snapshot.orders or ()}
-        for order in Order.objects.filter(state=OrderState.UNKNOWN):
-            if order.client_order_id not in shown:
-                missed[order.pk] += 1
-            if missed[order.pk] >= queries and move(order, OrderState.ABSENT, self.epoch, now):
-                settle_chain(order, self.epoch, now, final=True)
-
-    return seen
+    """Two queries in a row prove that an order does not exist, however young it is (R4)."""
+    return [
+        mock.patch.object(absence, name, timedelta(0)) for name in ("YOUNG", "YOUNG_WITHOUT_LIST")
+    ]
 
 
 def _after_snapshot(seen: Callable[[Execution, Snapshot, datetime], None]) -> Patch:
@@ -120,7 +113,7 @@ def _after_snapshot(seen: Callable[[Execution, Snapshot, datetime], None]) -> Pa
 
         return snapshot
 
-    return _put(Execution, "_snapshot", made)
+    return put(Execution, "_snapshot", made)
 
 
 # -- orders that are sent again
@@ -143,6 +136,7 @@ def retry_after_timeout() -> list[Patch]:
     return [mock.patch.object(AccountDesk, "overdue", overdue)]
 
 
+@needs(misbehaving("minus_one_though_live"))
 def second_attempt_after_minus_one() -> list[Patch]:
     """A call that returned -1 is made again."""
 
@@ -155,18 +149,20 @@ def second_attempt_after_minus_one() -> list[Patch]:
 
         return submit
 
-    return [_put(QmtBroker, "submit", made)]
+    return [put(QmtBroker, "submit", made)]
 
 
+@needs(moving("rises", "breakout"))
 def reorder_of_the_full_quantity() -> list[Patch]:
     """A re-order takes the quantity of the order, not what it left unfilled."""
     return [mock.patch.object(orders_tick, "_chain_left", lambda order: order.quantity)]
 
 
+@needs(misbehaving("late_fill", "delayed", "reordered", "stale_queries"))
 def reorder_before_terminal() -> list[Patch]:
     """A push of the cancel is enough for the next order; no query has to confirm it."""
     return [
-        _put(
+        put(
             orders_tick,
             "reorder_after",
             lambda was: lambda ended, rules: was(replace(ended, confirmed=True), rules),
@@ -176,6 +172,7 @@ def reorder_before_terminal() -> list[Patch]:
     ]
 
 
+@needs(misbehaving("cancel_true_for_nothing", "lost_request", "late_fill"))
 def cancel_treated_as_cancelled() -> list[Patch]:
     """A cancel that was sent off has cancelled."""
 
@@ -184,13 +181,11 @@ def cancel_treated_as_cancelled() -> list[Patch]:
             was(self, response, now)
             order = Order.objects.filter(broker_order_id=response.broker_order_id).last()
             if response.accepted and order is not None:
-                some = order.filled_quantity > 0
-                ended = OrderState.PARTIALLY_CANCELLED if some else OrderState.CANCELLED
-                move(order, ended, self.epoch, now, end_confirmed=True)
+                move(order, _cancelled(order), self.epoch, now, end_confirmed=True)
 
         return cancelled
 
-    return [_put(Execution, "_cancelled", made)]
+    return [put(Execution, "_cancelled", made)]
 
 
 # -- fills
@@ -222,9 +217,10 @@ def fill_by_status_volume() -> list[Patch]:
 
         return report
 
-    return [_put(Execution, "_report", made)]
+    return [put(Execution, "_report", made)]
 
 
+@needs(lambda plan: plan.leaked_stop)
 def old_epochs_fills_dropped() -> list[Patch]:
     """What an old connection tells is dropped, its fills too."""
     return [mock.patch.object(gateway, "BrokerTrade", type("Nothing", (), {}))]
@@ -251,7 +247,7 @@ def zero_volume_row_keeps_its_life() -> list[Patch]:
 
         return moved
 
-    return [_put(booking, "_move_position", made)]
+    return [put(booking, "_move_position", made)]
 
 
 # -- promises and switches
@@ -264,8 +260,9 @@ def reservation_released_on_unknown() -> list[Patch]:
     return [mock.patch.object(OrderState, "working", works)]
 
 
+@needs(lambda plan: plan.second_gateway)
 def lease_not_checked_at_claim() -> list[Patch]:
-    """An order is claimed without a look at who holds the lease."""
+    """An order is claimed without a look at who holds the lease, and until when."""
 
     def made(was: Any) -> Any:
         def moved(
@@ -273,19 +270,15 @@ def lease_not_checked_at_claim() -> list[Patch]:
         ) -> bool:
             if new is not OrderState.SUBMITTING:
                 return bool(was(order, new, epoch, now, **more))
-            fields = {name: value for name, value in more.items() if name != "detail"}
-            rows = Order.objects.filter(pk=order.pk, state=order.state)
-            if not rows.update(state=new, **fields):
-                return False
-            OrderEvent.objects.create(
-                order=order, at=now, old_state=order.state, new_state=new, epoch=epoch
+            holder = GatewayLease.objects.values_list("epoch", flat=True).get(
+                account_id=order.account_id
             )
-            order.state = new
-            return True
+            fields = {**more, "lease_must_last": False}
+            return bool(was(order, new, holder, now, **fields))
 
         return moved
 
-    return [_put(desk, "move", made)]
+    return [put(desk, "move", made)]
 
 
 def t1_from_volume() -> list[Patch]:
@@ -299,21 +292,22 @@ def t1_from_volume() -> list[Patch]:
         return seen
 
     return [
-        _put(sync, "_seen_at_broker", made),
+        put(sync, "_seen_at_broker", made),
         mock.patch.object(TickView, "locked", return_value=0),
     ]
 
 
+@needs(misbehaving("remark_truncated"))
 def remark_by_prefix_without_uniqueness() -> list[Patch]:
     """However short a remark comes back, the first order that begins so is the one."""
 
     def made(was: Any) -> Any:
-        def bind(local: Sequence[Any], reports: Sequence[BrokerOrder]) -> Any:
-            return was(local, [_first_alike(report, local) for report in reports])
+        def bind(local: Sequence[Any], reports: Sequence[BrokerOrder], **more: Any) -> Any:
+            return was(local, [_first_alike(report, local) for report in reports], **more)
 
         return bind
 
-    return [_put(execution, "bind", made)]
+    return [put(execution, "bind", made)]
 
 
 def _first_alike(report: BrokerOrder, local: Sequence[Any]) -> BrokerOrder:
@@ -324,6 +318,7 @@ def _first_alike(report: BrokerOrder, local: Sequence[Any]) -> BrokerOrder:
     return report
 
 
+@needs(lambda plan: plan.kill_at_point)
 def kill_switch_before_the_claim_only() -> list[Patch]:
     """The main switch is read before the claim, and not again before the call."""
 
@@ -341,10 +336,10 @@ def kill_switch_before_the_claim_only() -> list[Patch]:
 
         return objection
 
-    return [_put(AccountDesk, "claim_next", claim), _put(AccountDesk, "objection", check)]
+    return [put(AccountDesk, "claim_next", claim), put(AccountDesk, "objection", check)]
 
 
-BUGS: dict[str, Callable[[], list[Patch]]] = {
+TWENTY: dict[str, Bug] = {
     bug.__name__: bug
     for bug in (
         none_as_empty,
@@ -369,7 +364,13 @@ BUGS: dict[str, Callable[[], list[Patch]]] = {
         partial_fill_ends_tracking,
     )
 }
+BUGS = {**TWENTY, **FURTHER, **GRID}
 NAMES = tuple(BUGS)
+
+
+def meaning(name: str) -> str:
+    """Return what a bug is, in words."""
+    return (BUGS[name].__doc__ or "").strip().splitlines()[0]
 
 
 @contextmanager

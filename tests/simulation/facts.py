@@ -10,9 +10,20 @@ from functools import cached_property
 from typing import Any
 
 from tests.simulation.database import ACCOUNT
+from tests.simulation.grid_facts import GridFacts
 from tests.simulation.world import World
 from trading.domain.types import CHINA, Side
-from trading.models import Account, Denial, Event, Fill, Order, OrderEvent, Position, Signal
+from trading.models import (
+    Account,
+    Denial,
+    Event,
+    Fill,
+    Order,
+    OrderEvent,
+    Position,
+    Signal,
+    TradingConfig,
+)
 from trading.paper.records import Order as BrokerOrder
 from trading.paper.records import Trade
 
@@ -62,8 +73,17 @@ class Facts:
             self.moves[event.order_id].append(event)
 
     @cached_property
+    def grids(self) -> GridFacts:
+        return GridFacts()
+
+    @cached_property
     def events(self) -> list[Event]:
         return list(Event.objects.order_by("pk"))
+
+    @cached_property
+    def reasons(self) -> dict[int, str]:
+        """Why the settings became what they are, by revision."""
+        return dict(TradingConfig.history.values_list("revision", "changed_why"))
 
     @cached_property
     def shown(self) -> dict[tuple[str, datetime], set[Decimal]]:
@@ -119,18 +139,15 @@ class Facts:
         return self.world.account.sellable(row.symbol) - doubtful  # type: ignore[arg-type]
 
     def in_doubt(self, order: Order) -> bool:
-        """Whether nobody can say what became of an order that still holds its shares or cash.
-
-        Known gap: one that was accepted and swallowed is not UNKNOWN yet, although no list ever showed it.
-        """
-        numbers = {one.order_id for one in self.broker_orders}
-        swallowed = order.broker_order_id is not None and order.broker_order_id not in numbers
-        return order.state == "unknown" or (swallowed and not order.filled_quantity)
+        """Whether nobody can say what became of an order that still holds its shares or cash."""
+        return bool(order.state == "unknown")
 
     def explained(self, row: Position) -> bool:
         """Whether somebody who looks is told why nothing is sold."""
         denied = Denial.objects.filter(symbol=row.symbol, cleared_at=None).exists()
-        paused = row.exits_paused_until is not None and self.world.now < row.exits_paused_until
+        rests = row.exits_paused_until
+        # What rested is looked at by the next tick.
+        paused = rests is not None and self.world.now < rests + timedelta(seconds=10)
         lately = self.world.now - timedelta(seconds=60)
         tried = any(
             order.symbol == row.symbol and order.side == "sell" and order.approved_at > lately

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from tests.simulation.database import TODAY
 from tests.simulation.facts import Facts
+from tests.simulation.grid_invariants import CHECKS as GRID_CHECKS
 from tests.simulation.world import World
 from trading.domain.types import Side
 from trading.paper import xtconstant
@@ -25,6 +26,8 @@ _MAY_FOLLOW = {
     "cancelled": {"partially_cancelled", "filled"},
     "partially_cancelled": {"filled"},
 }
+#: Events of the main switch, and what it then is.
+_TURNS = {"TRADING_ACTIVE": "active", "TRADING_REDUCING": "reducing", "TRADING_HALTED": "halted"}
 
 
 def i1_one_broker_order(facts: Facts) -> Iterator[str]:
@@ -182,7 +185,7 @@ def i11_settings(facts: Facts) -> Iterator[str]:
 
 
 def i12_audit(facts: Facts) -> Iterator[str]:
-    """Every state an order is in was written down, in an unbroken row."""
+    """Every state an order is in was written down, in an unbroken row; so were the main switch and every setting."""
     for row in facts.orders.values():
         state = ""
         for event in facts.moves[row.pk]:
@@ -191,6 +194,13 @@ def i12_audit(facts: Facts) -> Iterator[str]:
             state = event.new_state
         if state != row.state:
             yield f"I12 {row.client_order_id} is {row.state}, its last event says {state}"
+    turns = [_TURNS[event.code] for event in facts.events if event.code in _TURNS]
+    told = turns[-1] if turns else "active"
+    if facts.account.trading_state != told:
+        yield f"I12 the main switch is {facts.account.trading_state}, the journal says {told}"
+    for _, number in facts.world.revisions:
+        if not facts.reasons.get(number):
+            yield f"I12 nobody wrote down why the settings became revision {number}"
 
 
 def i13_ends_stay(facts: Facts) -> Iterator[str]:
@@ -309,7 +319,7 @@ CHECKS: tuple[Check, ...] = (
 def broken(world: World) -> list[str]:
     """Return everything that does not hold, in the order of the invariants."""
     facts = Facts(world)
-    return [sentence for check in CHECKS for sentence in check(facts)]
+    return [sentence for check in (*CHECKS, *GRID_CHECKS) for sentence in check(facts)]
 
 
 __all__ = ["CHECKS", "TODAY", "broken"]

@@ -22,11 +22,13 @@ class Prices:
         self._volume = {stock.symbol: 1_000_000 for stock in plan.stocks}
         self._range: dict[str, tuple[Decimal, Decimal]] = {}
         self._newest: dict[Symbol, Quote] = {}
+        self._shown_in: int | None = None
         self.shown: list[Quote] = []
 
     def quotes(self, second: int, now: datetime) -> list[Quote]:
-        if second % EVERY:
+        if second // EVERY == self._shown_in:
             return []
+        self._shown_in = second // EVERY
         made = [self._quote(stock, second, now) for stock in self._plan.stocks]
         self._newest = {quote.symbol: quote for quote in made}
         self.shown += made
@@ -74,9 +76,10 @@ class Prices:
 
 
 def _along(way: tuple[float, ...], part: float) -> float:
-    """Return the point of a broken line at a part (0 to 1) of its length; its end beyond."""
+    """Return the point of a broken line at a part (0 to 1) of its length; its ends beyond."""
     if part >= 1:
         return way[-1]
+    part = max(0.0, part)
     place = part * (len(way) - 1)
     before = int(place)
     return way[before] + (way[before + 1] - way[before]) * (place - before)

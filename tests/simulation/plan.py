@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
 from tests.simulation.database import SYMBOLS
+from tests.simulation.grids import Grid
 from trading import faults
 from trading.domain.types import Side
 from trading.paper.misbehaviours import NAMES
 
 CENT = Decimal("0.01")
-#: Seconds of market time in which things go wrong, and how long the world then has to settle.
-FAULTS, SETTLE = (30, 60), 75
+#: Seconds of market time in which things go wrong, and how long the world then has to settle at most: an order is
+#: doubted after a minute, proven absent after two more, and then a chain of re-orders follows.
+FAULTS, SETTLE = (24, 48), 300
 #: How a price moves: what it heads for, as a multiple of its first value, over the time of faults.
 SCRIPTS: dict[str, tuple[float, ...]] = {
     "falls": (1.0, 0.91, 0.905),
@@ -68,8 +71,13 @@ class Plan:
     worker_dead: bool = False
     second_gateway: bool = False
     day_end: bool = False
+    closes_at_once: bool = False  # the afternoon is left out before anything could settle
     kill_at_point: bool = False
-    wire: dict[str, float] = field(default_factory=dict)
+    #: The terminal's window is closed as the first order reaches the counter, for so long; opened again, its lists
+    #: are complete only so long after a login.
+    away: timedelta = timedelta(0)
+    loading: timedelta = timedelta(0)
+    grids: tuple[Grid, ...] = ()
 
 
 def plan_of(seed: int) -> Plan:

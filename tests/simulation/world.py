@@ -10,18 +10,20 @@ import itertools
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from unittest import mock
 
 from django.db import OperationalError, connection
 
+from grid.strategy import GRID
 from tests.simulation.database import ACCOUNT, BROKER_ACCOUNT, TODAY, Database
-from tests.simulation.market import Prices
-from tests.simulation.people import act
+from tests.simulation.market import EVERY, Prices
+from tests.simulation.people import act, steer
 from tests.simulation.plan import SETTLE, Plan
 from tests.simulation.wire import Arrived, Crash, WatchedExchange, Wire
 from trading import faults
@@ -30,12 +32,14 @@ from trading.broker.qmt import QmtBroker
 from trading.domain.fees import FeeSchedule
 from trading.domain.pace import Pace
 from trading.domain.types import CHINA, GatewayStatus, Side, Symbol
+from trading.errors import StandDown
 from trading.management import gateway_loop
 from trading.management.gateway_loop import GatewayLoop, Protection
+from trading.management.watchdog import Keeper, Watchdog
 from trading.market_data.pump import MarketData
 from trading.market_data.store import MemoryQuoteStore
 from trading.market_data.xtquant_feed import XtQuantFeed
-from trading.models import Fill, GatewayLease
+from trading.models import Fill
 from trading.paper import transport, xtdata, xttrader, xttype
 from trading.paper.misbehaviours import Misbehaviours
 from trading.paper.records import Account
@@ -44,16 +48,22 @@ from trading.paper.terminal import Terminal
 from trading.selectors import instruments_of, read_agenda, read_busy
 from trading.services import config, runner
 from trading.services.desk import AccountDesk
+from trading.services.gateway_lease import END_AFTER, RENEW
 from trading.services.pricing import limits_by_rule
-from trading.services.runner import ORDERS, STRATEGY, SYNC, Due, TickSpec, run_tick
+from trading.services.runner import ORDERS, STRATEGY, SYNC, TICKS, Due, TickSpec, run_tick
 
 STARTS = datetime.combine(TODAY, time(9, 40), CHINA)
 SESSION = 100
 SECOND = timedelta(seconds=1)
+#: When the afternoon of a day that closes at once is over, and for how many seconds things go wrong then.
+CLOSING, WRONG_AT_THE_CLOSE = datetime.combine(TODAY, time(15, 34, 57), CHINA), 25
 #: Seconds without anything open after which a calm world has settled: two ticks of every kind.
-QUIET = 12
-#: Known gap: the books are opened from the first list that looks whole; one that lacks a row is believed then.
-NOT_AT_THE_OPENING = ("shrunken_lists", "empty_lists", "zero_volume_rows")
+QUIET = timedelta(seconds=12)
+#: Afterwards the scheduler comes by every second for so long, then less often: a slow machine, on which most waits
+#: for the proof that an order does not exist pass.
+AWAKE, LEAP = timedelta(seconds=10), timedelta(seconds=3)
+#: The ticks, and the second of its period at which each is due.
+_TICKS = {SYNC: 3, STRATEGY: 1, ORDERS: 0, GRID: 2}
 _names = itertools.count()
 log = logging.getLogger("trading.simulation")
 
@@ -66,6 +76,8 @@ class Program:
     broker: QmtBroker
     gateway: Gateway
     session: int
+    #: Renews the lease as the command does, and ends the program that lost it.
+    keeper: Keeper
     loop: GatewayLoop | None = None
     alive: bool = True
     frozen: bool = False
@@ -108,6 +120,8 @@ class World:
         self._interlude = False
         self._numbers = itertools.count(1)
         self.calm = self.closed = self._opened = False
+        self._periods = dict.fromkeys(_TICKS, -1)
+        self._looked: tuple[object, tuple[bool, bool]] = None, (True, True)
         self.prices = Prices(plan)
         self.store = MemoryQuoteStore()
         self.wire = Wire(self)
@@ -122,6 +136,7 @@ class World:
         self.programs: list[Program] = []
         self.externals: set[str] = set()
         self.revisions = [(STARTS, 1)]
+        self.kill_file: str | None = None
         self._open_account()
         transport.serve_in_process(self._address, self.wire)  # type: ignore[arg-type]
         self._feed = XtQuantFeed(xtdata.connect_to(self._address), heartbeat=10)
@@ -136,12 +151,14 @@ class World:
         self.exchange.open_account(BROKER_ACCOUNT, Decimal(300_000), FeeSchedule())
         self.exchange.advance(datetime.combine(before, time(15, 40), CHINA))
         for stock in self.plan.stocks:
-            self.exchange.seed_position(
-                BROKER_ACCOUNT, Symbol(stock.symbol), stock.held, stock.first, before
-            )
+            if stock.held:
+                symbol = Symbol(stock.symbol)
+                self.exchange.seed_position(
+                    BROKER_ACCOUNT, symbol, stock.held, stock.first, before
+                )
         self.terminal = self._new_terminal()
         early = STARTS - timedelta(minutes=5)
-        for quote in self.prices.quotes(0, early):
+        for quote in self.prices.quotes(-EVERY, early):
             self.terminal.feed([quote])
         for stock in self.plan.stocks:
             if stock.bought_today:
@@ -149,22 +166,14 @@ class World:
                 self._by_hand(stock.symbol, Side.BUY, stock.bought_today, price, early)
         config.change(ACCOUNT, self.plan.settings, actor=None, why="simulation")
         self.revisions = [(STARTS, 2)]
-        names = [name for name in self.plan.misbehaviours if name not in NOT_AT_THE_OPENING]
-        self.terminal.delivery = self.misbehaving = self._misbehaviours(names)
+        until = self.trouble
+        if self.plan.closes_at_once:
+            until = CLOSING + WRONG_AT_THE_CLOSE * SECOND
+        self.misbehaving = Misbehaviours(self.plan.misbehaviours, self.plan.seed, until)
+        self.terminal.delivery = self.misbehaving
         self.opening = {
             symbol: holding.quantity for symbol, holding in self.account.positions.items()
         }
-
-    def _misbehaviours(self, names: Sequence[str]) -> Misbehaviours:
-        return Misbehaviours(names, self.plan.seed, self.trouble)
-
-    def _books_opened(self) -> None:
-        """The first gateway is armed: from now on every misbehaviour of the plan may act."""
-        self._opened = True
-        if self.plan.misbehaviours != self.misbehaving.names:
-            self.misbehaving = self._misbehaviours(self.plan.misbehaviours)
-            if self.terminal is not None:
-                self.terminal.delivery = self.misbehaving
 
     def _by_hand(
         self, symbol: str, side: Side, quantity: int, price: Decimal, at: datetime
@@ -185,11 +194,19 @@ class World:
 
     def _start_gateway(self, session: int = SESSION) -> Program:
         broker = QmtBroker(xttrader, xttype, self._address, session, BROKER_ACCOUNT)
-        gateway = Gateway(broker, AccountDesk(ACCOUNT, self.store, self.calendar))
-        program = Program(len(self.programs) + 1, broker, gateway, session)
+        desk = AccountDesk(ACCOUNT, self.store, self.calendar)
+        gateway = Gateway(broker, desk, killed=lambda: self.kill_file)
+        watchdog = Watchdog(END_AFTER.total_seconds, self._monotonic)
+        keeper = Keeper(desk.renew, watchdog, RENEW.total_seconds(), self._monotonic)
+        program = Program(len(self.programs) + 1, broker, gateway, session, keeper)
         if self.plan.worker_dead:
             protection = Protection(
-                ACCOUNT, self.store, gateway.nudge, lambda: self.now, self._monotonic
+                ACCOUNT,
+                self.store,
+                gateway.nudge,
+                lambda: self.now,
+                self._monotonic,
+                [*TICKS.values(), *([GRID] if self.plan.grids else [])],
             )
             program.loop = GatewayLoop(
                 ACCOUNT, gateway, protection, self.calendar, lambda: self.now
@@ -216,7 +233,9 @@ class World:
             return str(cursor.fetchone()[0])
 
     def lease_epoch(self) -> int:
-        return int(GatewayLease.objects.values_list("epoch", flat=True).get(pk=ACCOUNT))
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT epoch FROM trading_gatewaylease WHERE account_id = 1")
+            return int(cursor.fetchone()[0])
 
     def log(self, who: str, what: str) -> None:
         self.story.append(f"{self.now:%H:%M:%S} {who}: {what}")
@@ -260,7 +279,7 @@ class World:
             for _ in range(seconds):
                 self.now += SECOND
                 self._second(self._others())
-            if self.plan.kill_at_point and name == "gateway.claimed":
+            if self.plan.kill_at_point and name in ("gateway.claimed", "gateway.checked"):
                 act(self, "halt")
         self._interlude, self.running = False, paused
 
@@ -308,40 +327,73 @@ class World:
                 self._two_gateways(int((self.now - STARTS).total_seconds()))
             self._second(self._everybody())
             self.now += SECOND
+        if self.plan.closes_at_once:
+            self._close_at_once()
         self._calm_down()
-        end = self.now + timedelta(seconds=SETTLE)
-        quiet = 0
-        while quiet < QUIET and self.now < end + QUIET * SECOND:
+        end, leap_from = self.now + timedelta(seconds=SETTLE), self.now + AWAKE
+        quiet = timedelta(0)
+        while quiet < QUIET and self.now < end:
+            self._second(self._everybody())
+            passed = SECOND if self.now < leap_from and not quiet else LEAP
+            self.now += passed
+            quiet = quiet + passed if self._is_quiet() else timedelta(0)
+        if self.plan.day_end and not self.closed:
+            self._end_of_the_day()
+
+    def _close_at_once(self) -> None:
+        """The afternoon is left out, and the books close while orders rest and things go wrong."""
+        self.now = CLOSING
+        self.log("clock", "the books close in three seconds")
+        self.closed = True
+        for _ in range(WRONG_AT_THE_CLOSE):
             self._second(self._everybody())
             self.now += SECOND
-            quiet = quiet + 1 if self.now >= end or self._is_quiet() else 0
-        if self.plan.day_end:
-            self._end_of_the_day()
 
     def _end_of_the_day(self) -> None:
         """The afternoon is left out: the books close, and everything is asked once more."""
         self.now = datetime.combine(TODAY, time(15, 34, 50), CHINA)
         self.log("clock", "the books close in ten seconds")
         self.closed = True
-        for _ in range(45):
+        for _ in range(15):
             self._second(self._everybody())
-            self.now += SECOND
+            self.now += LEAP
 
     def _is_quiet(self) -> bool:
         """Whether nothing is open and the gateway is armed: what is to come of the faults has come."""
         armed = any(p.alive and p.gateway.status is GatewayStatus.ARMED for p in self.programs)
-        return armed and not read_agenda(ACCOUNT).open_work and not read_busy(ACCOUNT).signals
+        return armed and not self._open[0]
+
+    @property
+    def _open(self) -> tuple[bool, bool]:
+        """Whether a signal or an order is open, and whether an orders tick has anything to look at.
+
+        Read again only when SQLite has counted a changed row since.
+        """
+        changes = getattr(connection.connection, "total_changes", object())  # else: always
+        if changes != self._looked[0]:
+            busy = read_busy(ACCOUNT)
+            at_work = busy.signals or read_agenda(ACCOUNT).open_work
+            self._looked = changes, (at_work, busy.orders or busy.signals)
+        return self._looked[1]
 
     def _two_gateways(self, second: int) -> None:
-        """A gateway stands still, a second one with a session of its own takes over, and the first comes to itself."""
+        """A gateway stands still, a second one with a session of its own takes over, and the first comes to itself.
+
+        That is in the middle of a cycle, and at a bad moment: when an order waits for its gateway.
+        """
         if second == 15:
             for program in self.programs:
                 program.frozen = True
         if second == 17:
             self._start_gateway(SESSION + 1)
-        if second == 25:
-            for program in self.programs:
+        frozen = [program for program in self.programs if program.frozen and program.alive]
+        if second > 20 and frozen and (self._order_waits() or second + 2 > self.plan.seconds):
+            for program in frozen:
                 program.frozen = False
+                self._step(program)
+
+    def _order_waits(self) -> bool:
+        return bool(read_agenda(ACCOUNT).approved)
 
     def _end(self, program: Program) -> None:
         program.alive = False
@@ -358,9 +410,6 @@ class World:
         if self._terminal_back is not None:
             self._terminal_back = self.now
         self._gateway_back = self.now  # unless one lives, it starts now
-        lease = self.lease_epoch() if self.programs else 0
-        for program in [one for one in self.programs if one.alive and one.epoch < lease]:
-            self._end(program)  # known gap: one that lost the lease does not stand down by itself
         for program in self.programs:
             program.frozen = False
 
@@ -378,17 +427,35 @@ class World:
         if not self.closed:
             actors.append(self._market)
         worker = not self.plan.worker_dead or not 15 < second < self.plan.seconds
-        for spec, period, phase in ((SYNC, 10, 3), (STRATEGY, 5, 1), (ORDERS, 2, 0)):
-            if worker and second % period == phase and self._useful(spec):
+        for spec in _TICKS:
+            if worker and self._due(spec, second) and self._useful(spec):
                 times = self.chance.choice([1, 2]) if self.plan.doubled_ticks else 1
                 actors += [lambda spec=spec: self._tick(spec)] * times  # type: ignore[misc]
-        for deed in self.plan.deeds:
-            if deed.second == second:
-                actors.append(lambda deed=deed: act(self, deed.kind, deed))  # type: ignore[misc]
+        actors += [partial(self._guard, "web", deed) for deed in self._deeds(second)]
         return actors
 
+    def _deeds(self, second: int) -> Iterator[Callable[[], None]]:
+        """What people do in this second, each in a process of the web server."""
+        for grid in self.plan.grids:
+            for at, what in ((grid.second, "start"), *grid.deeds):
+                if at == second:
+                    yield partial(steer, self, grid, what)
+        for deed in self.plan.deeds:
+            if deed.second == second:
+                yield partial(act, self, deed.kind, deed)
+
+    def _due(self, spec: TickSpec, second: int) -> bool:
+        """Whether a period of a tick has begun since it was due last."""
+        begun = (second - _TICKS[spec]) // int(spec.period.total_seconds())
+        if begun == self._periods[spec]:
+            return False
+        self._periods[spec] = begun
+        return True
+
     def _useful(self, spec: TickSpec) -> bool:
-        return spec is not ORDERS or read_busy(ACCOUNT).anything
+        if spec is GRID:
+            return bool(self.plan.grids)
+        return spec is not ORDERS or self._open[1]
 
     def _market(self) -> None:
         second = int((self.now - STARTS).total_seconds())
@@ -414,6 +481,11 @@ class World:
         terminal, again = self.terminal, self.prices.again(self.now)
         self._guard("terminal", lambda: terminal.feed(again))
         self._feed._xtdata.disconnect()  # type: ignore[attr-defined]
+
+    def terminal_leaves(self, away: timedelta) -> None:
+        """Its window is closed for a while, and nobody is told."""
+        self.log("terminal", f"is closed for {away}")
+        self.terminal, self._terminal_back = None, self.now + away
 
     def terminal_died(self, crash: Crash) -> None:
         dead, self.terminal = self.terminal, None
@@ -458,6 +530,17 @@ class World:
             self.running = None
 
     def _steps(self, program: Program) -> None:
+        """One cycle, and then what begins the next: a program that stands still does so in the middle of a cycle."""
+        self._cycle(program)
+        if self.plan.second_gateway:  # else nobody competes for the lease
+            try:
+                program.keeper.keep()
+            except StandDown as problem:
+                self.log("gateway", f"number {program.number} stands down: {problem}")
+                program.gateway.close(self.now)
+                self._end(program)
+
+    def _cycle(self, program: Program) -> None:
         for _ in range(6):
             if program.loop is not None:
                 program.loop.cycle()
@@ -467,7 +550,7 @@ class World:
                 return
             self._told_is_booked(program)
             if not self._opened and program.gateway.status is GatewayStatus.ARMED:
-                self._books_opened()
+                self._opened = True
             self._twin_steps()
             if not program.broker.pending:
                 return
@@ -514,6 +597,7 @@ class World:
 _PAUSES = frozenset(
     {
         "gateway.claimed",
+        "gateway.checked",
         "gateway.submitted",
         "gateway.cancel_claimed",
         "gateway.drained",

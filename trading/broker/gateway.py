@@ -8,16 +8,17 @@ a simulation. `step(now)` returns at once; no thread, no sleep, no clock.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from trading.broker.pushes import PATIENCE, PushWatch
 from trading.domain.arming import confirms
 from trading.domain.pace import Pace
-from trading.domain.reports import BrokerTrade, ConnectionReport, Snapshot
+from trading.domain.reports import BrokerTrade, ConnectionReport, Event, Snapshot
 from trading.domain.types import GatewayStatus, Text
 from trading.errors import GatewayUnavailable, OrderRejected, SubmitUncertain
 from trading.faults import crash_point
-from trading.ports import Broker, Claimed, Desk
+from trading.ports import Agenda, Broker, Claimed, Desk
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ class Gateway:
         self._beat_at: datetime | None = None
         self._looked_at: datetime | None = None
         self._heard_at: datetime | None = None  # anything at all, through this connection
+        self._pushes = PushWatch(pace.market(PATIENCE))
 
     # -- what a driver needs to know
 
@@ -107,9 +109,10 @@ class Gateway:
         self._looked_at = now
         agenda = self._desk.agenda()
         if agenda.open_work:
-            changed |= self._desk.overdue(self._epoch, now) > 0
+            if agenda.submitting or agenda.decided:
+                changed |= self._desk.overdue(self._epoch, now) > 0
             if self.status is GatewayStatus.ARMED:
-                changed |= self._act(now)
+                changed |= self._act(agenda, now)
             if changed:
                 agenda = self._desk.agenda()
         self._open_work, self._in_flight = agenda.open_work, agenda.in_flight
@@ -154,6 +157,7 @@ class Gateway:
             self.connecting = False
         crash_point("gateway.connected")
         self._connected, self._next_attempt = True, None
+        self._pushes.connected()
         self._asked_at = self._last_ask = self._first = self._good = None
         self._heard_at = now
         self._observing(Text("reading the account", "正在读取账户"), now)
@@ -179,6 +183,7 @@ class Gateway:
             crash_point("gateway.drained")
             changed = self._desk.record(events, now)
             crash_point("gateway.recorded")
+        self._watch_pushes(events, now)
         for event in events:
             if isinstance(event.report, Snapshot):
                 self._seen(event.report, now)
@@ -205,6 +210,12 @@ class Gateway:
             and self._heard_at is not None
             and now - self._heard_at > self._pace.market(DEAF)
         )
+
+    def _watch_pushes(self, events: Sequence[Event], now: datetime) -> None:
+        were_dead = self._pushes.dead
+        self._pushes.look(events, now)
+        if self._pushes.dead != were_dead:
+            self._desk.pushes(dead=self._pushes.dead, now=now)
 
     def _connection(self, report: ConnectionReport, now: datetime) -> None:
         if report.ok:
@@ -247,16 +258,27 @@ class Gateway:
         self._first = None
         self._beat(now)
 
-    def _act(self, now: datetime) -> bool:
+    def _act(self, agenda: Agenda, now: datetime) -> bool:
         # First the ends: an order of an earlier day has a number that may be another order's today.
-        changed = self._desk.day_end(self._epoch, now) > 0
-        changed |= self._desk.expire(now) > 0
-        while self._killed() is None:
-            claimed = self._desk.claim_next(self._epoch, now)
+        changed = agenda.day_ended(now) and self._desk.day_end(self._epoch, now) > 0
+        if agenda.approved:
+            changed |= self._desk.expire(now) > 0
+            changed |= self._send_approved(agenda.approved, now)
+        if agenda.to_cancel:
+            changed |= self._send_cancels(now)
+        return changed
+
+    def _send_approved(self, count: int, now: datetime) -> bool:
+        """Send at most as many as the agenda knew: what is approved meanwhile nudges, and has a step of its own."""
+        for number in range(count):
+            claimed = self._desk.claim_next(self._epoch, now) if self._killed() is None else None
             if claimed is None:
-                break
+                return number > 0
             self._send(claimed, now)
-            changed = True
+        return True
+
+    def _send_cancels(self, now: datetime) -> bool:
+        changed = False
         seen_at = self._good.taken_at if self._good else None
         for broker_order_id in self._desk.claim_cancels(self._epoch, seen_at, now):
             changed = True
@@ -271,11 +293,15 @@ class Gateway:
     def _send(self, claimed: Claimed, now: datetime) -> None:
         """The one call that can create an order; SUBMITTING is committed, and there is no second attempt."""
         crash_point("gateway.claimed")
-        why = self._desk.objection(claimed, now) or (self._killed() and "KILL_FILE")
-        if why:
+        why = self._desk.objection(claimed, now)
+        # Nothing comes between these looks and the call, not even a crash point: who halts while the call is under
+        # way is too late for this one order.
+        if why is None and self._killed() is not None:
+            why = "KILL_FILE"
+        if why is not None:
             self._desk.hold_back(claimed.order_id, why, self._epoch, now)
+            self._latch_kill(now)
             return
-        crash_point("gateway.checked")
         try:
             seq = self._broker.submit(claimed.request)
         except OrderRejected as problem:

@@ -17,12 +17,14 @@ from trading.domain.types import ZERO, Purpose, Quote, Side, Symbol
 class AccountFacts:
     """Yuan, from the newest clean snapshot; None = not known. `previous_total`: the total at the previous close.
 
-    `cash` is what the broker calls usable: it has already taken off what the buys it knows of froze.
+    `cash` is what the broker calls usable: it has already taken off what the buys it knows of froze. `spent_since`:
+    what fills of buys cost that this snapshot knows nothing of yet.
     """
 
     cash: Decimal | None
     total_asset: Decimal | None
     previous_total: Decimal | None = None
+    spent_since: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class Portfolio:
         if self.account.cash is None:
             return None
         unseen = (o for o in self._buys() if o.client_order_id not in self.frozen_at_broker)
-        return max(self.account.cash - sum((order.open_cash for order in unseen), ZERO), ZERO)
+        reserved = sum((order.open_cash for order in unseen), ZERO)
+        return max(self.account.cash - self.account.spent_since - reserved, ZERO)
 
     def position_value(self, symbol: Symbol, quote: Quote | None = None) -> Decimal | None:
         """Yuan this symbol is worth, working buys at their limit included; None when a holding has no price.

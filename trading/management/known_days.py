@@ -11,6 +11,8 @@ from django.conf import settings
 from trading.domain.calendar import TradingCalendar
 from trading.services.calendar import load_calendar
 
+#: Seconds a slow machine may take to fill it.
+FILL_WITHIN = 120.0
 # A child fills it: the library it comes from needs pandas, which would stay in memory here.
 _FILL = (
     "import django; django.setup();"
@@ -19,9 +21,10 @@ _FILL = (
 
 
 def calendar_known_on(today: date) -> TradingCalendar:
-    """Return the calendar, filled when it does not know `today`. Raises DatabaseError, or CalledProcessError when it could not be filled."""
+    """Return the calendar, filled when it does not know `today`. Raises DatabaseError, or SubprocessError when it could not be filled."""
     calendar = load_calendar()
     if not calendar.knows(today):
-        subprocess.run([sys.executable, "-c", _FILL], cwd=settings.BASE_DIR, check=True)
+        command = [sys.executable, "-c", _FILL]
+        subprocess.run(command, cwd=settings.BASE_DIR, check=True, timeout=FILL_WITHIN)
         calendar = load_calendar()
     return calendar

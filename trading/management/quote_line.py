@@ -13,6 +13,8 @@ from trading.ports import QuoteWriter
 
 #: Seconds of real time without a quote, while the exchange trades, after which the line is opened anew.
 SILENT = 15.0
+#: Seconds a terminal that did not let us in is left alone: a try may take seconds, and would at every step.
+LEFT_ALONE = 2.0
 
 
 class Line(Protocol):
@@ -45,6 +47,7 @@ class QuoteLine:
         self._feed = XtQuantFeed(self, name)
         self._market_data = MarketData([self._feed], store, limits)
         self._heard_at: float | None = None
+        self._not_before = float("-inf")  # the next try
         self.problem = ""
 
     def step(self, wanted: Iterable[Symbol], now: datetime, at: float, *, trading: bool) -> int:
@@ -85,7 +88,10 @@ class QuoteLine:
         return trading and self._heard_at is not None and at - self._heard_at > SILENT
 
     def _reopen(self, at: float) -> bool:
+        if at < self._not_before:
+            return False
         self.close()
+        self._not_before = at + LEFT_ALONE
         try:
             self._line = self._open_line()
         except Exception as problem:  # noqa: BLE001 - the vendor raises bare exceptions of any type

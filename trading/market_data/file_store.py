@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -50,7 +49,8 @@ _CHUNK = 500
 class FileQuoteStore(QuoteReader, QuoteWriter):
     """Quotes in one SQLite file. Every method raises GatewayUnavailable when the file cannot be read or written.
 
-    `writes` is for the one process that writes; a reader of a file that is not there yet finds no quotes.
+    `writes` is for the one process that writes; a reader of a file that is not there yet finds no quotes. A store
+    belongs to the thread that uses it first: SQLite refuses its connection to any other.
     """
 
     def __init__(self, path: Path, *, writes: bool = False) -> None:
@@ -58,13 +58,11 @@ class FileQuoteStore(QuoteReader, QuoteWriter):
         self._db: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
         self._stamper: Stamper | None = None
-        self._lock = threading.RLock()
 
     def close(self) -> None:
-        with self._lock:
-            if self._db is not None:
-                self._db.close()
-            self._db = self._stamper = None
+        if self._db is not None:
+            self._db.close()
+        self._db = self._stamper = None
 
     def clear(self) -> None:
         """Forget everything: for a demo or a replay that begins again."""
@@ -185,20 +183,20 @@ class FileQuoteStore(QuoteReader, QuoteWriter):
 
     @contextlib.contextmanager
     def _using(self) -> Iterator[sqlite3.Connection | None]:
-        with self._lock:
-            try:
-                if self._db is not None and self._identity() != self._opened:
-                    self._db.close()
-                    self._db = None
-                if self._db is None:
-                    self._db = self._open()
-                    self._opened = self._identity()
-                yield self._db
-            except (sqlite3.Error, OSError) as problem:
-                if self._db is not None:
-                    self._db.close()
-                    self._db = None
-                raise GatewayUnavailable(f"{self._path.name}: {problem}") from problem
+        try:
+            if self._db is not None and self._identity() != self._opened:
+                self._db.close()
+                self._db = None
+            if self._db is None:
+                self._db = self._open()
+                self._opened = self._identity()
+            yield self._db
+        except (sqlite3.Error, OSError) as problem:
+            broken, self._db = self._db, None
+            if broken is not None:
+                with contextlib.suppress(sqlite3.Error):  # another thread's: that one still has it
+                    broken.close()
+            raise GatewayUnavailable(f"{self._path.name}: {problem}") from problem
 
     def _identity(self) -> tuple[int, int] | None:
         """Tell a file from the one that replaced it."""
@@ -214,7 +212,7 @@ class FileQuoteStore(QuoteReader, QuoteWriter):
         if not self._path.exists():
             return None
         address = f"{self._path.absolute().as_uri()}?mode=ro"
-        db = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(address, uri=True, isolation_level=None)
         if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
             db.close()  # its writer has not finished making it
             return None
@@ -229,7 +227,7 @@ class FileQuoteStore(QuoteReader, QuoteWriter):
             return self._prepared()
 
     def _prepared(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(self._path, isolation_level=None)
         try:
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=OFF")

@@ -6,10 +6,12 @@ from trading.models.accounts import Account, GatewayLease, MarketClock, TickLeas
 from trading.models.books import BooksState, DayBooks
 from trading.models.config import TradingConfig
 from trading.models.events import BrokerEvent, BrokerSnapshot, Event, EventLevel
+from trading.models.former import FormerFill, FormerHolding
 from trading.models.market import Close, CorporateAction, Instrument, TradingDay
 from trading.models.orders import Fill, Order, OrderEvent, UnknownOutcome, Wish
 from trading.models.positions import Position
 from trading.models.signals import Denial, Signal
+from trading.models.watch import WatchedSymbol
 
 __all__ = [
     "Account",
@@ -23,6 +25,8 @@ __all__ = [
     "Event",
     "EventLevel",
     "Fill",
+    "FormerFill",
+    "FormerHolding",
     "GatewayLease",
     "Instrument",
     "MarketClock",
@@ -34,5 +38,6 @@ __all__ = [
     "TradingConfig",
     "TradingDay",
     "UnknownOutcome",
+    "WatchedSymbol",
     "Wish",
 ]

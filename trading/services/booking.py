@@ -15,6 +15,7 @@ from trading.domain.reports import BrokerTrade
 from trading.domain.types import CHINA, Side, SignalKind, Symbol, Text
 from trading.faults import crash_point
 from trading.models import Account, EventLevel, Fill, Order, Position
+from trading.models.prepared import Prepared, PreparedUpdate
 from trading.selectors import WORKING_STATES, instrument_of, position_value_of
 from trading.services.accounts import fee_schedule
 from trading.services.events import journal
@@ -36,6 +37,11 @@ def book_fill(
         )
         journal(account.pk, EventLevel.ALARM, "FILL_SIDE_UNKNOWN", text, now, symbol=trade.symbol)
         return None
+    if order is not None and order.broker_order_id is None and trade.broker_order_id > 0:
+        # It names the order's number: fills of that number that named nobody are the order's too, and share its fees.
+        number = trade.broker_order_id
+        if move(order, OrderState(order.state), epoch, now, broker_order_id=number):
+            adopt_fills(order, epoch, now)
     on = trade.time.astimezone(CHINA).date()
     amount = trade.price * trade.quantity
     before = order.filled_amount if order is not None else _amount_before(account, trade, on)
@@ -107,7 +113,10 @@ def settle_chain(order: Order, epoch: int, now: datetime, *, final: bool) -> Non
 
 def write_position(row: Position, value: positions.Position) -> None:
     """Save the state of a life."""
-    Position.objects.filter(pk=row.pk).update(**assign(row, value))
+    _WRITE(row.pk, **assign(row, value))
+
+
+_WRITE = PreparedUpdate(lambda position: Position.objects.filter(pk=position))
 
 
 def assign(row: Position, value: positions.Position) -> dict[str, Any]:
@@ -154,18 +163,25 @@ def adopt_fills(order: Order, epoch: int, now: datetime) -> None:
     """Give an order whose number is known now the fills that were booked before anybody could say whose they are."""
     if order.broker_order_id is None:
         return
-    # The one change a fill may see: it gets its order, once.
-    rows = Fill._base_manager.filter(
-        account_id=order.account_id,
-        trade_date=order.trade_date,
-        symbol=order.symbol,
-        side=order.side,
-        broker_order_id=order.broker_order_id,
-        order__isnull=True,
+    early = _EARLY(
+        order.account_id, order.trade_date, order.symbol, order.side, order.broker_order_id
     )
-    for fill in list(rows.order_by("pk")):
-        rows.filter(pk=fill.pk).update(order=order)
+    for fill in early:
+        # The one change a fill may see: it gets its order, once.
+        Fill._base_manager.filter(pk=fill.pk, order__isnull=True).update(order=order)
         _move_order(order, fill, epoch, now)
+
+
+_EARLY = Prepared(
+    lambda account, on, symbol, side, number: Fill.objects.filter(
+        account_id=account,
+        trade_date=on,
+        symbol=symbol,
+        side=side,
+        broker_order_id=number,
+        order__isnull=True,
+    ).order_by("pk")
+)
 
 
 def _move_order(order: Order, fill: Fill, epoch: int, now: datetime) -> None:
@@ -175,8 +191,6 @@ def _move_order(order: Order, fill: Fill, epoch: int, now: datetime) -> None:
         "filled_quantity": filled,
         "filled_amount": order.filled_amount + fill.amount,
     }
-    if order.broker_order_id is None:
-        fields["broker_order_id"] = fill.broker_order_id
     if order.submitted_at is None:
         fields["submitted_at"] = now
     if OrderState(order.state).terminal:
@@ -203,12 +217,17 @@ def _reduce_reorder(order: Order, now: datetime) -> None:
         request_cancel(later, "LATE_FILL", now)
 
 
+_LIFE = Prepared(
+    lambda account, symbol: Position.objects.filter(
+        account_id=account, symbol=symbol, closed_at__isnull=True
+    ).order_by("pk")
+)
+
+
 def _move_position(
     account: Account, trade: BrokerTrade, side: Side, now: datetime
 ) -> Position | None:
-    row = Position.objects.filter(
-        account=account, symbol=trade.symbol, closed_at__isnull=True
-    ).first()
+    row = next(iter(_LIFE(account.pk, trade.symbol)), None)
     on = trade.time.astimezone(CHINA).date()
     value = position_value_of(row) if row is not None else None
     life = row.life if row is not None else next_life(account, trade.symbol)

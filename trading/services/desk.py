@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef
 
 from trading.domain.calendar import TradingCalendar, books_closed, phase_at
 from trading.domain.freshness import freshness
@@ -26,6 +26,7 @@ from trading.domain.types import (
 from trading.errors import ConfigError
 from trading.faults import crash_point
 from trading.models import Account, EventLevel, GatewayLease, Order
+from trading.models.prepared import Prepared, PreparedUpdate
 from trading.ports import Agenda, Claimed, Desk, OrderRequest, QuoteReader
 from trading.selectors import WORKING_STATES, instrument_of, read_agenda
 from trading.services import config
@@ -67,8 +68,8 @@ class AccountDesk(Desk):
             lease = self._lease.take()
             crash_point("desk.taken_over")
             self._epoch = self._execution.epoch = self._above_all(lease, now)
-            for order in self._orders(OrderState.SUBMITTING):
-                self._unknown(order, Text("its sender ended", "发送进程已结束"), now)
+            for order in _IN_STATE(self._account_id, OrderState.SUBMITTING):
+                self._execution.doubt(order, Text("its sender ended", "发送进程已结束"), now)
         return self._epoch
 
     def renew(self) -> None:
@@ -83,8 +84,12 @@ class AccountDesk(Desk):
 
     def beat(self, status: GatewayStatus, reason: Text, now: datetime) -> None:
         # One that stood down says nothing about the one that acts.
-        Account.objects.filter(pk=self._account_id, lease__epoch=self._epoch).update(
-            gateway_status=status, gateway_reason=reason._asdict(), gateway_seen_at=now
+        _BEAT(
+            self._account_id,
+            self._epoch,
+            gateway_status=status,
+            gateway_reason=reason._asdict(),
+            gateway_seen_at=now,
         )
 
     def record(self, events: Sequence[Event], now: datetime) -> bool:
@@ -95,6 +100,18 @@ class AccountDesk(Desk):
             self._execution.forget()  # the database knows nothing of it, so neither may the memory
             raise
 
+    def pushes(self, *, dead: bool, now: datetime) -> None:
+        if dead:
+            text = Text(
+                "The terminal does not push fills any more: they are seen by queries, up to 3 s later. Restart it"
+                " when the exchange is closed.",
+                "终端不再推送成交：改由查询获知，最多延迟 3 秒。请在收盘后重启终端。",
+            )
+            journal(self._account_id, EventLevel.ALARM, "PUSHES_DEAD", text, now)
+        else:
+            text = Text("The terminal pushes fills again.", "终端已恢复推送成交。")
+            journal(self._account_id, EventLevel.INFO, "PUSHES_DEAD_OVER", text, now)
+
     def problem_with(self, snapshot: Snapshot) -> Text | None:
         return self._execution.judge(snapshot)
 
@@ -102,19 +119,21 @@ class AccountDesk(Desk):
         return read_agenda(self._account_id)
 
     def expire(self, now: datetime) -> int:
-        late = list(self._orders(OrderState.APPROVED).filter(expires_at__lt=now))
+        approved = _IN_STATE(self._account_id, OrderState.APPROVED)
+        late = [order for order in approved if order.expires_at < now]
         for order in late:
             with transaction.atomic():
                 self._drop(order, order.cancel_reason or "OUTBOX_EXPIRED", now)
         return len(late)
 
     def claim_next(self, epoch: int, now: datetime) -> Claimed | None:
-        waiting = self._orders(OrderState.APPROVED).filter(expires_at__gte=now)
+        approved = _IN_STATE(self._account_id, OrderState.APPROVED)
+        waiting = [order for order in approved if order.expires_at >= now]
         try:
             pace = config.load(self._account_id).risk.orders_per_second
         except ConfigError:
             return None  # no settings, no orders; the ticks have raised the alarm
-        if self._sent_since(now - timedelta(seconds=1)) >= pace:
+        if len(_CLAIMED_SINCE(self._account_id, now - timedelta(seconds=1))) >= pace:
             return None  # they wait for the next second, most urgent first
         for order in sorted(waiting, key=_turn):
             with transaction.atomic():
@@ -131,21 +150,20 @@ class AccountDesk(Desk):
         return None
 
     def objection(self, claimed: Claimed, now: datetime) -> str | None:
-        order = Order.objects.select_related("account").get(pk=claimed.order_id)
-        state = TradingState(order.account.trading_state)
-        if state is TradingState.HALTED or (
-            state is TradingState.REDUCING and order.side == Side.BUY
-        ):
-            return "TRADING_STATE"
+        (side, kind), *_ = _ORDERED(claimed.order_id)
         symbol = claimed.request.symbol
         if not phase_at(self._calendar, now, instrument_of(symbol)).accepts_orders:
             return "MARKET_CLOSED"
-        if order.kind != SignalKind.MANUAL:
+        if kind != SignalKind.MANUAL:
             quote = self._quotes.latest([symbol]).get(symbol)
             fed_at, heartbeat = self._quotes.fed_at(symbol), self._quotes.heartbeat(symbol)
             if not freshness(quote, fed_at, heartbeat, now, self._pace):
                 return "QUOTE_STALE"
-        return None
+        crash_point("gateway.checked")
+        # The main switch last: the call comes next.
+        state = TradingState(_SWITCH(self._account_id)[0])
+        buys_in_reducing = state is TradingState.REDUCING and side == Side.BUY
+        return "TRADING_STATE" if state is TradingState.HALTED or buys_in_reducing else None
 
     def kill(self, name: str, now: datetime) -> None:
         latch(self._account_id, name, now)
@@ -157,7 +175,7 @@ class AccountDesk(Desk):
     def sent(
         self, order_id: int, seq: int, epoch: int, now: datetime, connection: int = 0
     ) -> None:
-        Order.objects.filter(pk=order_id, epoch=epoch).update(seq=seq, connection=connection)
+        _SENT(order_id, epoch, seq=seq, connection=connection)
 
     def refused(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
         with transaction.atomic():
@@ -165,17 +183,17 @@ class AccountDesk(Desk):
 
     def uncertain(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
         with transaction.atomic():
-            self._unknown(Order.objects.get(pk=order_id), Text(why, why), now)
+            self._execution.doubt(Order.objects.get(pk=order_id), Text(why, why), now)
 
     def overdue(self, epoch: int, now: datetime) -> int:
-        late = list(
-            self._orders(OrderState.SUBMITTING).filter(
-                claimed_at__lte=now - self._pace.market(SUBMIT_DEADLINE)
-            )
-        )
+        since = now - self._pace.market(SUBMIT_DEADLINE)
+        submitting = _IN_STATE(self._account_id, OrderState.SUBMITTING)
+        late = [
+            one for one in submitting if one.claimed_at is not None and one.claimed_at <= since
+        ]
         for order in late:
             with transaction.atomic():
-                self._unknown(order, Text("no answer for 8 s", "8 秒内没有回报"), now)
+                self._execution.doubt(order, Text("no answer for 8 s", "8 秒内没有回报"), now)
         if not self._execution.unknown.any:
             return len(late)
         with transaction.atomic():
@@ -185,12 +203,12 @@ class AccountDesk(Desk):
         """An order is cancelled only after it was read again since the wish: it may have filled meanwhile (F10)."""
         if seen_at is None:
             return []
+        wanted = _TO_CANCEL(self._account_id, seen_at)
+        if not wanted:
+            return []
         ids: list[int] = []
         limits = config.load(self._account_id).risk
-        recent = self._cancelled_since(now - timedelta(seconds=10))
-        wanted = self._orders(
-            OrderState.SUBMITTED, OrderState.PARTIALLY_FILLED, OrderState.CANCEL_REQUESTED
-        ).filter(cancel_wanted_at__lte=seen_at, broker_order_id__isnull=False)
+        recent = len(_CANCELLED_SINCE(self._account_id, now - timedelta(seconds=10)))
         for order in wanted:
             if not cancel_allowed(recent + len(ids), limits):
                 break  # the counter throttles: the rest waits
@@ -253,12 +271,6 @@ class AccountDesk(Desk):
         wanted = [state.value for state in states] or list(WORKING_STATES)
         return Order.objects.filter(account_id=self._account_id, state__in=wanted)
 
-    def _sent_since(self, moment: datetime) -> int:
-        return Order.objects.filter(account_id=self._account_id, claimed_at__gt=moment).count()
-
-    def _cancelled_since(self, moment: datetime) -> int:
-        return Order.objects.filter(account_id=self._account_id, last_cancel_at__gt=moment).count()
-
     def _drop(self, order: Order, why: str, now: datetime) -> None:
         if move(order, OrderState.EXPIRED, self._epoch, now, end_reason=why):
             crash_point("desk.dropped")
@@ -276,23 +288,38 @@ class AccountDesk(Desk):
                 symbol=order.symbol,
             )
 
-    def _unknown(self, order: Order, why: Text, now: datetime) -> None:
-        if not move(
-            order, OrderState.UNKNOWN, self._epoch, now, was_unknown=True, detail={"why": why.en}
-        ):
-            return
-        crash_point("desk.unknown")
-        self._execution.begin_unknown(order, why, now)
-        text = Text(
-            f"The outcome of the {order.side} of {order.quantity} {order.symbol} ({order.client_order_id}) is unknown: "
-            f"{why.en}. Its shares or cash stay reserved; it is not sent again. Look at the terminal.",
-            f"{order.symbol} {order.quantity} 股委托（{order.client_order_id}）结果未知：{why.zh}。"
-            "所占资金或股份继续保留，不会重发。请查看客户端。",
-        )
-        journal(
-            self._account_id, EventLevel.ALARM, "ORDER_UNKNOWN", text, now, symbol=order.symbol
-        )
-        self._execution.trip(now)
+
+_IN_STATE = Prepared(
+    lambda account, state: Order.objects.filter(account_id=account, state=state).order_by("pk")
+)
+_ORDERED = Prepared(lambda order: Order.objects.filter(pk=order).values_list("side", "kind"))
+_SWITCH = Prepared(
+    lambda account: Account.objects.filter(pk=account).values_list("trading_state", flat=True)
+)
+_SENT = PreparedUpdate(lambda order, epoch: Order.objects.filter(pk=order, epoch=epoch))
+_CLAIMED_SINCE = Prepared(
+    lambda account, moment: Order.objects.filter(
+        account_id=account, claimed_at__gt=moment
+    ).values_list("pk")
+)
+_CANCELLED_SINCE = Prepared(
+    lambda account, moment: Order.objects.filter(
+        account_id=account, last_cancel_at__gt=moment
+    ).values_list("pk")
+)
+_BEAT = PreparedUpdate(
+    lambda account, epoch: Account.objects.filter(
+        Exists(GatewayLease.objects.filter(account_id=OuterRef("pk"), epoch=epoch)), pk=account
+    )
+)
+_TO_CANCEL = Prepared(
+    lambda account, seen_at: Order.objects.filter(
+        account_id=account,
+        state__in=[OrderState.SUBMITTED, OrderState.PARTIALLY_FILLED, OrderState.CANCEL_REQUESTED],
+        cancel_wanted_at__lte=seen_at,
+        broker_order_id__isnull=False,
+    ).order_by("pk")
+)
 
 
 def _turn(order: Order) -> tuple[bool, int, int]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from trading.domain.types import Text
 from trading.models import Event, EventLevel
+from trading.models.prepared import PreparedInsert
 
 #: A state that lasts is told again after this long.
 AGAIN_AFTER = timedelta(hours=12)
@@ -22,20 +23,24 @@ def journal(
     symbol: str = "",
     actor: str = "system",
     **detail: Any,
-) -> Event:
+) -> None:
     """Append one event; `detail` must be JSON-able."""
-    event: Event = Event.objects.create(
-        account_id=account_id,
-        at=now,
-        level=level,
-        code=code,
-        symbol=symbol,
-        text_en=text.en,
-        text_zh=text.zh,
-        actor=actor,
-        detail=detail,
+    _APPEND(
+        {
+            "account_id": account_id,
+            "at": now,
+            "level": level.value,
+            "code": code,
+            "symbol": symbol,
+            "text_en": text.en,
+            "text_zh": text.zh,
+            "actor": actor,
+            "detail": detail,
+        }
     )
-    return event
+
+
+_APPEND = PreparedInsert(Event)
 
 
 def journal_once(

@@ -5,12 +5,26 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from trading.domain.orders import OrderState, can_move
 from trading.faults import crash_point
 from trading.models import GatewayLease, Order, OrderEvent
+from trading.models.prepared import PreparedInsert, PreparedUpdate
 from trading.services.gateway_lease import unexpired
+
+
+def _of_epoch(order: Any, state: Any, epoch: Any, *still: Q) -> QuerySet[Order]:
+    lease = GatewayLease.objects.filter(*still, account_id=OuterRef("account_id"), epoch=epoch)
+    return Order.objects.filter(Exists(lease), pk=order, state=state)
+
+
+#: Appends rows of `OrderEvent`.
+tell_move = PreparedInsert(OrderEvent)
+_MOVE = PreparedUpdate(lambda order, state, epoch: _of_epoch(order, state, epoch))
+_MOVE_WHILE_LEASED = PreparedUpdate(
+    lambda order, state, epoch: _of_epoch(order, state, epoch, unexpired())
+)
 
 
 def move(
@@ -34,24 +48,21 @@ def move(
         return False
     if new.terminal and not old.terminal and "ended_at" not in fields:
         fields["ended_at"] = now
-    lease = GatewayLease.objects.filter(account_id=OuterRef("account_id"), epoch=epoch)
-    if lease_must_last:
-        lease = lease.filter(unexpired())
-    rows = Order.objects.filter(Exists(lease), pk=order.pk, state=old.value).update(
-        state=new.value, **fields
-    )
-    if not rows:
+    update = _MOVE_WHILE_LEASED if lease_must_last else _MOVE
+    if not update(order.pk, old.value, epoch, state=new.value, **fields):
         return False
     crash_point("moves.updated")
     for name, value in {**fields, "state": new.value}.items():
         setattr(order, name, value)
     if old is not new:
-        OrderEvent.objects.create(
-            order=order,
-            at=now,
-            old_state=old.value,
-            new_state=new.value,
-            epoch=epoch,
-            detail=detail or {},
+        tell_move(
+            {
+                "order_id": order.pk,
+                "at": now,
+                "old_state": old.value,
+                "new_state": new.value,
+                "epoch": epoch,
+                "detail": detail or {},
+            }
         )
     return True

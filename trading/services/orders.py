@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -15,9 +16,11 @@ from trading.domain.orders import OrderState, WorkingRef, expires_at_outbox
 from trading.domain.risk import Intent
 from trading.domain.types import AccountMode, Side, SignalKind, Symbol, Text
 from trading.faults import crash_point
-from trading.models import Account, EventLevel, Order, OrderEvent, Position, Signal
+from trading.models import Account, EventLevel, Order, Position, Signal
+from trading.models.prepared import Prepared, PreparedUpdate
 from trading.services.accounts import fee_schedule
 from trading.services.events import journal
+from trading.services.moves import tell_move
 from trading.services.pace import pace_of
 from trading.services.pricing import Priced
 
@@ -85,8 +88,13 @@ def approve(
         source=signal.source if signal is not None else "",
     )
     crash_point("orders.approved")
-    OrderEvent.objects.create(
-        order=order, at=now, new_state=OrderState.APPROVED, detail={"attempt": order.attempt}
+    tell_move(
+        {
+            "order_id": order.pk,
+            "at": now,
+            "new_state": OrderState.APPROVED.value,
+            "detail": {"attempt": order.attempt},
+        }
     )
     return order
 
@@ -104,6 +112,36 @@ def working_ref(order: Order) -> WorkingRef:
         price=order.price,
         cash=order.reserved_cash,
     )
+
+
+def chain_left(order: Order) -> int:
+    """Return the shares its chain has not traded yet."""
+    root = order.root_id or order.pk
+    chain = Order.objects.filter(pk=root) | Order.objects.filter(root_id=root)
+    return order.chain_quantity - sum(chain.values_list("filled_quantity", flat=True))
+
+
+def claimed_by_exits(orders: Iterable[Order], symbol: Symbol, kind: SignalKind) -> int:
+    """Return the shares of higher exits that were cancelled to be ordered again: theirs until that is done or given up."""
+    return sum(
+        chain_left(order)
+        for order in orders
+        if order.symbol == symbol
+        and SignalKind(order.kind).protective
+        and SignalKind(order.kind).priority > kind.priority
+        and _may_go_on(order)
+    )
+
+
+def _may_go_on(order: Order) -> bool:
+    """Whether the chain of this ended order may be ordered again: nobody has settled it, nor withdrawn what it is for."""
+    ended = order.state in (
+        OrderState.CANCELLED,
+        OrderState.PARTIALLY_CANCELLED,
+        OrderState.FILLED,
+    )
+    withdrawn = order.cancelled_by_person or order.cancel_reason in NOT_ORDERED_AGAIN
+    return ended and not order.chain_settled and not withdrawn
 
 
 def request_cancel(order: Order, reason: str, now: datetime, *, by_person: bool = False) -> bool:
@@ -171,11 +209,19 @@ def pause_after_person(order: Order, now: datetime) -> None:
 def _client_order_id(account: Account, now: datetime) -> str:
     """Take the next number of the account by a conditional update: two writers never get the same."""
     for _ in range(10):
-        seen = Account.objects.values_list("order_counter", flat=True).get(pk=account.pk)
+        seen = _COUNTER(account.pk)[0]
         number = next_counter(seen, now)
-        if Account.objects.filter(pk=account.pk, order_counter=seen).update(order_counter=number):
+        if _COUNT(account.pk, seen, order_counter=number):
             return client_order_id(account.pk % 1024, number)
     raise IntegrityError("the order counter was contended ten times in a row")
+
+
+_COUNTER = Prepared(
+    lambda account: Account.objects.filter(pk=account).values_list("order_counter", flat=True)
+)
+_COUNT = PreparedUpdate(
+    lambda account, seen: Account.objects.filter(pk=account, order_counter=seen)
+)
 
 
 def _decision_key(account: Account, intent: Intent, position: Position | None, on: date) -> str:

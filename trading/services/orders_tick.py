@@ -29,6 +29,7 @@ from trading.services.orders import (
     NOT_ORDERED_AGAIN,
     Approval,
     approve,
+    chain_left,
     pause_after_person,
     retry_cancel,
     working_ref,
@@ -141,7 +142,7 @@ def _continue_chain(view: TickView, order: Order, calendar: TradingCalendar) -> 
 
 
 def _next(view: TickView, order: Order) -> ReorderDecision | None:
-    left = _chain_left(order)
+    left = chain_left(order)
     if left <= 0:
         return None  # a late fill did it
     if OrderState(order.state) is OrderState.FILLED:
@@ -223,9 +224,9 @@ def _close(view: TickView, order: Order, *, exhausted: bool = False) -> bool:
     settle_chain(order, order.epoch, view.now, final=True)
     if exhausted:
         text = Text(
-            f"{order.symbol}: the last re-order ended with {_chain_left(order)} shares unsold. "
+            f"{order.symbol}: the last re-order ended with {chain_left(order)} shares unsold. "
             "A rule that still holds decides anew.",
-            f"{order.symbol}：最后一次重挂结束，仍有 {_chain_left(order)} 股未成交。规则仍成立时将重新决定。",
+            f"{order.symbol}：最后一次重挂结束，仍有 {chain_left(order)} 股未成交。规则仍成立时将重新决定。",
         )
         journal(
             view.account_id,
@@ -254,16 +255,10 @@ def _ask(view: TickView) -> bool:
 
 def _exhausted(order: Order) -> bool:
     cancelled = OrderState(order.state) in (OrderState.CANCELLED, OrderState.PARTIALLY_CANCELLED)
-    return cancelled and order.purpose == Purpose.EXIT and _chain_left(order) > 0
+    return cancelled and order.purpose == Purpose.EXIT and chain_left(order) > 0
 
 
 def _cancelled_elsewhere(order: Order) -> bool:
     """Cancelled although we never asked: somebody did it at the terminal."""
     cancelled = OrderState(order.state) in (OrderState.CANCELLED, OrderState.PARTIALLY_CANCELLED)
     return cancelled and order.cancel_tries == 0 and not order.end_reason
-
-
-def _chain_left(order: Order) -> int:
-    root = order.root_id or order.pk
-    chain = Order.objects.filter(pk=root) | Order.objects.filter(root_id=root)
-    return order.chain_quantity - sum(chain.values_list("filled_quantity", flat=True))

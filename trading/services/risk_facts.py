@@ -10,7 +10,7 @@ from trading.domain.fees import cash_needed
 from trading.domain.orders import OrderState, WorkingRef
 from trading.domain.portfolio import AccountFacts, Portfolio
 from trading.domain.risk import RiskFacts, in_the_way
-from trading.domain.types import GatewayStatus, Purpose, Side, TradingState
+from trading.domain.types import ZERO, GatewayStatus, Purpose, Side, TradingState
 from trading.services.accounts import fee_schedule
 from trading.services.pricing import Priced
 from trading.services.view import TickView
@@ -25,10 +25,10 @@ def gather_facts(
     """Return the facts about one intent, at the view's now."""
     intent, account = priced.intent, view.account
     symbol = intent.symbol
-    portfolio = _portfolio(view, working)
+    buy = intent.side is Side.BUY
+    portfolio = _portfolio(view, working, buy)
     row = view.rows.get(symbol)
     waiting = sum(ref.state is OrderState.APPROVED for ref in working)
-    buy = intent.side is Side.BUY
     refusals, since = _refusals(view, priced)
     return RiskFacts(
         trading_state=TradingState(account.trading_state),
@@ -67,7 +67,7 @@ def gather_facts(
     )
 
 
-def _portfolio(view: TickView, working: Sequence[WorkingRef]) -> Portfolio:
+def _portfolio(view: TickView, working: Sequence[WorkingRef], buy: bool) -> Portfolio:
     account, seen = view.account, view.account.snapshot_at
     frozen = {
         order.client_order_id
@@ -76,7 +76,9 @@ def _portfolio(view: TickView, working: Sequence[WorkingRef]) -> Portfolio:
     }
     before = account.previous_total if account.previous_total_on != view.on else None
     return Portfolio(
-        account=AccountFacts(account.cash, account.total_asset, before),
+        account=AccountFacts(
+            account.cash, account.total_asset, before, view.spent_unseen if buy else ZERO
+        ),
         positions=view.positions,
         working=tuple(working),
         quotes=view.last_quotes,

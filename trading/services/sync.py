@@ -25,11 +25,13 @@ from trading.models import (
     EventLevel,
     Position,
 )
+from trading.models.prepared import Prepared, PreparedUpdate
 from trading.ports import QuoteReader
-from trading.selectors import open_positions, symbols_of_interest
+from trading.selectors import account_of, open_positions, symbols_of_interest
 from trading.services.adoption import adopt_missing
 from trading.services.events import journal
 from trading.services.pace import pace_of, pace_of_account
+from trading.services.reminders import remind
 
 #: A snapshot older than this is asked for again.
 ASK_AFTER = timedelta(seconds=10)
@@ -64,30 +66,53 @@ def store_snapshot(account_id: int, snapshot: Snapshot, now: datetime) -> bool:
     }
     digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
     # Values move with every quote and decide nothing: they are written, and count as no news.
-    Account.objects.filter(pk=account_id).update(
-        snapshot_at=snapshot.taken_at, market_value=asset.market_value, total_asset=asset.total
+    _VALUES(
+        account_id,
+        snapshot_at=snapshot.taken_at,
+        market_value=asset.market_value,
+        total_asset=asset.total,
     )
     # An account seen for the first time has no previous close: its day's loss counts from here.
-    Account.objects.filter(pk=account_id, previous_total=None).update(previous_total=asset.total)
-    if BrokerSnapshot.objects.filter(
-        pk=account_id, digest=digest, projected_digest=digest
-    ).exists():
+    _FIRST_TOTAL(account_id, previous_total=asset.total)
+    stored = _DIGESTS(account_id)
+    if stored == [(digest, digest)]:
         _watch_differences(account_id, now)
         return False
-    if not BrokerSnapshot.objects.filter(pk=account_id, digest=digest).exists():
-        BrokerSnapshot.objects.update_or_create(
-            account_id=account_id,
-            defaults={
-                "epoch": snapshot.epoch,
-                "taken_at": snapshot.taken_at,
-                "digest": digest,
-                "payload": payload,
-            },
-        )
+    if not stored or stored[0][0] != digest:
+        fields: dict[str, Any] = {
+            "epoch": snapshot.epoch,
+            "taken_at": snapshot.taken_at,
+            "digest": digest,
+            "payload": payload,
+        }
+        if not _STORE(account_id, **fields):
+            BrokerSnapshot.objects.create(account_id=account_id, **fields)
     crash_point("sync.snapshot_stored")
     project(account_id, now)
     _watch_differences(account_id, now)
     return True
+
+
+_VALUES = PreparedUpdate(lambda account: Account.objects.filter(pk=account))
+_FIRST_TOTAL = PreparedUpdate(
+    lambda account: Account.objects.filter(pk=account, previous_total=None)
+)
+#: What is stored of the newest snapshot, and what of it is projected.
+_DIGESTS = Prepared(
+    lambda account: BrokerSnapshot.objects.filter(pk=account).values_list(
+        "digest", "projected_digest"
+    )
+)
+_SNAPSHOT = Prepared(lambda account: BrokerSnapshot.objects.filter(pk=account))
+_STORE = PreparedUpdate(lambda account: BrokerSnapshot.objects.filter(pk=account))
+_PROJECTED = PreparedUpdate(
+    lambda account, digest: BrokerSnapshot.objects.filter(pk=account, digest=digest)
+)
+_DIFFERING = Prepared(
+    lambda account: Position.objects.filter(account_id=account, closed_at=None).exclude(
+        broker_quantity=F("quantity"), stale_since=None
+    )
+)
 
 
 def sync_tick(
@@ -96,31 +121,29 @@ def sync_tick(
     """Project the newest snapshot; ask for a fresh one when it is old; record closes when the books close."""
     with transaction.atomic():
         project(account_id, now)
-        account = Account.objects.get(pk=account_id)
+        account = account_of(account_id)
         old = pace_of(AccountMode(account.mode)).market(ASK_AFTER)
         if account.snapshot_at is None or now - account.snapshot_at >= old:
-            Account.objects.filter(pk=account_id).update(snapshot_wanted_at=now)
+            _VALUES(account_id, snapshot_wanted_at=now)
+        remind(account, now, calendar)
         if books_closed(now):
             _close_books(account, now, quotes, calendar)
 
 
 def project(account_id: int, now: datetime) -> None:
     """Write what the newest snapshot says into Account and Position; nothing to do when it is projected already."""
-    snapshot = BrokerSnapshot.objects.filter(pk=account_id).first()
-    if snapshot is None:
+    stored = _DIGESTS(account_id)
+    if not stored or stored[0][0] == stored[0][1]:
         return
-    if snapshot.digest == snapshot.projected_digest:
-        return
-    account, reported = Account.objects.get(pk=account_id), _positions_of(snapshot.payload)
+    snapshot = _SNAPSHOT(account_id)[0]
+    account, reported = account_of(account_id), _positions_of(snapshot.payload)
     ours = _project_positions(account, reported)
     settled = adopt_missing(account, ours, reported.values(), snapshot.taken_at, now)
     crash_point("sync.positions_projected")
     cash, frozen = (Decimal(text) for text in snapshot.payload["cash"])
-    Account.objects.filter(pk=account_id).update(cash=cash, frozen_cash=frozen)
+    _VALUES(account_id, cash=cash, frozen_cash=frozen)
     if settled:
-        BrokerSnapshot.objects.filter(pk=account_id, digest=snapshot.digest).update(
-            projected_digest=snapshot.digest
-        )
+        _PROJECTED(account_id, snapshot.digest, projected_digest=snapshot.digest)
 
 
 def _positions_of(payload: Mapping[str, Any]) -> dict[Symbol, BrokerPosition]:
@@ -174,11 +197,8 @@ def _seen_at_broker(row: Position, broker: BrokerPosition | None) -> dict[str, A
 
 def _watch_differences(account_id: int, now: datetime) -> None:
     """Say once when the terminal's quantity differs from ours in two looks apart; fills travel on their own."""
-    rows = Position.objects.filter(account_id=account_id, closed_at=None).exclude(
-        broker_quantity=F("quantity"), stale_since=None
-    )
     differing = []
-    for row in rows:
+    for row in _DIFFERING(account_id):
         if row.broker_quantity == row.quantity:
             Position.objects.filter(pk=row.pk).update(stale_since=None)
         elif row.stale_since is None:

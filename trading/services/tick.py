@@ -14,6 +14,7 @@ from trading.domain.types import CHINA, Purpose, SignalKind, Symbol, Text
 from trading.errors import ConfigError
 from trading.faults import crash_point
 from trading.models import Account, EventLevel, Order, Position
+from trading.models.prepared import Prepared, PreparedUpdate
 from trading.ports import QuoteReader
 from trading.selectors import fold_mark
 from trading.services import config
@@ -154,13 +155,16 @@ def _add_ons(view: TickView) -> dict[Symbol, datetime]:
     """Return when each symbol's last add-on of today was approved; asked only while the rule is on."""
     if not view.settings.exits.add_on_enabled:
         return {}
-    orders = Order.objects.filter(
-        account_id=view.account_id, trade_date=view.on, kind=SignalKind.ADD_ON
+    return {Symbol(symbol): at for symbol, at in _ADD_ONS(view.account_id, view.on)}
+
+
+_ADD_ONS = Prepared(
+    lambda account, on: (
+        Order.objects.filter(account_id=account, trade_date=on, kind=SignalKind.ADD_ON)
+        .order_by("approved_at")
+        .values_list("symbol", "approved_at")
     )
-    return {
-        Symbol(symbol): at
-        for symbol, at in orders.order_by("approved_at").values_list("symbol", "approved_at")
-    }
+)
 
 
 def _tell_misfits(view: TickView) -> None:
@@ -216,4 +220,7 @@ def _save_positions(
     if changed:
         update_rows(changed.values(), [*_STATE_COLUMNS, "seen", "behind"])
     if mark is not None and mark != before:
-        Account.objects.filter(pk=view.account_id).update(folded_until=mark)
+        _MARK(view.account_id, folded_until=mark)
+
+
+_MARK = PreparedUpdate(lambda account: Account.objects.filter(pk=account))

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
+from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from trading.domain.calendar import MarketPhase, TradingCalendar, sessions_since_listing
 from trading.domain.exits import ExitRules
@@ -20,11 +22,13 @@ from trading.domain.orders import OrderState
 from trading.domain.pace import Pace
 from trading.domain.positions import Position as PositionValue
 from trading.domain.settings import SettingError
-from trading.domain.types import CHINA, Quote, Side, SignalState, Symbol
-from trading.models import Account, BooksState, DayBooks, Denial, Order, Position, Signal
+from trading.domain.types import CHINA, ZERO, Quote, Side, SignalState, Symbol
+from trading.models import Account, BooksState, DayBooks, Denial, Fill, Order, Position, Signal
+from trading.models.prepared import Prepared
 from trading.ports import QuoteReader
 from trading.selectors import (
     Busy,
+    account_of,
     bought_on,
     instruments_today,
     kept_from_exits,
@@ -58,7 +62,7 @@ class TickView:
 
     @cached_property
     def account(self) -> Account:
-        return Account.objects.get(pk=self.account_id)
+        return account_of(self.account_id)
 
     @property
     def pace(self) -> Pace:
@@ -86,13 +90,11 @@ class TickView:
 
     @cached_property
     def pending(self) -> Sequence[Signal]:
-        signals = Signal.objects.filter(account_id=self.account_id, state=SignalState.PENDING)
-        return list(signals) if self.busy.signals else ()
+        return _PENDING(self.account_id) if self.busy.signals else ()
 
     @cached_property
     def denials(self) -> Sequence[Denial]:
-        current = Denial.objects.filter(account_id=self.account_id, cleared_at__isnull=True)
-        return list(current) if self.busy.denials else ()
+        return _DENIALS(self.account_id) if self.busy.denials else ()
 
     @cached_property
     def kept(self) -> Mapping[Symbol, int]:
@@ -127,6 +129,17 @@ class TickView:
         )
 
     @cached_property
+    def spent_unseen(self) -> Decimal:
+        """Yuan that today's buys paid and froze after the newest snapshot was asked for: its cash still has them."""
+        seen = self.account.snapshot_at
+        if seen is None:
+            return ZERO
+        buys = Fill.objects.filter(
+            account_id=self.account_id, trade_date=self.on, side=Side.BUY, booked_at__gte=seen
+        ).exclude(order__submitted_at__lt=seen)
+        return sum((f.amount + f.commission + f.stamp_duty + f.transfer_fee for f in buys), ZERO)
+
+    @cached_property
     def books_differ(self) -> bool:
         """Whether the books of an earlier day differ from the terminal, unexplained."""
         books = DayBooks.objects.filter(account_id=self.account_id, on__lt=self.on)
@@ -139,10 +152,8 @@ class TickView:
     @cached_property
     def refused(self) -> Mapping[tuple[Symbol, Side], Sequence[Order]]:
         """Today's ended orders, newest first, of each symbol and side; only of symbols that were refused today."""
-        todays = Order.objects.filter(account_id=self.account_id, trade_date=self.on)
-        symbols = todays.filter(state=OrderState.REJECTED).values("symbol")
         found: dict[tuple[Symbol, Side], list[Order]] = defaultdict(list)
-        for order in todays.filter(symbol__in=symbols, ended_at__isnull=False).order_by("-pk"):
+        for order in _REFUSED(self.account_id, self.on):
             found[Symbol(order.symbol), Side(order.side)].append(order)
         return found
 
@@ -229,3 +240,20 @@ class TickView:
         if kept == 0:
             return max(0, free)
         return lot_rule(self.instrument(symbol), self.on).floor_buy(max(0, free - kept))
+
+
+_PENDING = Prepared(
+    lambda account: Signal.objects.filter(account_id=account, state=SignalState.PENDING)
+)
+_DENIALS = Prepared(
+    lambda account: Denial.objects.filter(account_id=account, cleared_at__isnull=True)
+)
+
+
+def _ended_beside_a_refusal(account: Any, on: Any) -> QuerySet[Order]:
+    todays = Order.objects.filter(account_id=account, trade_date=on)
+    refused = todays.filter(state=OrderState.REJECTED).values("symbol")
+    return todays.filter(symbol__in=refused, ended_at__isnull=False).order_by("-pk")
+
+
+_REFUSED = Prepared(_ended_beside_a_refusal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from monitoring.supervisor import (
     State,
     Supervisor,
 )
+from trading.management.progress import Answers, mark
 
 pytestmark = [pytest.mark.system, pytest.mark.unattended]
 
@@ -197,6 +199,79 @@ def test_f131_a_process_without_a_heartbeat_is_killed_and_starts_again(supervise
     step_until(supervisor, is_in(supervisor, "gateway", State.BACKING_OFF))
 
 
+def hang(supervisor, clock, name, every=5.0):
+    """Let nothing be heard of a process until it was killed and runs again; returns the seconds it took."""
+    first, began = status(supervisor, name), clock.now
+    while status(supervisor, name).restarts == first.restarts:
+        clock.now += every
+        supervisor.step()
+        time.sleep(0.02)  # until a killed one is gone
+        assert clock.now - began < 200
+    step_until(supervisor, is_in(supervisor, name, State.RUNNING))
+    return clock.now - began
+
+
+def test_f124_a_process_that_was_started_again_is_watched_like_the_first(supervise, clock):
+    # The question is about the work, not about the process it was asked of first.
+    beats = [True]
+    supervisor = supervise(child("worker", alive=lambda: beats[0], alive_every=5, alive_within=30))
+    step_until(supervisor, is_in(supervisor, "worker", State.RUNNING))
+    beats[0] = False
+    seen = set()
+    for _ in range(3):
+        seen.add(status(supervisor, "worker").pid)
+        assert 30 <= hang(supervisor, clock, "worker") <= 45
+    assert len(seen) == 3
+    now = status(supervisor, "worker")
+    assert (now.restarts, now.hung) == (3, True)
+
+
+def test_a_process_that_ended_by_itself_is_not_said_to_have_hung(supervise, clock):
+    supervisor = supervise(child("worker", alive=lambda: True))
+    step_until(supervisor, is_in(supervisor, "worker", State.RUNNING))
+    supervisor._children[0].process.kill()
+    step_until(supervisor, is_in(supervisor, "worker", State.BACKING_OFF))
+    assert not status(supervisor, "worker").hung
+
+
+def test_a_machine_that_slept_kills_nobody_when_it_wakes(supervise, clock):
+    shown = []
+    supervisor = supervise(
+        child("gateway", alive=lambda: False, alive_every=5, alive_within=30),
+        show=lambda name, line: shown.append(line),
+    )
+    step_until(supervisor, is_in(supervisor, "gateway", State.RUNNING))
+    for seconds in (5, 8 * 3600, 5):
+        clock.now += seconds
+        supervisor.step()
+    assert [line for line in shown if "killed" in line] == []
+
+
+@pytest.mark.parametrize(
+    ("story", "answers"),
+    [
+        ("", True),  # nobody asked: nothing to finish
+        ("ask", False),
+        ("ask finish", True),
+        ("ask finish look ask", False),
+        ("ask look look look", False),  # it does not forget
+        ("ask look finish", True),
+        ("ask look ask finish look", True),
+    ],
+)
+def test_f131_who_is_asked_and_finishes_nothing_does_not_answer(tmp_path, story, answers):
+    asked, finished = tmp_path / "asked", tmp_path / "finished"
+    alive = Answers(asked, finished)
+    for place, word in enumerate(story.split()):
+        if word == "look":
+            alive()
+        else:
+            path = asked if word == "ask" else finished
+            mark(path)
+            os.utime(path, ns=(place + 1, place + 1))
+    assert alive() is answers
+
+
 def test_a_question_that_fails_is_no_answer(supervise):
     def broken():
         raise RuntimeError
@@ -206,7 +281,7 @@ def test_a_question_that_fails_is_no_answer(supervise):
     assert status(supervisor, "redis").state is State.STARTING
 
 
-def test_everything_stops_in_the_reverse_order_and_a_stage_together(supervise):
+def test_f127_everything_stops_in_the_reverse_order_and_a_stage_together(supervise):
     shown = []
     supervisor = supervise(
         child("redis", stage=0),

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 #: Session numbers of the gateways begin here; each account has its own.
 FIRST_SESSION = 100
 #: Seconds the terminal may need to let us in.
-CONNECTING = 60.0
+CONNECTING = 30.0
 #: Seconds to wait after a cycle that failed: the database may be coming back.
 AFTER_TROUBLE = 1.0
 
@@ -98,9 +98,10 @@ class Command(BaseCommand):
                 f"账户 {account.name} 已由另一个网关负责，本网关退出。",
             ) from None
         finally:
-            watchdog.stop()
+            watchdog.feed()  # the terminal's library may hang when it is stopped, too
             listener.stop()
             _close(gateway, loop, desk)
+            watchdog.stop()
 
 
 def _cycle(loop: GatewayLoop, keeper: Keeper) -> float:
@@ -139,8 +140,8 @@ def _account(name: str) -> Account:
         return Account.objects.get(name=name)
     except DatabaseError:
         raise _problem(
-            "The database is not set up; run `python manage.py migrate` and start again.",
-            "数据库尚未建立；请先运行 `python manage.py migrate`，再重新启动。",
+            "The database cannot be read: see DATABASE_URL; a new one needs `python manage.py migrate` first.",
+            "无法读取数据库：请检查 DATABASE_URL；新数据库须先运行 `python manage.py migrate`。",
         ) from None
     except Account.DoesNotExist:
         raise _problem(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from argparse import ArgumentParser
 from typing import Any
 
@@ -12,6 +11,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from trading.domain.types import AccountMode, Text, TradingState
+from trading.management.people import actor_of
 from trading.models import Account
 from trading.services import kill_switch
 from trading.services.clock import market_time
@@ -63,7 +63,7 @@ class Command(BaseCommand):
 
     def _act(self, account: Account, options: dict[str, Any]) -> str:
         """Do it for one account; return what was in the way, in both languages."""
-        now, actor = market_time(AccountMode(account.mode), timezone.now()), _actor()
+        now, actor = market_time(AccountMode(account.mode), timezone.now()), actor_of("halt")
         try:
             if options["cancel_all"]:
                 count = kill_switch.cancel_all(account, options["why"], now, actor)
@@ -94,10 +94,3 @@ def _accounts(name: str | None) -> list[Account]:
             else f"There is no account named {name!r}. 没有名为“{name}”的账户。"
         )
     return rows
-
-
-def _actor() -> str:
-    try:
-        return f"{getpass.getuser()} (halt)"[:64]
-    except (ImportError, KeyError, OSError):
-        return "manage.py halt"

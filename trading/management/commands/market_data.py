@@ -31,7 +31,7 @@ from trading.management.quote_line import Line, QuoteLine
 from trading.management.waiting import StopSignal
 from trading.models import Account
 from trading.paper import tcp_client, xtdata
-from trading.selectors import symbols_of_interest
+from trading.selectors import symbols_of_interest, watched_symbols
 from trading.services.clock import market_time
 from trading.services.pace import pace_of
 from trading.services.pricing import limits_by_rule
@@ -61,8 +61,8 @@ class Command(BaseCommand):
             ) from None
         except DatabaseError:
             raise _problem(
-                "The database is not set up; run `python manage.py migrate` and start again.",
-                "数据库尚未建立；请先运行 `python manage.py migrate`，再重新启动。",
+                "The database cannot be read: see DATABASE_URL; a new one needs `python manage.py migrate` first.",
+                "无法读取数据库：请检查 DATABASE_URL；新数据库须先运行 `python manage.py migrate`。",
             ) from None
 
     def _run(self, home: Path, alive: Alive) -> None:
@@ -81,7 +81,7 @@ class Command(BaseCommand):
 
 
 class _Interest:
-    """The symbols that enabled accounts hold, work on or wait for; read again every few seconds."""
+    """The symbols that enabled accounts hold, trade, wait for or watch; read again every few seconds."""
 
     def __init__(self) -> None:
         self._read_at = float("-inf")
@@ -91,7 +91,7 @@ class _Interest:
         if at - self._read_at >= LOOK_AGAIN:
             accounts = Account.objects.filter(enabled=True).values_list("pk", flat=True)
             wanted = (symbols_of_interest(account) for account in accounts)
-            self.symbols, self._read_at = frozenset().union(*wanted), at
+            self.symbols, self._read_at = watched_symbols().union(*wanted), at
         return self.symbols
 
 
