@@ -261,10 +261,9 @@ class House(Folder):
 
     def holds_lease(self, name: str) -> bool:
         """Whether the process of this name that runs now took the gateway's lease last."""
-        popen, owners = (
-            self.processes[name].popen,
-            self.rows("SELECT owner FROM trading_gatewaylease"),
-        )
+        process = self.processes.get(name)
+        popen = None if process is None else process.popen
+        owners = self.rows("SELECT owner FROM trading_gatewaylease")
         return popen is not None and any(f":{popen.pid}:" in owner for (owner,) in owners)
 
     def is_armed(self) -> bool:
