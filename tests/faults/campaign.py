@@ -104,14 +104,6 @@ class Campaign:
         }
         return self._told(row)
 
-    def short(self) -> list[Row]:
-        """Kill each child once, then keep the worker away while holdings fall: a slice of the whole."""
-        lasts = 120 + 20 * len(CHILDREN)
-        market = self._market("short", range(5, lasts - 30, 4), lasts)
-        with self._open(market) as stack:
-            rows = [self.kill(stack, market, name, 1) for name in CHILDREN]
-            return [*rows, self.outage(stack, market, "worker", "killed", 14)]
-
     # --- 2. a stop with many holdings
 
     def stop(self, holdings: int = 1_000) -> list[Row]:

@@ -1,4 +1,4 @@
-"""What the faults may cost, in seconds; the campaign's are the promises of the project, a busy machine gets more."""
+"""What the faults may cost, in seconds: the promises of the project."""
 
 from __future__ import annotations
 
@@ -24,5 +24,3 @@ class Limits:
 
 #: What is promised, on a machine that does nothing else.
 PROMISED = Limits()
-#: Beside other tests on two cores: starting a process alone takes three times as long there.
-SHARED_MACHINE = Limits(back=25.0, armed=40.0, sold=30.0, stopped=8.0, orphaned=15.0, settled=30.0)

@@ -105,7 +105,7 @@ def play(seed: int, grounds: Grounds, only: str | None = None) -> Outcome:
             outcome.broken = [f"I18 {problem}"]
         finally:
             stage.close()
-        outcome.broken += stage.missed
+        outcome.broken += [*stage.missed, *house.stop_in_order()]
         outcome.hits = house.hits
         outcome.notes["exits"] = house.exits()
         outcome.orders, outcome.fills = _counts(house)

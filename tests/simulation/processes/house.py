@@ -26,6 +26,8 @@ SPEED = 20
 PASSWORD = "for-tests-only"
 #: What a process ends with that met an armed `kill` (trading/faults.py).
 KILLED = 137
+#: Real seconds a process has to stop in order: it needs less than one, a busy machine more.
+STOPS_WITHIN = 8.0
 #: Real seconds between two looks at the processes.
 LOOK = 0.05
 
@@ -73,12 +75,12 @@ class House(Folder):
         super().__init__(home)
         self.market, self.speed = market, speed
         self.logs = home.parent / "logs"
-        self.logs.mkdir()
+        self.logs.mkdir(exist_ok=True)
         self.processes: dict[str, Process] = {}
         self.more: dict[str, str] = {}
         #: The one that is to be armed.
         self.gateway_name = GATEWAY
-        self.redis_port = free_port(6400 + os.getpid() % 2000)
+        self.redis_port = _port_of_our_own()
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._watch = threading.Thread(target=self._keep, name="supervisor")
@@ -128,7 +130,7 @@ class House(Folder):
             case "terminal":
                 store = ["--store", str(self.home / TERMINAL), "--speed", str(self.speed)]
                 source = ["--source", str(self.market.path), *store]
-                port = str(free_port(8700 + os.getpid() % 1000))
+                port = str(_port_of_our_own())
                 return [*django, "paper_terminal", *source, "--port", port, *self.market.positions]
             case "market_data":
                 return [*django, "market_data"]
@@ -216,6 +218,26 @@ class House(Folder):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
 
+    def stop_in_order(self) -> list[str]:
+        """Ask gateway, market data and terminal to stop, in this order; returns who did not within its time, or failed."""
+        wrong = []
+        for process in self.processes.values():
+            process.kept_away = True
+        for name in (self.gateway_name, QUOTES, PAPER):
+            popen = self.processes[name].popen
+            if popen is None:
+                continue
+            popen.send_signal(signal.SIGTERM)
+            try:
+                code = popen.wait(STOPS_WITHIN)
+            except subprocess.TimeoutExpired:
+                code = None
+            if code:
+                wrong.append(f"{name}, asked to stop, ended with {code}")
+            elif code is None:
+                wrong.append(f"{name}, asked to stop, did not in {STOPS_WITHIN:.0f} s")
+        return wrong
+
     # --- what is seen of them
 
     @property
@@ -239,10 +261,9 @@ class House(Folder):
 
     def holds_lease(self, name: str) -> bool:
         """Whether the process of this name that runs now took the gateway's lease last."""
-        popen, owners = (
-            self.processes[name].popen,
-            self.rows("SELECT owner FROM trading_gatewaylease"),
-        )
+        process = self.processes.get(name)
+        popen = None if process is None else process.popen
+        owners = self.rows("SELECT owner FROM trading_gatewaylease")
         return popen is not None and any(f":{popen.pid}:" in owner for (owner,) in owners)
 
     def is_armed(self) -> bool:
@@ -277,6 +298,20 @@ class House(Folder):
         with closing(sqlite3.connect(self.home / PRODUCT, timeout=20)) as database:
             database.row_factory = sqlite3.Row
             return [dict(row) for row in database.execute(query)]
+
+
+_given: set[int] = set()
+_giving = threading.Lock()
+
+
+def _port_of_our_own() -> int:
+    """A free port that no other run of this campaign was given."""
+    with _giving:
+        port = free_port(20_000 + os.getpid() % 10_000)
+        while port in _given:
+            port = free_port(port + 1)
+        _given.add(port)
+        return port
 
 
 def _end(process: Process) -> None:

@@ -47,6 +47,13 @@ def power_cut(stage: Stage) -> None:
     stage.explain(*outages.REDIS_IS_AWAY)
 
 
+def any_order(stage: Stage) -> None:
+    """The processes start in any order, before the Redis they need, as people start them by hand."""
+    stage.explain(*outages.REDIS_IS_AWAY)
+    stage.begin_shuffled()
+    stage.armed()
+
+
 def five_times(stage: Stage) -> None:
     """Every tick is delivered five times at once, to a worker of four threads."""
     stage.begin(metronome=False)
@@ -54,10 +61,12 @@ def five_times(stage: Stage) -> None:
     stage.armed()
 
 
+LATER = {"until": 240}
 LONG = {"falls": 9, "until": 300}
 SCENARIOS: dict[str, Scenario] = {
     "kill": Scenario(kill),
     "power_cut": Scenario(power_cut),
+    "any_order": Scenario(any_order, LATER),
     "five_times": Scenario(five_times),
     "refusals": Scenario(people.refusals),
     "kill_file": Scenario(people.kill_file),

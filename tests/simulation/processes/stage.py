@@ -76,6 +76,18 @@ class Stage:
         if metronome:
             self.tick()
 
+    def begin_shuffled(self) -> None:
+        """Start every process in an order of the draw, one after the other, and Redis last: each waits for the rest."""
+        names = [PAPER, QUOTES, WORKER, GATEWAY]
+        self.chance.shuffle(names)
+        self.notes["order"] = names
+        self._set_clock(FIRST)
+        for name in names:
+            self.house.start(name)
+            self.pause(0.7)
+        self.house.start(REDIS)
+        self.tick()
+
     def tick(self, times: int = 1) -> None:
         """Send the ticks from now on, each so many times."""
         self.metronome = Metronome(self.house.redis_url, times)

@@ -10,6 +10,7 @@ from tests.stack import PRODUCT, QUOTES, wait_for
 
 #: Real seconds, longer than a lease lasts.
 FROZEN = 11.5
+LONGEST = 20.0
 SECOND = "gateway2"
 
 
@@ -20,7 +21,7 @@ def gateway_frozen(stage: Stage) -> None:
     stage.market(stage.chance.uniform(30, 90))
     with stage.house.frozen(GATEWAY):
         stage.pause(stage.chance.choice([3.0, 6.0, FROZEN]))
-    stage.explain(r"the gateway stood still")
+    stage.explain(r"the gateway stood still", r"database is locked")
     wait_for(stage.house.is_armed, 30)
 
 
@@ -41,12 +42,15 @@ def two_gateways(stage: Stage) -> None:
     )
     stage.until(lambda: second.exits, "a second gateway that stands down")
     stage.market(stage.chance.uniform(60, 120))
-    stage.explain(r"the gateway stood still")
+    stage.explain(r"the gateway stood still", r"database is locked")
     first = house.processes[GATEWAY]
     with house.frozen(GATEWAY):
         first.kept_away = True
-        stage.until(lambda: house.holds_lease(SECOND), "a second gateway that takes over", 40)
+        took = wait_for(lambda: house.holds_lease(SECOND), LONGEST)
+        # None: it was frozen while it wrote, so nobody else can write before it goes on.
+        stage.notes["taken_over_after"] = took and round(took, 1)
         stage.pause(stage.chance.uniform(0, 3))
     stage.until(lambda: first.popen is None, "the end of the first gateway", 20)
+    stage.until(lambda: house.holds_lease(SECOND), "a second gateway that takes over", 40)
     house.gateway_name = SECOND
     wait_for(house.is_armed, 60)
