@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ def main() -> int:
         "--plant", help="planted bugs (A,B), or all: at which seed is each caught?"
     )
     parser.add_argument("--json", type=Path, help="where the figures go")
-    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument(
         "--finished", type=Path, help="JSON lines of finished seeds, to go on later"
     )
@@ -29,6 +30,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, help="so many runs of real processes instead")
     parser.add_argument("--only", help="with --processes: the scenario of every run")
     parser.add_argument("--runs", type=Path, help="with --processes: where their folders go")
+    parser.add_argument("--keep", action="store_true", help="with --runs: keep every folder")
     parser.add_argument(
         "--database",
         choices=("settings", "postgres"),
@@ -53,6 +55,8 @@ def main() -> int:
     if options.plant:
         return _plant(options.plant, seeds, options.json)
     started, finished = campaign.timed(), campaign.Finished(options.finished)
+    if finished.of_others:
+        _say(f"{finished.of_others} lines of another revision of the code do not count")
     for outcome in campaign.run(seeds, options.jobs, finished):
         if outcome.broken:
             _say(f"seed {outcome.seed}: {'; '.join(outcome.broken[:3])}")
@@ -62,7 +66,7 @@ def main() -> int:
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
     _say(
-        f"{figures['seeds']} seeds, {figures['orders']} orders, {figures['crashes']} crashes,"
+        f"revision {figures['revision']}: {figures['seeds']} seeds, {figures['orders']} orders, {figures['crashes']} crashes,"
         f" {len(figures['failing'])} failing {figures['by_invariant']}, {figures['seconds']} s"
     )
     return 1 if figures["failing"] else 0

@@ -14,6 +14,7 @@ from typing import Any
 from unittest import mock
 
 from tests.simulation.further_bugs import FURTHER
+from tests.simulation.grid_bugs import GRID
 from tests.simulation.planting import Bug, Patch, misbehaving, moving, needs, put
 from trading.broker import gateway
 from trading.broker.qmt import QmtBroker
@@ -363,7 +364,7 @@ TWENTY: dict[str, Bug] = {
         partial_fill_ends_tracking,
     )
 }
-BUGS = {**TWENTY, **FURTHER}
+BUGS = {**TWENTY, **FURTHER, **GRID}
 NAMES = tuple(BUGS)
 
 

@@ -8,17 +8,22 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.simulation.aims import aimed
 from tests.simulation.bugs import planted
 from tests.simulation.database import Database
+from tests.simulation.grids import with_grids
 from tests.simulation.invariants import broken
 from tests.simulation.plan import Plan, plan_of
 from tests.simulation.planting import NEEDS
+from tests.simulation.revision import commit, revision
 from tests.simulation.shapes import shaped
 from tests.simulation.world import World
+from trading import faults
+from trading.paper.misbehaviours import NAMES as MISBEHAVIOURS
 
 #: Seeds one process plays before it hands in what it found.
 BATCH = 25
@@ -31,8 +36,10 @@ class Outcome:
     seed: int
     broken: list[str]
     orders: int
-    crashes: int
+    #: By crash point: how often a process died there, and how often it was passed.
+    crashed: dict[str, int] = field(default_factory=dict)
     hits: dict[str, int] = field(default_factory=dict)
+    misbehaviours: list[str] = field(default_factory=list)
 
     @property
     def invariants(self) -> list[str]:
@@ -41,7 +48,7 @@ class Outcome:
 
 def whole_plan(seed: int) -> Plan:
     """Return what a seed means, rare situations included."""
-    return shaped(plan_of(seed))
+    return aimed(with_grids(shaped(plan_of(seed))))
 
 
 def play(seed: int, database: Database, bug: str | None = None) -> tuple[Outcome, World]:
@@ -50,9 +57,15 @@ def play(seed: int, database: Database, bug: str | None = None) -> tuple[Outcome
         world = World(whole_plan(seed), database).run()
         sentences = broken(world)
     crashed = Counter(crash.point for crash in world.crashes)
-    return Outcome(
-        seed, sentences, len(world.wire.sent), sum(crashed.values()), dict(world.hits)
-    ), world
+    outcome = Outcome(
+        seed,
+        sentences,
+        len(world.wire.sent),
+        dict(crashed),
+        dict(world.hits),
+        list(world.plan.misbehaviours),
+    )
+    return outcome, world
 
 
 def repeat(seed: int, bug: str | None = None) -> str:
@@ -96,22 +109,39 @@ def row_of(bug: str, meaning: str, seeds: range, outcome: Outcome | None) -> dic
 
 
 class Finished:
-    """The seeds that are done, one JSON line each; a campaign that is started again leaves them out."""
+    """The seeds that are done, one JSON line each; a campaign that is started again leaves them out.
+
+    What another revision of the code found stays in the file and does not count: `of_others` lines.
+    """
 
     def __init__(self, path: Path | None) -> None:
-        self._path = path
+        self._path, self._revision = path, revision()  # of now: files may change meanwhile
         self.outcomes: dict[int, Outcome] = {}
+        self.of_others = 0
         if path is not None and path.exists():
             for line in path.read_text(encoding="utf-8").splitlines():
-                outcome = Outcome(**json.loads(line))
-                self.outcomes[outcome.seed] = outcome
+                self._read(line)
+
+    def _read(self, line: str) -> None:
+        try:
+            fields = json.loads(line)
+        except ValueError:
+            return  # the machine stopped while it was written
+        if fields.pop("revision", None) != self._revision:
+            self.of_others += 1
+            return
+        outcome = Outcome(**fields)
+        self.outcomes[outcome.seed] = outcome
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
             self.outcomes[outcome.seed] = outcome
         if self._path is not None:
             with self._path.open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(_plain(outcome)) + "\n" for outcome in outcomes)
+                file.writelines(
+                    json.dumps({"revision": self._revision, **asdict(outcome)}) + "\n"
+                    for outcome in outcomes
+                )
 
 
 def run(seeds: Sequence[int], jobs: int, finished: Finished) -> Iterator[Outcome]:
@@ -152,17 +182,25 @@ def _batch(seeds: Sequence[int]) -> list[Outcome]:
 def summary(outcomes: Iterable[Outcome], seconds: float) -> dict[str, Any]:
     """Return the figures of a campaign, as JSON has them."""
     outcomes = list(outcomes)
-    hits: Counter[str] = Counter()
+    passed, crashed, misbehaved = Counter[str](), Counter[str](), Counter[str]()
     for outcome in outcomes:
-        hits.update(outcome.hits)
+        passed.update(outcome.hits)
+        crashed.update(outcome.crashed)
+        misbehaved.update(outcome.misbehaviours)
     failing = [outcome for outcome in outcomes if outcome.broken]
     return {
+        "revision": revision(),
+        "commit": commit(),
         "seeds": len(outcomes),
         "orders": sum(outcome.orders for outcome in outcomes),
-        "crashes": sum(outcome.crashes for outcome in outcomes),
+        "crashes": crashed.total(),
         "failing": {str(outcome.seed): outcome.broken for outcome in failing},
         "by_invariant": dict(Counter(name for outcome in failing for name in outcome.invariants)),
-        "points": dict(sorted(hits.items())),
+        "points": {
+            name: {"passed": passed[name], "crashed": crashed[name]}
+            for name in sorted(faults.POINTS)
+        },
+        "misbehaviours": {name: misbehaved[name] for name in sorted(MISBEHAVIOURS)},
         "seconds": round(seconds, 1),
         "cores": os.cpu_count(),
     }
@@ -170,8 +208,3 @@ def summary(outcomes: Iterable[Outcome], seconds: float) -> dict[str, Any]:
 
 def timed() -> float:
     return time.monotonic()
-
-
-def _plain(outcome: Outcome) -> dict[str, Any]:
-    names = ("seed", "broken", "orders", "crashes", "hits")
-    return {name: getattr(outcome, name) for name in names}

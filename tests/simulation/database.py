@@ -14,7 +14,8 @@ from django.db import connections
 from django.db.backends.sqlite3.base import DatabaseWrapper
 
 from tests.replays import used
-from trading.domain.types import AccountMode
+from tests.simulation.grids import FUND
+from trading.domain.types import AccountMode, Symbol
 from trading.models import Account, Instrument, TradingConfig, TradingDay
 from trading.selectors import instruments_of
 from trading.services.calendar import load_calendar
@@ -129,7 +130,7 @@ def _fill() -> None:
     TradingDay.objects.bulk_create(
         TradingDay(on=day, is_session=day.weekday() < 5, source="simulation") for day in days
     )
-    for symbol, one in instruments_of(SYMBOLS).items():  # type: ignore[arg-type]
+    for symbol, one in instruments_of([Symbol(one) for one in (*SYMBOLS, FUND)]).items():
         Instrument.objects.create(
             symbol=symbol,
             name=one.name,

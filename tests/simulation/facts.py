@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from tests.simulation.database import ACCOUNT
+from tests.simulation.grid_facts import GridFacts
 from tests.simulation.world import World
 from trading.domain.types import CHINA, Side
 from trading.models import (
@@ -70,6 +71,10 @@ class Facts:
         self.moves: dict[int, list[Any]] = defaultdict(list)
         for event in OrderEvent.objects.order_by("pk"):
             self.moves[event.order_id].append(event)
+
+    @cached_property
+    def grids(self) -> GridFacts:
+        return GridFacts()
 
     @cached_property
     def events(self) -> list[Event]:
@@ -140,7 +145,9 @@ class Facts:
     def explained(self, row: Position) -> bool:
         """Whether somebody who looks is told why nothing is sold."""
         denied = Denial.objects.filter(symbol=row.symbol, cleared_at=None).exists()
-        paused = row.exits_paused_until is not None and self.world.now < row.exits_paused_until
+        rests = row.exits_paused_until
+        # What rested is looked at by the next tick.
+        paused = rests is not None and self.world.now < rests + timedelta(seconds=10)
         lately = self.world.now - timedelta(seconds=60)
         tried = any(
             order.symbol == row.symbol and order.side == "sell" and order.approved_at > lately

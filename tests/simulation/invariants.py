@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from tests.simulation.database import TODAY
 from tests.simulation.facts import Facts
+from tests.simulation.grid_invariants import CHECKS as GRID_CHECKS
 from tests.simulation.world import World
 from trading.domain.types import Side
 from trading.paper import xtconstant
@@ -318,7 +319,7 @@ CHECKS: tuple[Check, ...] = (
 def broken(world: World) -> list[str]:
     """Return everything that does not hold, in the order of the invariants."""
     facts = Facts(world)
-    return [sentence for check in CHECKS for sentence in check(facts)]
+    return [sentence for check in (*CHECKS, *GRID_CHECKS) for sentence in check(facts)]
 
 
 __all__ = ["CHECKS", "TODAY", "broken"]

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
 
+from grid.models import GridSession
+from grid.models.sessions import StopPolicy
+from grid.services import sessions
 from tests.simulation.database import ACCOUNT
+from tests.simulation.grids import Grid
 from tests.simulation.plan import Deed
 from trading.domain.types import SignalKind, SignalState, Symbol, Text, TradingState
 from trading.models import Order, Signal
@@ -18,6 +22,39 @@ from trading.services.corrections import CorrectionError, cancel_order
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
+
+
+def steer(world: World, grid: Grid, deed: str) -> None:
+    """Let a person start a grid session, pause, resume or stop it: `start`, `stop keep`, …"""
+    world.log("person", f"grid {deed} {grid.symbol}")
+    kind, _, policy = deed.partition(" ")
+    with suppress(CorrectionError):  # refused: no price is known yet, or it was stopped before
+        if kind == "start":
+            _start(world, grid)
+            return
+        row = GridSession.objects.filter(symbol=grid.symbol).order_by("-pk").first()
+        if row is None:
+            return
+        if kind == "stop":
+            sessions.stop(row.pk, StopPolicy(policy), _WHY.en, world.now, "a person")
+        else:
+            change = {"pause": sessions.pause, "resume": sessions.resume}[kind]
+            change(row.pk, _WHY.en, world.now, "a person")
+
+
+def _start(world: World, grid: Grid) -> None:
+    symbol = Symbol(grid.symbol)
+    request = sessions.Request(
+        account_id=ACCOUNT,
+        symbol=symbol,
+        style=grid.style,
+        values=grid.values,
+        base_quantity=grid.base_quantity,
+        exits_may_sell_base=grid.exits_may_sell_base,
+    )
+    quote = world.store.latest([symbol]).get(symbol)
+    sessions.start_session(request, quote, world.now, actor="a person", why=_WHY.en)
+
 
 _WHY = Text("a person wants it", "人工")
 

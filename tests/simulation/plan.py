@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from tests.simulation.database import SYMBOLS
+from tests.simulation.grids import Grid
 from trading import faults
 from trading.domain.types import Side
 from trading.paper.misbehaviours import NAMES
@@ -70,11 +71,13 @@ class Plan:
     worker_dead: bool = False
     second_gateway: bool = False
     day_end: bool = False
+    closes_at_once: bool = False  # the afternoon is left out before anything could settle
     kill_at_point: bool = False
     #: The terminal's window is closed as the first order reaches the counter, for so long; opened again, its lists
     #: are complete only so long after a login.
     away: timedelta = timedelta(0)
     loading: timedelta = timedelta(0)
+    grids: tuple[Grid, ...] = ()
 
 
 def plan_of(seed: int) -> Plan:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+from tests.simulation.database import SYMBOLS
 from tests.simulation.plan import SCRIPTS, Deed, Plan
 from trading.domain.types import Side
 
@@ -34,10 +35,9 @@ def doubtful_start(plan: Plan, chance: random.Random) -> Plan:
 
 
 def alike_remarks(plan: Plan, chance: random.Random) -> Plan:
-    """A sale is in doubt when the next one of its symbol goes out; what comes back of their remarks may be alike."""
-    stocks = tuple(
-        replace(stock, way=SCRIPTS["falls"], depth=0, held=2000) for stock in plan.stocks
-    )
+    """Sales are in doubt when the next ones of their symbols go out; what comes back of their remarks may be alike."""
+    stock = replace(plan.stocks[0], way=SCRIPTS["falls"], depth=0, held=2000)
+    stocks = tuple(replace(stock, symbol=symbol) for symbol in SYMBOLS[:3])
     wishes = [
         Deed(8 + at, "wish", stock.symbol, Side.SELL, 100) for at, stock in enumerate(stocks)
     ]
@@ -50,6 +50,8 @@ def alike_remarks(plan: Plan, chance: random.Random) -> Plan:
         deeds=tuple(wishes),
         crashes=0.0,
         delays=0.0,
+        late_start=False,
+        second_gateway=False,
     )
 
 
@@ -132,6 +134,7 @@ def reopened_terminal(plan: Plan, chance: random.Random) -> Plan:
 SHAPES: tuple[Shape, ...] = (
     doubtful_start,
     alike_remarks,
+    alike_remarks,  # of what it draws, one in four has remarks short enough
     parted_fills,
     told_by_the_old_connection,
     refused_cancels,

@@ -103,12 +103,27 @@ def test_the_plan_of_a_seed_never_changes():
 
 def test_a_campaign_goes_on_where_it_was_stopped(tmp_path):
     file = tmp_path / "finished.jsonl"
-    campaign.Finished(file).add(
-        [campaign.Outcome(1, [], 2, 0), campaign.Outcome(2, ["I1 x"], 1, 1)]
-    )
+    first = campaign.Outcome(1, [], 2, {"gateway.sent": 1}, {"gateway.sent": 3}, ["zombie"])
+    campaign.Finished(file).add([first, campaign.Outcome(2, ["I1 x"], 1)])
 
     finished = campaign.Finished(file)
 
     assert sorted(finished.outcomes) == [1, 2]
     assert list(campaign.run([1, 2], 1, finished)) == []
-    assert campaign.summary(finished.outcomes.values(), 1.0)["failing"] == {"2": ["I1 x"]}
+    figures = campaign.summary(finished.outcomes.values(), 1.0)
+    assert figures["failing"] == {"2": ["I1 x"]}
+    assert figures["points"]["gateway.sent"] == {"passed": 3, "crashed": 1}
+    assert figures["points"]["gateway.armed"] == {"passed": 0, "crashed": 0}
+    assert figures["misbehaviours"]["zombie"] == 1
+
+
+def test_what_other_code_found_does_not_count(tmp_path, monkeypatch):
+    file = tmp_path / "finished.jsonl"
+    campaign.Finished(file).add([campaign.Outcome(1, [], 2)])
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write('{"seed": 2, "bro')  # the machine stopped here
+    monkeypatch.setattr(campaign, "revision", lambda: "another")
+
+    finished = campaign.Finished(file)
+
+    assert (finished.outcomes, finished.of_others) == ({}, 1)

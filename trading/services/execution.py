@@ -199,7 +199,7 @@ class Execution:
         if not self._open:
             return  # the first snapshot that can be believed brings them again
         today = now.astimezone(CHINA).date()
-        rows = self._todays(now)
+        rows = orders_of_day(self._account_id, today)
         sysids = {
             row.broker_order_id: row.sysid
             for row in rows
@@ -221,7 +221,7 @@ class Execution:
 
     def _orders(self, reports: Sequence[BrokerOrder], now: datetime, *, from_query: bool) -> None:
         today = now.astimezone(CHINA).date()
-        rows = {row.pk: row for row in self._todays(now)}
+        rows = {row.pk: row for row in orders_of_day(self._account_id, today)}
         todays = [one for one in reports if one.time.astimezone(CHINA).date() >= today]
         binding = bind([local_order(row) for row in rows.values()], todays, complete=from_query)
         for pk, report in binding.bound.items():
@@ -351,9 +351,6 @@ class Execution:
             f"{order.client_order_id}，备注未能对应。请在客户端核对。",
         )
         self._alarm("ORDER_BOUND_WEAKLY", text, Symbol(order.symbol), now)
-
-    def _todays(self, at: datetime) -> list[Order]:
-        return orders_of_day(self._account_id, at.astimezone(CHINA).date())
 
 
 #: Orders that a list which was asked for later must show. An answer alone is no sighting: an order may be accepted
