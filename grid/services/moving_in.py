@@ -76,7 +76,7 @@ def move_in(account_id: int, session: RunningSession, now: datetime, actor: str)
         status_zh=why.zh,
         started_at=session.started_at,
         ends_at=now + timedelta(days=session.values["duration_days"]),
-        changed_why=why.en,
+        changed_why=why.en[:200],
         base_quantity=max(0, session.held - sum(lot.quantity for lot in session.lots)),
         seen=now,
         exits_seen_at=now,

@@ -138,7 +138,7 @@ def start_session(
         started_at=now,
         ends_at=_end(made.rules, now),
         stop_policy=request.stop_policy,
-        changed_why=why,
+        changed_why=why[:200],
         base_quantity=made.base_quantity,
         exits_may_sell_base=request.exits_may_sell_base,
         seen=now,
@@ -246,7 +246,7 @@ def edit(
             setattr(row, name, _own_value(row, name, value))
         row.ends_at = _end(rules, row.started_at)
         row.revision += 1
-        row.changed_why = why
+        row.changed_why = why[:200]
         _save(row, actor, why)
         names = ", ".join(changes)
         _tell(row, "GRID_EDITED", Text(f"Grid on {row.symbol}: {names} changed: {why}", f"{row.symbol} 网格参数已修改（{names}）：{why}"), now, actor)  # fmt: skip

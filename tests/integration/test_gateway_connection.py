@@ -132,7 +132,7 @@ def test_f123_one_account_that_waits_for_its_terminal_does_not_hold_up_another()
         now += timedelta(seconds=1)
     assert {waiting for waiting, _ in seen} == {"observing"}
     assert gateways[0].reason.en.endswith("next attempt in 30 s")
-    assert {working for _, working in seen[6:]} == {"armed"}
+    assert {working for _, working in seen[10:]} == {"armed"}
 
 
 # --- pushes -------------------------------------------------------------------------------------

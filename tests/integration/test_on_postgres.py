@@ -16,9 +16,11 @@ from django.db import DatabaseError, OperationalError, connection, connections, 
 from django.db.models.functions import Now
 
 from tests.integration.scenes import falling, stop_gateway
+from trading.domain.types import TradingState
 from trading.errors import StandDown
 from trading.management.commands import gateway
-from trading.models import Account, GatewayLease, Order, Position, Signal
+from trading.models import Account, GatewayLease, Order, Position, Signal, TradingConfig
+from trading.services import config, kill_switch
 from trading.services.corrections import CorrectionError
 from trading.services.desk import AccountDesk
 from trading.services.gateway_lease import TTL, Lease
@@ -163,6 +165,18 @@ def test_of_eight_people_who_sell_a_holding_at_once_one_does(world):
 
     assert len([text for text in said if text is not None]) == 1
     assert Signal.objects.filter(kind="manual").count() == 1
+
+
+LONG = "为什么？" * 100
+
+
+def test_a_reason_may_be_longer_than_its_column(world):
+    account, now = world.account, world.moment("09:31:06")
+    config.change(account.pk, {"buy_enabled": "off"}, actor=None, why=LONG)
+    kill_switch.switch(account, TradingState.REDUCING, LONG, now, "anna")
+    assert kill_switch.cancel_all(account, LONG, now, "anna") == 1
+
+    assert LONG.startswith(TradingConfig.objects.get().changed_why)
 
 
 # --- nothing waits for ever ---------------------------------------------------------------------------------------

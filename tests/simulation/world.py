@@ -365,10 +365,7 @@ class World:
 
     @property
     def _open(self) -> tuple[bool, bool]:
-        """Whether a signal or an order is open, and whether an orders tick has anything to look at.
-
-        Read again only when SQLite has counted a changed row since.
-        """
+        """Whether a signal or an order is open, and an orders tick has something to look at; read after a change."""
         changes = getattr(connection.connection, "total_changes", object())  # else: always
         if changes != self._looked[0]:
             busy = read_busy(ACCOUNT)

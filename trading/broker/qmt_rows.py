@@ -127,6 +127,12 @@ def asset_of(row: dict[str, Any]) -> BrokerAsset:
     return BrokerAsset(*(_decimal(row[name]) for name in ASSET_FIELDS))
 
 
+def _text(value: Any) -> str:
+    """Return a text any database keeps: up to its first NUL, as in C, what is no character replaced."""
+    text = str(value or "").partition("\x00")[0]
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def position_of(row: dict[str, Any]) -> BrokerPosition:
     return BrokerPosition(
         symbol=_symbol(row["stock_code"]),
@@ -136,7 +142,7 @@ def position_of(row: dict[str, Any]) -> BrokerPosition:
         diluted_cost=_price(row["avg_price"]),
         frozen=_shares(row["frozen_volume"] or 0),
         yesterday=_shares(row["yesterday_volume"] or 0),
-        name=str(row["instrument_name"] or ""),
+        name=_text(row["instrument_name"]),
         market_value=None if row["market_value"] is None else _decimal(row["market_value"]),
     )
 
@@ -151,23 +157,23 @@ def order_of(row: dict[str, Any], now: datetime) -> BrokerOrder:
         state=ORDER_STATES.get(row["order_status"], BrokerState.UNKNOWN),
         traded_quantity=_shares(row["traded_volume"]),
         time=_time(row["order_time"], now),
-        sysid=str(row["order_sysid"] or ""),
-        remark=str(row["order_remark"] or ""),
-        message=str(row["status_msg"] or ""),
+        sysid=_text(row["order_sysid"]),
+        remark=_text(row["order_remark"]),
+        message=_text(row["status_msg"]),
     )
 
 
 def trade_of(row: dict[str, Any], now: datetime) -> BrokerTrade:
     return BrokerTrade(
-        traded_id=str(row["traded_id"] or ""),
+        traded_id=_text(row["traded_id"]),
         broker_order_id=int(row["order_id"]),
         symbol=_symbol(row["stock_code"]),
         side=_side(row["order_type"]),
         quantity=_shares(row["traded_volume"]),
         price=_decimal(row["traded_price"]),
         time=_time(row["traded_time"], now),
-        sysid=str(row["order_sysid"] or ""),
-        remark=str(row["order_remark"] or ""),
+        sysid=_text(row["order_sysid"]),
+        remark=_text(row["order_remark"]),
         commission=_price(row["commission"]),
     )
 
@@ -178,26 +184,26 @@ REPORTS: dict[str, Callable[[dict[str, Any], datetime], Report]] = {
     "submitted": lambda row, now: SubmitResponse(
         int(row["seq"]),
         int(row["order_id"]),
-        str(row["order_remark"] or ""),
-        str(row["error_msg"] or ""),
+        _text(row["order_remark"]),
+        _text(row["error_msg"]),
     ),
     "submit_error": lambda row, now: SubmitError(
         int(row["order_id"] or 0),
-        str(row["order_remark"] or ""),
-        str(row["error_msg"] or ""),
+        _text(row["order_remark"]),
+        _text(row["error_msg"]),
         int(row["seq"] or 0),
     ),
     "cancelled": lambda row, now: CancelResponse(
         int(row["order_id"] or 0),
         row["cancel_result"] == 0,
-        str(row["error_msg"] or ""),
-        str(row["order_sysid"] or ""),
+        _text(row["error_msg"]),
+        _text(row["order_sysid"]),
     ),
     "cancel_error": lambda row, now: CancelResponse(
         int(row["order_id"] or 0),
         False,
-        str(row["error_msg"] or ""),
-        str(row["order_sysid"] or ""),
+        _text(row["error_msg"]),
+        _text(row["order_sysid"]),
     ),
     "account_status": lambda row, now: ConnectionReport(
         row["status"] == ACCOUNT_OK, f"account status {row['status']}"

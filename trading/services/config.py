@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import connection, models, transaction
+from django.db import DataError, connection, models, transaction
 from simple_history.utils import update_change_reason
 
 from trading.domain.exits import ExitRules
@@ -184,12 +184,13 @@ def change(
             )
         settings = replace(tried(row, changes), revision=row.revision + 1)
         row.revision += 1
-        row.changed_why = why
+        row.changed_why = why[:200]
         row._history_user = actor  # type: ignore[attr-defined]  # simple_history reads it
         try:
             row.save()
         except (
-            _UNREADABLE
+            *_UNREADABLE,
+            DataError,
         ) as problem:  # more decimals than are kept, or a number beyond the column
             raise ConfigError(str(problem)) from problem
         update_change_reason(row, why[:100])

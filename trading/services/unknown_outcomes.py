@@ -230,7 +230,8 @@ def decide(
         if wish is Wish.BIND:
             _may_bind(order, number)
         outcome.wish, outcome.wish_number = wish, number if wish is Wish.BIND else None
-        outcome.wish_reason, outcome.wish_actor, outcome.wished_at = why, actor, now
+        outcome.wish_reason, outcome.wish_actor = why[:200], actor
+        outcome.wished_at = now
         outcome.save(
             update_fields=["wish", "wish_number", "wish_reason", "wish_actor", "wished_at"]
         )

@@ -154,6 +154,14 @@ def test_f028_a_side_that_is_neither_buy_nor_sell_is_not_guessed(code):
     assert qmt_rows.trade_of({**TRADE, "order_type": code}, NOW).side is None
 
 
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [("refused", "refused"), ("refused\x00\x07", "refused"), ("a\ud800b", "a?b"), (None, "")],
+)
+def test_a_message_is_kept_as_far_as_it_is_text(told, kept):
+    assert qmt_rows.order_of({**ORDER, "status_msg": told}, NOW).message == kept
+
+
 def test_f028_23_buys_and_24_sells():
     assert qmt_rows.order_of({**ORDER, "order_type": 23}, NOW).side is Side.BUY
     assert qmt_rows.order_of({**ORDER, "order_type": 24}, NOW).side is Side.SELL
