@@ -151,9 +151,17 @@ def state_columns(state: GridState) -> dict[str, Any]:
 def ledgers_of(rows: Sequence[GridSession]) -> dict[int, Ledger]:
     """Return the ledger of each session by its id; one query for all."""
     lots: dict[int, list[GridLot]] = defaultdict(list)
-    for lot in GridLot.objects.filter(session__in=[row.pk for row in rows]).order_by("place"):
+    if len(rows) == 1:
+        found: Iterable[GridLot] = _LOTS(rows[0].pk)
+    else:
+        sessions = [row.pk for row in rows]
+        found = GridLot.objects.filter(session__in=sessions).order_by("place")
+    for lot in found:
         lots[lot.session_id].append(lot)
     return {row.pk: _ledger(row, lots.get(row.pk, ())) for row in rows}
+
+
+_LOTS = Prepared(lambda session: GridLot.objects.filter(session_id=session).order_by("place"))
 
 
 def ledger_of(row: GridSession) -> Ledger:

@@ -151,6 +151,20 @@ def _i3(books: Books) -> Iterator[str]:
         if told is not None and _said(fill) != told:
             yield f"I3 fill {fill['traded_id']} is {_said(fill)} here and {told} there"
     yield from _order_sums(books)
+    yield from _order_fees(books)
+
+
+def _order_fees(books: Books) -> Iterator[str]:
+    """An order's fees, its fills together: which of them bears the minimum depends on the order they are booked in."""
+    here: dict[int, Decimal] = defaultdict(Decimal)
+    there: dict[int, Decimal] = defaultdict(Decimal)
+    for fill in books.fills:
+        here[fill["broker_order_id"]] += _fees(fill)
+    for trade in books.there_trades:
+        there[trade["order_id"]] += Decimal(trade["fees"])
+    for number, fees in there.items():
+        if here[number] != fees:
+            yield f"I3 the fills of broker order {number} cost {here[number]} here and {fees} there"
 
 
 def _order_sums(books: Books) -> Iterator[str]:
@@ -224,13 +238,13 @@ def _at_rest(books: Books) -> Iterator[str]:
 
 
 def _said(fill: Row) -> tuple[Any, ...]:
-    amounts = (_yuan(fill["price"]), _yuan(fill["amount"]), _fees(fill))
+    amounts = (_yuan(fill["price"]), _yuan(fill["amount"]))
     return (fill["symbol"], fill["side"], fill["quantity"], *amounts, fill["broker_order_id"])
 
 
 def _told(trade: Row) -> tuple[Any, ...]:
     price = Decimal(trade["price"])
-    amounts = (price, price * trade["quantity"], Decimal(trade["fees"]))
+    amounts = (price, price * trade["quantity"])
     return (trade["symbol"], trade["side"], trade["quantity"], *amounts, trade["order_id"])
 
 

@@ -21,13 +21,16 @@ from grid.domain.state import (
     GridState,
     Outcome,
     PlannedLine,
+    Refusal,
+    RefusalCode,
     Stop,
     StopCode,
     Tracker,
+    Trade,
     reset,
 )
 from trading.domain.settings import SettingError
-from trading.domain.types import ZERO, Quote, Text
+from trading.domain.types import ZERO, Quote, Side, Text
 
 
 class Style(Protocol):
@@ -110,20 +113,36 @@ def step(
 
 
 def fold(
-    state: GridState, quotes: Iterable[Quote], rules: GridRules, facts: Facts
+    state: GridState,
+    quotes: Iterable[Quote],
+    rules: GridRules,
+    facts: Facts,
+    oldest: datetime | None = None,
 ) -> tuple[GridState, tuple[Decision, ...]]:
     """Follow quotes, oldest first, each at its own time; ends with the first trade or stop.
 
-    Refusals on the way are among the decisions. Later quotes decide nothing: a trade under way is pending.
+    Refusals on the way are among the decisions. Later quotes decide nothing: a trade under way is pending. A quote
+    from before `oldest` moves the tracker and trades no more: its signal would have expired, which is a reset (F92).
     """
     said: list[Decision] = []
     for quote in quotes:
         state, decision = step(state, quote, rules, quote.time, facts)
+        if isinstance(decision, Trade) and oldest is not None and decision.at < oldest:
+            state, decision = reset(state), _too_late(decision)
         if decision is not None:
             said.append(decision)
         if isinstance(decision, Stop) or state.pending is not None:
             break
     return state, tuple(said)
+
+
+def _too_late(trade: Trade) -> Refusal:
+    side = ("buy", "买入") if trade.side is Side.BUY else ("sell", "卖出")
+    text = Text(
+        f"the {side[0]} line was touched at {trade.at:%H:%M:%S}, too long ago to trade on it now",
+        f"{side[1]}档位于 {trade.at:%H:%M:%S} 触及，距今过久，不再据此交易",
+    )
+    return Refusal(trade.side, RefusalCode.TOO_LATE, text)
 
 
 def ended(state: GridState, outcome: Outcome, rules: GridRules) -> GridState:

@@ -62,6 +62,7 @@ class RefusalCode(StrEnum):
     BUDGET = "BUDGET"
     NOTHING_SELLABLE = "NOTHING_SELLABLE"
     HOLDING_UNKNOWN = "HOLDING_UNKNOWN"
+    TOO_LATE = "TOO_LATE"
 
 
 @dataclass(frozen=True, slots=True)

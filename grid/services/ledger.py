@@ -13,6 +13,7 @@ from grid.models import GridAdjustment, GridLot, GridOpeningLot, GridSession, Gr
 from grid.selectors import ledger_columns, ledger_of, lot_rows
 from trading.domain.types import ZERO, Side, Text
 from trading.models import EventLevel, Fill
+from trading.models.prepared import Prepared
 from trading.services.events import journal
 
 #: Sources of our orders lie in [grid:, grid;).
@@ -34,13 +35,10 @@ def pull_fills(
 
     `rows`, `ledgers`: the open sessions, and theirs by id; any other is read. One query when there is nothing new.
     """
-    fills = Fill.objects.filter(
-        account_id=account_id,
-        order__source__gte=_FROM,
-        order__source__lt=_TO,
-        order__trade_date__gte=on - LOOK_BACK,
-        grid_trade__isnull=True,
-    )
+    new_ones = _UNBOOKED(account_id, on - LOOK_BACK)
+    if not new_ones:
+        return {}
+    fills = Fill.objects.filter(pk__in=new_ones)
     by_session: dict[int, list[Fill]] = defaultdict(list)
     for fill in fills.select_related("order__signal").order_by("pk"):
         number = session_id_of(fill.order.source)
@@ -53,6 +51,17 @@ def pull_fills(
         if row is not None:
             changed[number] = _book(row, ledgers.get(number) or ledger_of(row), new)
     return changed
+
+
+_UNBOOKED = Prepared(
+    lambda account, since: Fill.objects.filter(
+        account_id=account,
+        order__source__gte=_FROM,
+        order__source__lt=_TO,
+        order__trade_date__gte=since,
+        grid_trade__isnull=True,
+    ).values_list("pk", flat=True)
+)
 
 
 def _book(row: GridSession, ledger: Ledger, new: list[Fill]) -> Ledger:

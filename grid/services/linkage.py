@@ -11,6 +11,7 @@ from grid.services.work import Work
 from trading.domain.orders import OrderState
 from trading.domain.types import Purpose, SignalKind, Symbol, Text
 from trading.models import EventLevel, Order
+from trading.models.prepared import Prepared
 from trading.services.events import journal
 from trading.services.view import TickView
 
@@ -26,18 +27,19 @@ def pause_after_full_exits(view: TickView, works: Sequence[Work]) -> None:
     active = {work.symbol: work for work in works if work.status is SessionStatus.ACTIVE}
     if not active or not view.settings.pause_grid_after_full_exit:
         return
-    exits = Order.objects.filter(
-        account_id=view.account_id,
-        trade_date=view.on,
-        purpose=Purpose.EXIT,
-        state=OrderState.FILLED,
-    )
-    for order in exits.select_related("position").order_by("pk"):
+    for order in _FILLED_EXITS(view.account_id, view.on):
         work = active.get(Symbol(order.symbol))
         if work is not None and work.status is SessionStatus.ACTIVE and _is_full(order):
             ended_at = order.ended_at or view.now
             if ended_at > work.row.exits_seen_at:
                 _pause(view, work, SignalKind(order.kind))
+
+
+_FILLED_EXITS = Prepared(
+    lambda account, on: Order.objects.filter(
+        account_id=account, trade_date=on, purpose=Purpose.EXIT, state=OrderState.FILLED
+    ).order_by("pk")
+)
 
 
 def _is_full(order: Order) -> bool:

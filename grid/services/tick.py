@@ -135,7 +135,8 @@ class GridTick:
     def _follow_one(self, work: Work, arrivals: Sequence[Arrival]) -> None:
         view = self._view
         quotes = [one.quote for one in arrivals if _on(one.quote) == view.on]
-        state, decisions = fold(work.state, quotes, work.rules, facts_of(view, work))
+        oldest = view.now - view.settings.signals.max_age(SignalKind.GRID)
+        state, decisions = fold(work.state, quotes, work.rules, facts_of(view, work), oldest)
         work.put(state)
         for decision in decisions:
             match decision:

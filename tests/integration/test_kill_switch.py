@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
 
@@ -23,11 +24,14 @@ from tests.integration.scenes import (
 from tests.integration.test_absence import swallowed
 from tests.integration.test_admin import act, client_of
 from tests.misbehaving import Misbehaving
+from tests.world import World
 from trading import faults
-from trading.domain.types import Side, TradingState
+from trading.domain.types import CHINA, Side, Text, TradingState
 from trading.models import Account, GatewayLease, Order
 from trading.services import kill_switch
+from trading.services.accounts import set_trading_state
 from trading.services.corrections import CorrectionError
+from trading.services.sync import sync_tick
 
 pytestmark = [
     pytest.mark.orders,
@@ -151,6 +155,35 @@ def test_a_data_directory_that_cannot_be_read_forbids_sending(home, settings):
     (home / "file").touch()
     settings.HOME = home / "file" / "below"  # not a directory: an OSError that is no absence
     assert kill_switch.kill_file("replay") == "KILL"
+
+
+@pytest.mark.parametrize("state", [TradingState.HALTED, TradingState.REDUCING])
+def test_a_switch_that_is_not_active_says_so_at_the_open_and_every_half_hour_of_trading(
+    home, state
+):
+    world = World(symbols=[STOCK])
+    at = world.moment("09:20:00")
+    set_trading_state(world.account.pk, state, Text("enough", "够了"), at, actor="wang")
+    times = [
+        *("09:21:00", "09:45:00", "09:51:00", "10:20:00", "10:22:00"),
+        *("12:00:00", "13:00:01", "14:58:00", "15:20:00"),
+        *(
+            world.moment("09:30:01") + timedelta(days=1),
+            world.moment("09:59:00") + timedelta(days=1),
+        ),
+    ]
+    for clock in times:
+        sync_tick(world.account.pk, world.moment(clock), world.store, world.calendar)
+
+    said = world.events(code=f"TRADING_STILL_{state.name}")
+    assert [f"{event.at.astimezone(CHINA):%d %H:%M}" for event in said] == [
+        "01 09:51", "01 10:22", "01 13:00", "02 09:30",
+    ]  # fmt: skip
+    assert all("enough" in event.text_en for event in said)
+
+    set_trading_state(world.account.pk, TradingState.ACTIVE, Text("go", "恢复"), at, actor="wang")
+    sync_tick(world.account.pk, world.moment("11:00:00"), world.store, world.calendar)
+    assert world.events(code=f"TRADING_STILL_{state.name}") == said
 
 
 # --- the command and the page -------------------------------------------------------------------------------------

@@ -8,9 +8,10 @@ from decimal import Decimal
 
 import pytest
 
-from tests.integration.scenes import QUIET, STOCK, at_broker, codes, falling, moves
+from tests.integration.scenes import QUIET, STOCK, at_broker, codes, falling, moves, wish
 from tests.misbehaving import Misbehaving, lost, pushes
 from tests.world import World
+from trading.domain.types import Side
 from trading.models import Position
 from trading.paper import xtconstant
 
@@ -55,6 +56,18 @@ def test_f014_only_the_query_that_shows_the_end_brings_the_re_order():
     first, second = world.orders()
     assert moves(first)[-1] == "cancelled"
     assert second.approved_at >= world.moment("09:31:41")
+
+
+def test_a_stop_loss_that_is_being_ordered_again_keeps_its_claim_on_the_shares():
+    # Cancelled at 09:31:34, ordered again at 09:31:36; in between a tick looks at what a person wants.
+    world = falling(until="09:33:00", settings={"sell_order_timeout": "33"})
+    wish(world, "09:31:34", STOCK, Side.SELL, 500, price="9.20")
+    world.run(until="09:31:45")
+
+    [first, second] = world.orders()
+    assert first.ended_at <= world.moment("09:31:35") < second.approved_at
+    assert (second.kind, second.quantity, second.attempt) == ("stop_loss", 1000, 1)
+    assert [denial.code for denial in world.denials()] == ["SHARES_PROMISED"]
 
 
 def test_f029_f030_a_re_order_is_for_the_unfilled_remainder_only():

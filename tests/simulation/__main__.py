@@ -30,7 +30,18 @@ def main() -> int:
     parser.add_argument("--processes", type=int, help="so many runs of real processes instead")
     parser.add_argument("--only", help="with --processes: the scenario of every run")
     parser.add_argument("--runs", type=Path, help="with --processes: where their folders go")
+    parser.add_argument("--keep", action="store_true", help="with --runs: keep every folder")
+    parser.add_argument(
+        "--database",
+        choices=("settings", "postgres"),
+        help="postgres: on a server started for this run; without: in memory, or where DATABASE_URL says",
+    )
     options = parser.parse_args()
+    if options.database == "postgres":
+        from tests.postgres import main as with_postgres
+
+        again = (*sys.argv[1:], "--database=settings")
+        return with_postgres([sys.executable, "-m", "tests.simulation", *again])
     if options.processes is not None:
         from tests.simulation.processes.command import run_processes
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.simulation.aims import aimed
 from tests.simulation.bugs import planted
 from tests.simulation.database import Database
 from tests.simulation.grid_bugs import GRID
@@ -48,7 +49,7 @@ class Outcome:
 
 def whole_plan(seed: int) -> Plan:
     """Return what a seed means, rare situations included."""
-    return with_grids(shaped(plan_of(seed)))
+    return aimed(with_grids(shaped(plan_of(seed))))
 
 
 def play(seed: int, database: Database, bug: str | None = None) -> tuple[Outcome, World]:

@@ -145,7 +145,9 @@ class Facts:
     def explained(self, row: Position) -> bool:
         """Whether somebody who looks is told why nothing is sold."""
         denied = Denial.objects.filter(symbol=row.symbol, cleared_at=None).exists()
-        paused = row.exits_paused_until is not None and self.world.now < row.exits_paused_until
+        rests = row.exits_paused_until
+        # What rested is looked at by the next tick.
+        paused = rests is not None and self.world.now < rests + timedelta(seconds=10)
         lately = self.world.now - timedelta(seconds=60)
         tried = any(
             order.symbol == row.symbol and order.side == "sell" and order.approved_at > lately

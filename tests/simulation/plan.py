@@ -71,6 +71,7 @@ class Plan:
     worker_dead: bool = False
     second_gateway: bool = False
     day_end: bool = False
+    closes_at_once: bool = False  # the afternoon is left out before anything could settle
     kill_at_point: bool = False
     #: The terminal's window is closed as the first order reaches the counter, for so long; opened again, its lists
     #: are complete only so long after a login.

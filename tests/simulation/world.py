@@ -32,8 +32,10 @@ from trading.broker.qmt import QmtBroker
 from trading.domain.fees import FeeSchedule
 from trading.domain.pace import Pace
 from trading.domain.types import CHINA, GatewayStatus, Side, Symbol
+from trading.errors import StandDown
 from trading.management import gateway_loop
 from trading.management.gateway_loop import GatewayLoop, Protection
+from trading.management.watchdog import Keeper, Watchdog
 from trading.market_data.pump import MarketData
 from trading.market_data.store import MemoryQuoteStore
 from trading.market_data.xtquant_feed import XtQuantFeed
@@ -46,12 +48,15 @@ from trading.paper.terminal import Terminal
 from trading.selectors import instruments_of, read_agenda, read_busy
 from trading.services import config, runner
 from trading.services.desk import AccountDesk
+from trading.services.gateway_lease import END_AFTER, RENEW
 from trading.services.pricing import limits_by_rule
 from trading.services.runner import ORDERS, STRATEGY, SYNC, TICKS, Due, TickSpec, run_tick
 
 STARTS = datetime.combine(TODAY, time(9, 40), CHINA)
 SESSION = 100
 SECOND = timedelta(seconds=1)
+#: When the afternoon of a day that closes at once is over, and for how many seconds things go wrong then.
+CLOSING, WRONG_AT_THE_CLOSE = datetime.combine(TODAY, time(15, 34, 57), CHINA), 25
 #: Seconds without anything open after which a calm world has settled: two ticks of every kind.
 QUIET = timedelta(seconds=12)
 #: Afterwards the scheduler comes by every second for so long, then less often: a slow machine, on which most waits
@@ -71,6 +76,8 @@ class Program:
     broker: QmtBroker
     gateway: Gateway
     session: int
+    #: Renews the lease as the command does, and ends the program that lost it.
+    keeper: Keeper
     loop: GatewayLoop | None = None
     alive: bool = True
     frozen: bool = False
@@ -114,7 +121,7 @@ class World:
         self._numbers = itertools.count(1)
         self.calm = self.closed = self._opened = False
         self._periods = dict.fromkeys(_TICKS, -1)
-        self._looked = -1, (True, True)
+        self._looked: tuple[object, tuple[bool, bool]] = None, (True, True)
         self.prices = Prices(plan)
         self.store = MemoryQuoteStore()
         self.wire = Wire(self)
@@ -159,7 +166,10 @@ class World:
                 self._by_hand(stock.symbol, Side.BUY, stock.bought_today, price, early)
         config.change(ACCOUNT, self.plan.settings, actor=None, why="simulation")
         self.revisions = [(STARTS, 2)]
-        self.misbehaving = Misbehaviours(self.plan.misbehaviours, self.plan.seed, self.trouble)
+        until = self.trouble
+        if self.plan.closes_at_once:
+            until = CLOSING + WRONG_AT_THE_CLOSE * SECOND
+        self.misbehaving = Misbehaviours(self.plan.misbehaviours, self.plan.seed, until)
         self.terminal.delivery = self.misbehaving
         self.opening = {
             symbol: holding.quantity for symbol, holding in self.account.positions.items()
@@ -186,7 +196,9 @@ class World:
         broker = QmtBroker(xttrader, xttype, self._address, session, BROKER_ACCOUNT)
         desk = AccountDesk(ACCOUNT, self.store, self.calendar)
         gateway = Gateway(broker, desk, killed=lambda: self.kill_file)
-        program = Program(len(self.programs) + 1, broker, gateway, session)
+        watchdog = Watchdog(END_AFTER.total_seconds, self._monotonic)
+        keeper = Keeper(desk.renew, watchdog, RENEW.total_seconds(), self._monotonic)
+        program = Program(len(self.programs) + 1, broker, gateway, session, keeper)
         if self.plan.worker_dead:
             protection = Protection(
                 ACCOUNT,
@@ -315,6 +327,8 @@ class World:
                 self._two_gateways(int((self.now - STARTS).total_seconds()))
             self._second(self._everybody())
             self.now += SECOND
+        if self.plan.closes_at_once:
+            self._close_at_once()
         self._calm_down()
         end, leap_from = self.now + timedelta(seconds=SETTLE), self.now + AWAKE
         quiet = timedelta(0)
@@ -323,8 +337,17 @@ class World:
             passed = SECOND if self.now < leap_from and not quiet else LEAP
             self.now += passed
             quiet = quiet + passed if self._is_quiet() else timedelta(0)
-        if self.plan.day_end:
+        if self.plan.day_end and not self.closed:
             self._end_of_the_day()
+
+    def _close_at_once(self) -> None:
+        """The afternoon is left out, and the books close while orders rest and things go wrong."""
+        self.now = CLOSING
+        self.log("clock", "the books close in three seconds")
+        self.closed = True
+        for _ in range(WRONG_AT_THE_CLOSE):
+            self._second(self._everybody())
+            self.now += SECOND
 
     def _end_of_the_day(self) -> None:
         """The afternoon is left out: the books close, and everything is asked once more."""
@@ -346,7 +369,7 @@ class World:
 
         Read again only when SQLite has counted a changed row since.
         """
-        changes = connection.connection.total_changes
+        changes = getattr(connection.connection, "total_changes", object())  # else: always
         if changes != self._looked[0]:
             busy = read_busy(ACCOUNT)
             at_work = busy.signals or read_agenda(ACCOUNT).open_work
@@ -354,15 +377,23 @@ class World:
         return self._looked[1]
 
     def _two_gateways(self, second: int) -> None:
-        """A gateway stands still, a second one with a session of its own takes over, and the first comes to itself."""
+        """A gateway stands still, a second one with a session of its own takes over, and the first comes to itself.
+
+        That is in the middle of a cycle, and at a bad moment: when an order waits for its gateway.
+        """
         if second == 15:
             for program in self.programs:
                 program.frozen = True
         if second == 17:
             self._start_gateway(SESSION + 1)
-        if second == 25:
-            for program in self.programs:
+        frozen = [program for program in self.programs if program.frozen and program.alive]
+        if second > 20 and frozen and (self._order_waits() or second + 2 > self.plan.seconds):
+            for program in frozen:
                 program.frozen = False
+                self._step(program)
+
+    def _order_waits(self) -> bool:
+        return bool(read_agenda(ACCOUNT).approved)
 
     def _end(self, program: Program) -> None:
         program.alive = False
@@ -379,9 +410,6 @@ class World:
         if self._terminal_back is not None:
             self._terminal_back = self.now
         self._gateway_back = self.now  # unless one lives, it starts now
-        lease = self.lease_epoch() if self.programs else 0
-        for program in [one for one in self.programs if one.alive and one.epoch < lease]:
-            self._end(program)  # known gap: one that lost the lease does not stand down by itself
         for program in self.programs:
             program.frozen = False
 
@@ -502,6 +530,17 @@ class World:
             self.running = None
 
     def _steps(self, program: Program) -> None:
+        """One cycle, and then what begins the next: a program that stands still does so in the middle of a cycle."""
+        self._cycle(program)
+        if self.plan.second_gateway:  # else nobody competes for the lease
+            try:
+                program.keeper.keep()
+            except StandDown as problem:
+                self.log("gateway", f"number {program.number} stands down: {problem}")
+                program.gateway.close(self.now)
+                self._end(program)
+
+    def _cycle(self, program: Program) -> None:
         for _ in range(6):
             if program.loop is not None:
                 program.loop.cycle()

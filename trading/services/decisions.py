@@ -17,7 +17,13 @@ from trading.domain.types import Denial as DenialValue
 from trading.domain.types import DenialCode, Quote, Side, SignalKind, SignalState, Symbol, Text
 from trading.models import Position, Signal
 from trading.selectors import position_value_of
-from trading.services.orders import Approval, approve, request_cancel, working_ref
+from trading.services.orders import (
+    Approval,
+    approve,
+    claimed_by_exits,
+    request_cancel,
+    working_ref,
+)
 from trading.services.outcomes import Outcomes
 from trading.services.pricing import Priced, price_intent
 from trading.services.risk_facts import gather_facts
@@ -194,7 +200,7 @@ class Decisions:
             self._free_for(candidate) if signal.side == Side.SELL else 0,
             view.now,
             lot_rule(view.instrument(symbol), view.on),
-            promised=self._promised(symbol),
+            promised=self._promised(symbol) + self._claimed(symbol, kind),
             session_active=self._stands(signal),
         )
         match verdict:
@@ -233,7 +239,7 @@ class Decisions:
         if isinstance(priced, DenialValue):
             self._refuse(candidate, priced)
             return
-        facts = gather_facts(view, priced, self._working, self.sellable(symbol))
+        facts = gather_facts(view, priced, self._working, self.sellable(symbol, candidate.kind))
         denial = risk.check(priced.intent, facts, view.settings.risk)
         if denial is not None:
             self._cancel_lower(candidate)
@@ -316,25 +322,34 @@ class Decisions:
         )
 
     def _free_for(self, candidate: _Candidate) -> int:
-        free = self.sellable(candidate.key[0])
+        free = self.sellable(*candidate.key)
         return self._view.for_exits(candidate.key[0], free) if candidate.kind.protective else free
 
-    def sellable(self, symbol: Symbol) -> int:
-        """Return the shares a sell may have now, after what working orders promise (R8).
+    def sellable(self, symbol: Symbol, kind: SignalKind | None = None) -> int:
+        """Return the shares a sell of this kind may have now, after what working orders promise (R8).
 
-        Beside a sale whose outcome is unknown only whole lots: an odd rest can be sold only with everything that the
-        broker calls sellable, and whether that includes the unknown sale's shares nobody can say.
+        An exit of a higher kind keeps its claim on what it will order again. Beside a claim, or a sale whose outcome is
+        unknown, only whole lots: an odd rest can be sold only with everything that the broker calls sellable, and
+        these shares count there.
         """
         row = self._view.rows.get(symbol)
         if row is None:
             return 0
-        promised = self._promised(symbol)
         free = positions.sellable(
-            row.quantity, self._view.locked(symbol), True, row.broker_sellable, promised
+            row.quantity,
+            self._view.locked(symbol),
+            True,
+            row.broker_sellable,
+            self._promised(symbol),
         )
-        if free == row.broker_sellable or not self._unknown_sale(symbol):
+        claimed = 0 if kind is None else self._claimed(symbol, kind)
+        free = max(0, free - claimed)
+        if free == row.broker_sellable or not (claimed or self._unknown_sale(symbol)):
             return free
         return lot_rule(self._view.instrument(symbol), self._view.on).floor_buy(free)
+
+    def _claimed(self, symbol: Symbol, kind: SignalKind) -> int:
+        return claimed_by_exits(self._view.orders, symbol, kind)
 
     def _unknown_sale(self, symbol: Symbol) -> bool:
         return any(

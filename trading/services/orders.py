@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -111,6 +112,36 @@ def working_ref(order: Order) -> WorkingRef:
         price=order.price,
         cash=order.reserved_cash,
     )
+
+
+def chain_left(order: Order) -> int:
+    """Return the shares its chain has not traded yet."""
+    root = order.root_id or order.pk
+    chain = Order.objects.filter(pk=root) | Order.objects.filter(root_id=root)
+    return order.chain_quantity - sum(chain.values_list("filled_quantity", flat=True))
+
+
+def claimed_by_exits(orders: Iterable[Order], symbol: Symbol, kind: SignalKind) -> int:
+    """Return the shares of higher exits that were cancelled to be ordered again: theirs until that is done or given up."""
+    return sum(
+        chain_left(order)
+        for order in orders
+        if order.symbol == symbol
+        and SignalKind(order.kind).protective
+        and SignalKind(order.kind).priority > kind.priority
+        and _may_go_on(order)
+    )
+
+
+def _may_go_on(order: Order) -> bool:
+    """Whether the chain of this ended order may be ordered again: nobody has settled it, nor withdrawn what it is for."""
+    ended = order.state in (
+        OrderState.CANCELLED,
+        OrderState.PARTIALLY_CANCELLED,
+        OrderState.FILLED,
+    )
+    withdrawn = order.cancelled_by_person or order.cancel_reason in NOT_ORDERED_AGAIN
+    return ended and not order.chain_settled and not withdrawn
 
 
 def request_cancel(order: Order, reason: str, now: datetime, *, by_person: bool = False) -> bool:

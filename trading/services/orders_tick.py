@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
 
 from trading.domain import risk
 from trading.domain.calendar import TradingCalendar, books_closed, continuous_seconds, phase_at
@@ -22,7 +21,6 @@ from trading.domain.types import Denial as DenialValue
 from trading.domain.types import Purpose, Side, SignalKind, SignalState, Symbol, Text
 from trading.faults import crash_point
 from trading.models import Account, EventLevel, Order, Signal
-from trading.models.prepared import Prepared
 from trading.ports import QuoteReader
 from trading.services.booking import settle_chain
 from trading.services.decisions import Decisions
@@ -31,6 +29,7 @@ from trading.services.orders import (
     NOT_ORDERED_AGAIN,
     Approval,
     approve,
+    chain_left,
     pause_after_person,
     retry_cancel,
     working_ref,
@@ -143,7 +142,7 @@ def _continue_chain(view: TickView, order: Order, calendar: TradingCalendar) -> 
 
 
 def _next(view: TickView, order: Order) -> ReorderDecision | None:
-    left = _chain_left(order)
+    left = chain_left(order)
     if left <= 0:
         return None  # a late fill did it
     if OrderState(order.state) is OrderState.FILLED:
@@ -225,9 +224,9 @@ def _close(view: TickView, order: Order, *, exhausted: bool = False) -> bool:
     settle_chain(order, order.epoch, view.now, final=True)
     if exhausted:
         text = Text(
-            f"{order.symbol}: the last re-order ended with {_chain_left(order)} shares unsold. "
+            f"{order.symbol}: the last re-order ended with {chain_left(order)} shares unsold. "
             "A rule that still holds decides anew.",
-            f"{order.symbol}：最后一次重挂结束，仍有 {_chain_left(order)} 股未成交。规则仍成立时将重新决定。",
+            f"{order.symbol}：最后一次重挂结束，仍有 {chain_left(order)} 股未成交。规则仍成立时将重新决定。",
         )
         journal(
             view.account_id,
@@ -256,22 +255,10 @@ def _ask(view: TickView) -> bool:
 
 def _exhausted(order: Order) -> bool:
     cancelled = OrderState(order.state) in (OrderState.CANCELLED, OrderState.PARTIALLY_CANCELLED)
-    return cancelled and order.purpose == Purpose.EXIT and _chain_left(order) > 0
+    return cancelled and order.purpose == Purpose.EXIT and chain_left(order) > 0
 
 
 def _cancelled_elsewhere(order: Order) -> bool:
     """Cancelled although we never asked: somebody did it at the terminal."""
     cancelled = OrderState(order.state) in (OrderState.CANCELLED, OrderState.PARTIALLY_CANCELLED)
     return cancelled and order.cancel_tries == 0 and not order.end_reason
-
-
-def _chain_left(order: Order) -> int:
-    root = order.root_id or order.pk
-    return order.chain_quantity - sum(_FILLED(root, root))
-
-
-_FILLED = Prepared(
-    lambda first, root: Order.objects.filter(Q(pk=first) | Q(root_id=root)).values_list(
-        "filled_quantity", flat=True
-    )
-)

@@ -31,6 +31,7 @@ from trading.selectors import account_of, open_positions, symbols_of_interest
 from trading.services.adoption import adopt_missing
 from trading.services.events import journal
 from trading.services.pace import pace_of, pace_of_account
+from trading.services.reminders import remind
 
 #: A snapshot older than this is asked for again.
 ASK_AFTER = timedelta(seconds=10)
@@ -124,6 +125,7 @@ def sync_tick(
         old = pace_of(AccountMode(account.mode)).market(ASK_AFTER)
         if account.snapshot_at is None or now - account.snapshot_at >= old:
             _VALUES(account_id, snapshot_wanted_at=now)
+        remind(account, now, calendar)
         if books_closed(now):
             _close_books(account, now, quotes, calendar)
 

@@ -11,13 +11,15 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.simulation.processes.house import House
-from tests.simulation.processes.market import write_market
-from tests.simulation.processes.scenarios import SCENARIOS
+from tests.simulation.processes.market import Market, write_market
+from tests.simulation.processes.on_postgres import PostgresHouse, Server
+from tests.simulation.processes.scenarios import SCENARIOS, Scenario
 from tests.simulation.processes.stage import NotSettled, Stage
 from tests.simulation.processes.template import make_template
 from trading.faults import POINTS
@@ -57,38 +59,58 @@ def repeat(outcome: Outcome) -> str:
     )
 
 
-def play(seed: int, template: Path, runs: Path, only: str | None = None) -> Outcome:
-    """Play one run; its folder stays only when something is broken."""
-    scenario, began = scenario_of(seed, only), time.monotonic()
-    if why := SCENARIOS[scenario].needs():
-        return Outcome(seed, scenario, 0.0, skipped=why)
-    chance = random.Random(f"processes:{scenario}:{seed}")
-    folder = Path(tempfile.mkdtemp(prefix=f"{scenario}-{seed}-", dir=runs))
-    home = folder / "home"
-    shutil.copytree(template, home)
-    chosen = SCENARIOS[scenario]
-    market = write_market(folder / "day.csv", chance, **chosen.market)
-    house = House(home, market, chosen.speed)
-    stage = Stage(house, chance)
-    outcome = Outcome(seed, scenario, 0.0, notes=stage.notes, folder=str(folder))
-    with house.in_use():
+class Grounds:
+    """Where runs are played: the directory each begins with, the folder that takes theirs, and a server they share."""
+
+    def __init__(self, runs: Path, *, keep: bool = False) -> None:
+        self.runs, self.keep = runs, keep
+        self._spare = tempfile.TemporaryDirectory(prefix="template-", dir=runs)
+        self.template = make_template(Path(self._spare.name) / "home")
+        self._server = Server()
+
+    def close(self) -> None:
+        self._server.close()
+        self._spare.cleanup()
+
+    @contextmanager
+    def house(self, folder: Path, market: Market, scenario: Scenario) -> Iterator[House]:
+        """A new data directory, and the processes on it."""
+        home = folder / "home"
+        shutil.copytree(self.template, home)
+        with ExitStack() as stack:
+            if not scenario.postgres:
+                yield stack.enter_context(House(home, market, scenario.speed).in_use())
+                return
+            house = PostgresHouse(home, market, scenario.speed)
+            house.on(*stack.enter_context(self._server.database(Path(self._spare.name))))
+            yield stack.enter_context(house.in_use())
+
+
+def play(seed: int, grounds: Grounds, only: str | None = None) -> Outcome:
+    """Play one run; its folder stays when something is broken."""
+    name = scenario_of(seed, only)
+    scenario = SCENARIOS[name]
+    if why := scenario.needs():
+        return Outcome(seed, name, 0.0, skipped=why)
+    chance = random.Random(f"processes:{name}:{seed}")
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}-{seed}-", dir=grounds.runs))
+    market = write_market(folder / "day.csv", chance, **scenario.market)
+    outcome = Outcome(seed, name, 0.0, folder=str(folder))
+    with grounds.house(folder, market, scenario) as house:
+        began, stage = time.monotonic(), Stage(house, chance, notes=outcome.notes)
         try:
-            chosen.play(stage)
+            scenario.play(stage)
             outcome.broken = stage.rest()
         except NotSettled as problem:
-            outcome.broken = [str(problem)]
+            outcome.broken = [f"I18 {problem}"]
         finally:
             stage.close()
         outcome.broken += stage.missed
         outcome.hits = house.hits
-        outcome.notes["exits"] = {
-            process.name: [code for code, _ in process.exits]
-            for process in house.processes.values()
-            if process.exits
-        }
+        outcome.notes["exits"] = house.exits()
         outcome.orders, outcome.fills = _counts(house)
-    outcome.seconds = round(time.monotonic() - began, 1)
-    if not outcome.broken:
+        outcome.seconds = round(time.monotonic() - began, 1)
+    if not outcome.broken and not grounds.keep:
         shutil.rmtree(folder, ignore_errors=True)
         outcome.folder = ""
     return outcome
@@ -120,18 +142,22 @@ class Finished:
 
 
 def run(
-    seeds: Sequence[int], jobs: int, finished: Finished, runs: Path, only: str | None = None
+    seeds: Sequence[int],
+    jobs: int,
+    finished: Finished,
+    runs: Path,
+    only: str | None = None,
+    *,
+    keep: bool = False,
 ) -> Iterator[Outcome]:
     """Play what is not finished yet, `jobs` at a time; yields each outcome when it is kept."""
     left = [seed for seed in seeds if seed not in finished.outcomes]
     if not left:
         return
-    with tempfile.TemporaryDirectory(prefix="template-", dir=runs) as folder:
-        template = make_template(Path(folder) / "home")
-        with ThreadPoolExecutor(jobs) as pool:
-            for outcome in pool.map(lambda seed: play(seed, template, runs, only), left):
-                finished.add(outcome)
-                yield outcome
+    with closing(Grounds(runs, keep=keep)) as grounds, ThreadPoolExecutor(jobs) as pool:
+        for outcome in pool.map(lambda seed: play(seed, grounds, only), left):
+            finished.add(outcome)
+            yield outcome
 
 
 def summary(outcomes: Iterable[Outcome], seconds: float) -> dict[str, Any]:

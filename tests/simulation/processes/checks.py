@@ -292,6 +292,7 @@ def heals(line: str) -> bool:
 
 def broken(house: House, expected: Expected) -> list[str]:
     """Return everything that does not hold now; while orders work that is much, at rest nothing may be."""
+    house.refresh()
     opening = Opening(CASH, house.market.opening)
     found = violations(house.home / PRODUCT, house.home / TERMINAL, opening, at_rest=True)
     rows = read(house, expected)

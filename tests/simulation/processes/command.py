@@ -21,7 +21,8 @@ def run_processes(options: argparse.Namespace) -> int:
     runs = options.runs or Path(tempfile.mkdtemp(prefix="processes-"))
     runs.mkdir(parents=True, exist_ok=True)
     began, finished = time.monotonic(), campaign.Finished(options.finished)
-    for outcome in campaign.run(seeds, options.jobs, finished, runs, options.only):
+    played = campaign.run(seeds, options.jobs, finished, runs, options.only, keep=options.keep)
+    for outcome in played:
         _tell(outcome)
     chosen = [finished.outcomes[seed] for seed in seeds]
     figures = campaign.summary(chosen, time.monotonic() - began)
@@ -41,7 +42,7 @@ def _tell(outcome: campaign.Outcome) -> None:
     _say(
         f"{outcome.seed} {outcome.scenario}: {outcome.seconds} s, {what}, died at {', '.join(outcome.hits) or 'no point'}"
     )
-    if outcome.broken:
+    if outcome.folder:
         _say("\n".join(f"    {line}" for line in outcome.broken[:8]))
         _say(f"    {outcome.folder}\n    {campaign.repeat(outcome)}")
 

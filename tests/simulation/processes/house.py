@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,14 @@ class House(Folder):
     def hits(self) -> list[str]:
         return [name for process in self.processes.values() for name in process.hits]
 
+    def exits(self) -> dict[str, list[int]]:
+        """What the processes ended with, those that did."""
+        return {
+            name: [code for code, _ in process.exits]
+            for name, process in self.processes.items()
+            if process.exits
+        }
+
     @property
     def waits_for_a_fault(self) -> bool:
         """Whether a process has been told of a fault that has not happened yet."""
@@ -230,9 +239,11 @@ class House(Folder):
 
     def holds_lease(self, name: str) -> bool:
         """Whether the process of this name that runs now took the gateway's lease last."""
-        popen = self.processes[name].popen
-        [(owner,)] = self.rows("SELECT owner FROM trading_gatewaylease")
-        return popen is not None and owner.split(":")[1] == str(popen.pid)
+        popen, owners = (
+            self.processes[name].popen,
+            self.rows("SELECT owner FROM trading_gatewaylease"),
+        )
+        return popen is not None and any(f":{popen.pid}:" in owner for (owner,) in owners)
 
     def is_armed(self) -> bool:
         """Whether the gateway that runs now says so, and not one before it."""
@@ -241,8 +252,25 @@ class House(Folder):
     def ask(self) -> None:
         """Wish for a fresh snapshot, as a tick does: an idle gateway would look ten seconds later."""
         now = self.market_now() - CHINA_IS_AHEAD
+        self.write("UPDATE trading_account SET snapshot_wanted_at = ?", now.isoformat(" "))
+
+    def set_clock(self, market: datetime, speed: int | None = None) -> None:
+        """Let it be this time in the market now (China, naive)."""
+        real = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
+        base = (market - CHINA_IS_AHEAD).isoformat(" ")
+        self.write("DELETE FROM trading_marketclock")
+        self.write(
+            "INSERT INTO trading_marketclock VALUES ('demo', ?, ?, ?)",
+            *(real, base, (speed or self.speed) * 1_000_000),
+        )
+
+    def write(self, query: str, *values: object) -> None:
+        """Change rows from outside."""
         with closing(sqlite3.connect(self.home / PRODUCT, timeout=5)) as database, database:
-            database.execute("UPDATE trading_account SET snapshot_wanted_at = ?", [str(now)])
+            database.execute(query, values)
+
+    def refresh(self) -> None:
+        """Make the file of the database what its processes see; here it is theirs."""
 
     def table(self, query: str) -> list[dict[str, Any]]:
         """Rows by the names of their columns."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -98,10 +98,16 @@ def write_market(
     until: int = 150,
     lasts: int = 1500,
     opens: datetime = OPENING,
+    unsold: int = 0,
 ) -> Market:
-    """Write a day in which `falls` holdings fall through their stops one after the other, the last one at `until`."""
-    moments = [*sorted(chance.sample(range(min(20, until // 3), until), falls - 1)), until]
+    """Write a day in which `falls` holdings fall through their stops one after the other, the last one at `until`.
+
+    Nobody buys the last `unsold` of them.
+    """
+    sooner = chance.sample(range(min(20, until // 3), until - 8 * unsold), falls - 1 - unsold)
+    moments = [*sorted(sooner), *(until - 8 * number for number in range(unsold, -1, -1))]
     stocks = [_falling(number, at, chance) for number, at in enumerate(moments)]
+    stocks[falls - unsold :] = [replace(stock, depth=0) for stock in stocks[falls - unsold :]]
     stocks += [_grid(LOTS, LOTS_WAY, until, chance), _grid(CENTRED, CENTRED_WAY, until, chance)]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -139,7 +145,7 @@ def _rows(stocks: Sequence[Stock], opens: datetime, lasts: int) -> Iterator[list
 
 
 def _row(moment: datetime, stock: Stock, second: int) -> list[object]:
-    last, volume = stock.price(second), 100_000 + 100 * second
+    last, volume = stock.price(second), 100_000 + (100 * second if stock.depth else 0)
     book: list[object] = []
     for side in (-1, 1):
         for level in range(LEVELS):

@@ -8,10 +8,11 @@ import sys
 from tests.simulation.processes.house import GATEWAY, PAPER
 from tests.simulation.processes.points import Death
 from tests.simulation.processes.stage import Stage
-from tests.stack import OPENING, ROOT, set_clock, surroundings, wait_for
+from tests.stack import OPENING, ROOT, surroundings, wait_for
 
-#: Six minutes before the exchange closes; what is not sold by then rests until its day ends.
-AFTERNOON = {"opens": OPENING.replace(hour=14, minute=54), "falls": 7, "until": 165, "lasts": 500}
+#: Seven minutes before the exchange closes; nobody buys what falls just before the closing auction.
+AFTERNOON = {"opens": OPENING.replace(hour=14, minute=53), "until": 215, "lasts": 500, "unsold": 3}
+CLOSED = 7 * 60 + 10
 #: Real seconds between the claim of an order and the last check before it is sent.
 PAUSE = 1.5
 SUBMITTING = "SELECT 1 FROM trading_order WHERE state = 'submitting'"
@@ -69,17 +70,22 @@ def refusals(stage: Stage) -> None:
 
 def day_end(stage: Stage) -> None:
     """The day ends with orders that rest; the gateway dies when it ends them. The day's books are signed off."""
-    point = stage.chance.choice(["desk.day_ended", "moves.updated"])
-    stage.begin()
+    stage.begin([Death(GATEWAY, "desk.day_ended", ("desk.day_ended:1:kill",))])
     stage.armed()
     house = stage.house
-    stage.market(6 * 60 + 10)
+    stage.market(house.market.last_offset + 20)
+    stage.market(CLOSED)
     stage.unsold.update(stock.symbol for stock in house.market.stocks)
-    house.processes[GATEWAY].faults = [f"{point}:1:kill"]
-    house.kill(GATEWAY)
-    set_clock(house.home, house.market.opens.replace(hour=15, minute=35, second=5), house.speed)
+    stage.notes["resting"] = house.rows(RESTING)[0][0]
+    afternoon = house.market.opens.replace(hour=15, minute=33, second=30)
+    house.set_clock(afternoon, speed=10)
+    stage.until(lambda: house.armed_since(afternoon) and house.is_armed(), "an armed gateway")
+    house.wait_for_market(afternoon.replace(minute=34, second=56))
+    with house.frozen(PAPER):  # else its own word of the end comes first
+        house.wait_for_market(afternoon.replace(minute=35, second=12))
     stage.until(lambda: house.rows(SIGNED), "books signed off", 60)
     wait_for(house.is_armed, 30)
 
 
+RESTING = "SELECT COUNT(*) FROM trading_order WHERE ended_at IS NULL"
 SIGNED = "SELECT 1 FROM trading_daybooks WHERE signed_at IS NOT NULL"

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.simulation.processes import database_harm, outages, people, submitters
+from tests.simulation.processes import database_harm, outages, people, servers, submitters
+from tests.simulation.processes.on_postgres import missing
 from tests.simulation.processes.points import deaths
 from tests.simulation.processes.stage import Stage
 
@@ -18,13 +19,14 @@ LATE = 40
 class Scenario:
     """`play` does the harm. `market`: how its day differs, as `write_market` takes it. `speed`: of the market.
 
-    `needs`: why it cannot be played here, empty when it can.
+    `needs`: why it cannot be played here, empty when it can. `postgres`: its rows are on a server.
     """
 
     play: Callable[[Stage], None]
     market: Mapping[str, Any] = field(default_factory=dict)
     speed: int = 20
     needs: Callable[[], str] = lambda: ""
+    postgres: bool = False
 
 
 def kill(stage: Stage) -> None:
@@ -69,6 +71,8 @@ SCENARIOS: dict[str, Scenario] = {
     "beat_doubled": Scenario(outages.beat_doubled),
     "gateway_frozen": Scenario(submitters.gateway_frozen, LONG),
     "two_gateways": Scenario(submitters.two_gateways, LONG),
+    "kill_on_postgres": Scenario(servers.kill_on_postgres, needs=missing, postgres=True),
+    "postgres_restarts": Scenario(servers.postgres_restarts, needs=missing, postgres=True),
     "database_locked": Scenario(database_harm.locked),
     "database_read_only": Scenario(database_harm.read_only),
     "database_full": Scenario(database_harm.full),

@@ -13,7 +13,7 @@ from tests.simulation.processes.checks import Expected, broken, heals
 from tests.simulation.processes.house import GATEWAY, PAPER, QUOTES, REDIS, WORKER, House
 from tests.simulation.processes.metronome import Metronome
 from tests.simulation.processes.points import Death
-from tests.stack import set_clock, wait_for
+from tests.stack import wait_for
 
 #: Real seconds before the opening at which the market's clock begins, and to which it is set when the terminal runs.
 FIRST, THEN = 7.5, 1.0
@@ -94,7 +94,7 @@ class Stage:
         return round(time.monotonic() - self.began, 1)
 
     def _set_clock(self, seconds: float) -> None:
-        set_clock(self.house.home, self._before_opening(seconds), self.house.speed)
+        self.house.set_clock(self._before_opening(seconds))
 
     def _before_opening(self, seconds: float) -> datetime:
         return self.house.market.opens - timedelta(seconds=seconds * self.house.speed)

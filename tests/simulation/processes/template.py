@@ -27,13 +27,13 @@ SETTINGS = {
 }
 
 
-def make_template(home: Path) -> Path:
-    """Make the directory. Raises CalledProcessError."""
+def make_template(home: Path, database_url: str = "") -> Path:
+    """Make the directory, or fill the database of this URL. Raises CalledProcessError."""
     home.mkdir(mode=0o700, parents=True)
     subprocess.run(
         [sys.executable, "-m", "tests.simulation.processes.template"],
         cwd=ROOT,
-        env=surroundings(home),
+        env={**surroundings(home), "DATABASE_URL": database_url},
         stdin=subprocess.DEVNULL,
         check=True,
         timeout=120,

@@ -383,6 +383,25 @@ def test_quotes_between_two_ticks_are_followed_each_and_one_trade_is_decided():
     assert state.sell_tried_at == at(4)
 
 
+@pytest.mark.parametrize(
+    ("oldest", "expected"),
+    [
+        (4, ["sell 200 @ 10.54"]),  # as old as a signal may be
+        (5, ["TOO_LATE"]),  # its signal would have expired
+        (9, ["TOO_LATE", "buy 200 @ 9.45"]),  # what came later still trades
+    ],
+)
+def test_a_line_touched_before_an_outage_trades_only_while_its_signal_would_live(oldest, expected):
+    path = ["10.51", "10.60", "10.54", "10.40", "9.40", "9.45"]
+    seen = [quote(price, 2 * number) for number, price in enumerate(path)]
+    if oldest < 9:
+        seen = seen[:4]
+
+    _, decisions = fold(start(d(10)), seen, centred(), facts(), at(oldest))
+
+    assert told(decisions) == expected
+
+
 def test_a_cooldown_is_told_as_a_refusal_with_its_reason():
     state = ended(start(d(10)), Outcome(B, 100, d(1000), at(0)), centred())
     _, (refusal,) = follow(["9.40", "9.45"], centred(), state=state, since=10)
