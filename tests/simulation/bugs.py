@@ -157,7 +157,7 @@ def second_attempt_after_minus_one() -> list[Patch]:
 @needs(moving("rises", "breakout"))
 def reorder_of_the_full_quantity() -> list[Patch]:
     """A re-order takes the quantity of the order, not what it left unfilled."""
-    return [mock.patch.object(orders_tick, "_chain_left", lambda order: order.quantity)]
+    return [mock.patch.object(orders_tick, "chain_left", lambda order: order.quantity)]
 
 
 @needs(misbehaving("late_fill", "delayed", "reordered", "stale_queries"))
