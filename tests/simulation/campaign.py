@@ -21,6 +21,7 @@ from tests.simulation.invariants import broken
 from tests.simulation.plan import Plan, plan_of
 from tests.simulation.planting import NEEDS
 from tests.simulation.revision import commit, revision
+from tests.simulation.setup import set_up
 from tests.simulation.shapes import shaped
 from tests.simulation.world import World
 from trading import faults
@@ -159,7 +160,8 @@ def run(seeds: Sequence[int], jobs: int, finished: Finished) -> Iterator[Outcome
         results: Iterable[list[Outcome]] = map(_batch, batches)
         yield from _kept(results, finished)
         return
-    with multiprocessing.get_context("spawn").Pool(jobs, initializer=_set_up) as pool:
+    # The initializer is of a module that needs no Django: a spawned process starts without it.
+    with multiprocessing.get_context("spawn").Pool(jobs, initializer=set_up) as pool:
         yield from _kept(pool.imap_unordered(_batch, batches), finished)
 
 
@@ -170,12 +172,6 @@ def _kept(results: Iterable[list[Outcome]], finished: Finished) -> Iterator[Outc
 
 
 _database: Database | None = None
-
-
-def _set_up() -> None:
-    from tests.simulation.setup import set_up  # a spawned process starts without Django
-
-    set_up()
 
 
 def _batch(seeds: Sequence[int]) -> list[Outcome]:
