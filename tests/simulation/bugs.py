@@ -25,6 +25,7 @@ from trading.errors import SubmitUncertain
 from trading.models import Account, GatewayLease, Order, OrderEvent, Position
 from trading.ports import OrderRequest
 from trading.services import (
+    adoption,
     booking,
     decisions,
     desk,
@@ -46,9 +47,10 @@ _AT_BROKER = [state.value for state in OrderState if state.at_broker]
 
 @needs(misbehaving("none_lists"))
 def none_as_empty() -> list[Patch]:
-    """A failed query counts as an empty list."""
+    """A failed query counts as an empty list, also when the books are opened."""
     return [
-        put(QmtBroker, "_rows", lambda was: lambda self, make, rows: was(self, make, rows or []))
+        put(QmtBroker, "_rows", lambda was: lambda self, make, rows: was(self, make, rows or [])),
+        mock.patch.object(adoption, "opening_problem", return_value=None),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Mistakes of grids: lots, budgets, fees, and shares that two engines promise."""
+"""Mistakes of grids: lots, budgets, fees, and orders nobody withdraws."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from unittest import mock
 from grid.domain import ledger as books
 from grid.domain import levels
 from grid.domain.state import SessionStatus
-from grid.services import closing, ending, facts, ledger, tick
+from grid.services import closing, ending, ledger, tick
 from grid.services.work import Work
 from tests.simulation.plan import Plan
 from tests.simulation.planting import Bug, Patch, needs, put
-from trading.services.decisions import Decisions
 from trading.services.view import TickView
 
 
@@ -66,23 +65,6 @@ def grid_sale_closes_the_newest_lot() -> list[Patch]:
 
 
 @needs(_with_grids)
-def grid_sells_what_exits_promise() -> list[Patch]:
-    """A grid counts the shares of its symbol without those that an exit is selling."""
-
-    def made(was: Any) -> Any:
-        def promised(self: Decisions, symbol: Any) -> int:
-            grid = any(kind.value == "grid" for kind in self._kinds)
-            return 0 if grid else int(was(self, symbol))
-
-        return promised
-
-    return [
-        mock.patch.object(facts, "_promised", return_value=0),
-        put(Decisions, "_promised", made),
-    ]
-
-
-@needs(_with_grids)
 def stopped_grid_leaves_its_orders() -> list[Patch]:
     """A session that is to stop has ended at once; nobody withdraws what it ordered."""
 
@@ -106,6 +88,5 @@ GRID: dict[str, Bug] = {
         grid_fees_forgotten,
         grid_sale_closes_the_newest_lot,
         stopped_grid_leaves_its_orders,
-        grid_sells_what_exits_promise,
     )
 }

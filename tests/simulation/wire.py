@@ -122,7 +122,7 @@ class Wire:
         answer = self._at(line, lambda: line.terminal.post(line.client, message))
         if message["op"] == "order_stock" and self._world.plan.away and not self._gone:
             self._gone = True
-            self._world.terminal_leaves(self._world.plan.away)
+            self._leave()
         return True if answer is None else bool(answer)
 
     def close_client(self, line: Line) -> None:
@@ -134,6 +134,12 @@ class Wire:
         line.terminal.close_client(line.client)
 
     # inside
+
+    def _leave(self) -> None:
+        """The terminal's window is closed for a while, and nobody is told."""
+        world = self._world
+        world.log("terminal", f"is closed for {world.plan.away}")
+        world.terminal, world._terminal_back = None, world.now + world.plan.away
 
     def _at(self, line: Line, act: Callable[[], Any]) -> Any:
         """Do it unless the terminal has died; if it dies doing it, the caller only gets no answer."""

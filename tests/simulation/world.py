@@ -479,11 +479,6 @@ class World:
         self._guard("terminal", lambda: terminal.feed(again))
         self._feed._xtdata.disconnect()  # type: ignore[attr-defined]
 
-    def terminal_leaves(self, away: timedelta) -> None:
-        """Its window is closed for a while, and nobody is told."""
-        self.log("terminal", f"is closed for {away}")
-        self.terminal, self._terminal_back = None, self.now + away
-
     def terminal_died(self, crash: Crash) -> None:
         dead, self.terminal = self.terminal, None
         self._terminal_back = self.now + timedelta(seconds=self.chance.randint(1, 10))
