@@ -36,6 +36,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "orders": _every(2, "trading.orders", 1),
     # Late ticks, silent gateway or feed, stuck orders, settings, calendar, disk.
     "health": _every(30, "monitoring.health", 25),
+    # From 09:00 to 09:30 of a session: is everything ready?
+    "premarket": _every(60, "monitoring.premarket", 50, SLOW),
     # One report per account and session, once its books are closed.
     "day_report": _every(60, "monitoring.day_report", 50, SLOW),
 }

@@ -18,7 +18,7 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 
-from monitoring.models import DayReport, Finding
+from monitoring.models import DayReport, Finding, PremarketCheck
 from monitoring.services.periodic import switch_task
 from trading.admin.base import TRADE, Readable, actor_of, masked, say
 from trading.domain.types import Text
@@ -82,6 +82,34 @@ class DayReportAdmin(Readable):
             for one in row.positions
         )
         return format_html_join("\n", "<div>{}</div>", ((line,) for line in lines)) or say(_NONE)
+
+
+@admin.register(PremarketCheck)
+class PremarketCheckAdmin(Readable):
+    """Whether each session could begin, and what stood against it."""
+
+    list_display = ("on", "account", "ready", "looked_at", "what_is_wrong")
+    list_filter = ("ready", "account")
+    date_hierarchy = "on"
+    ordering = ("-on", "account")
+    exclude = ("items",)
+    readonly_fields = ("all_items",)
+
+    @admin.display(description=both("what is wrong", "问题"))
+    def what_is_wrong(self, row: PremarketCheck) -> str:
+        wrong = [one for one in row.items if one["verdict"] != "ok"]
+        return format_html_join("", "<div>{}</div>", ((_item(one),) for one in wrong)) or "-"
+
+    @admin.display(description=both("items", "检查项"))
+    def all_items(self, row: PremarketCheck) -> str:
+        return format_html_join("", "<div>{}</div>", ((_item(one),) for one in row.items))
+
+
+def _item(one: dict[str, str]) -> str:
+    mark = {"ok": "✓", "warning": "!", "stop": "✗"}[one["verdict"]]
+    return f"{mark} " + say(
+        Text(f"{one['name_en']}: {one['en']}", f"{one['name_zh']}：{one['zh']}")
+    )
 
 
 def _counted(codes: dict[str, int]) -> str:

@@ -89,3 +89,29 @@ class DayReport(models.Model):
         if self.equity is None or self.equity_before is None:
             return None
         return self.equity - self.equity_before
+
+
+class PremarketCheck(models.Model):
+    """盘前检查: the newest look at one account before a session; every change of its verdict is in the journal."""
+
+    account = models.ForeignKey(
+        Account,
+        verbose_name=both("account", "账户"),
+        on_delete=models.PROTECT,
+        related_name="premarket_checks",
+    )
+    on = models.DateField(both("session", "交易日"))
+    ready = models.BooleanField(both("ready", "可以开盘"))
+    #: What was looked at: verdict, name and finding in both languages.
+    items = models.JSONField(both("items", "检查项"), default=list)
+    looked_at = models.DateTimeField(both("looked at", "检查时间"))  # market time
+
+    class Meta:
+        verbose_name = both("pre-market check", "盘前检查")
+        verbose_name_plural = both("pre-market checks", "盘前检查")
+        constraints = [
+            models.UniqueConstraint(fields=["account", "on"], name="one_premarket_check_a_session")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account.name} {self.on}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING, TextIO
 
 if sys.platform == "win32":
     import msvcrt
@@ -24,6 +26,11 @@ else:
     def _try_lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
+
+if TYPE_CHECKING:
+    _LineHandler = logging.StreamHandler[TextIO]
+else:  # it takes no type argument at run time
+    _LineHandler = logging.StreamHandler
 
 #: Set for children whose standard input is a pipe that ends when their parent is gone.
 PARENT_PIPE = "MINIQMT_PARENT_PIPE"
@@ -65,6 +72,15 @@ def on_stop_signals(stop: Callable[[], None]) -> None:
         number = getattr(signal, name, None)
         if number is not None:
             signal.signal(number, handle)
+
+
+class LogLines(_LineHandler):
+    """Writes log lines to a stream. One that cannot be written is left out: the stream may have been closed."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say on the same stream what is wrong with a line, where that is possible."""
+        with contextlib.suppress(OSError, ValueError):
+            super().handleError(record)
 
 
 def show_what_the_console_can() -> None:

@@ -13,6 +13,8 @@ from typing import Any
 from monitoring.processes import write_whole
 
 NAME = "run.json"
+#: The lock of the `up` that runs; it is touched in every round of its supervisor.
+LOCK = "up.lock"
 
 
 def read_run_file(home: Path) -> Mapping[str, Any]:

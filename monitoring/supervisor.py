@@ -140,7 +140,7 @@ class Supervisor:
     """Runs the given processes. `step` does what is due and returns; `run` steps until it is told to stop.
 
     `publish` is called with the state of all processes whenever it changed. `show` gets lines for the operator:
-    the name of a process, and what happened. `wall` gives the time of day for people, `monotonic` the seconds
+    the name of a process, and what happened. `alive` is called at every step. `wall` gives the time of day for people, `monotonic` the seconds
     everything here is counted in.
     """
 
@@ -153,13 +153,14 @@ class Supervisor:
         monotonic: Monotonic = time.monotonic,
         publish: Callable[[Sequence[ProcessStatus]], None] = lambda _statuses: None,
         show: Callable[[str, str], None] = lambda _name, _line: None,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._children = [
             _Child(spec, place if spec.stage is None else spec.stage)
             for place, spec in enumerate(specs)
         ]
         self._logs, self._wall, self._monotonic = logs, wall, monotonic
-        self._publish, self._show = publish, show
+        self._publish, self._show, self._alive = publish, show, alive
         self._published: tuple[ProcessStatus, ...] = ()
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._stops_wanted = 0
@@ -187,6 +188,7 @@ class Supervisor:
     def step(self) -> None:
         """Do what is due: start the next, notice the ready, the ended and the hung, start again. Raises StartError."""
         now = self._monotonic()
+        self._alive()
         for child in self._children:
             if child.state is State.WAITING:
                 self._start(child)

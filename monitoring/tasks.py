@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from monitoring.services.day_report import make_day_reports
 from monitoring.services.health import check_health
+from monitoring.services.premarket import check_before_the_open
 from trading.services.shared_quotes import quotes_of_thread
 from trading.tasks import close_broken_connections
 
@@ -31,5 +32,16 @@ def day_report() -> None:
     """Make the reports of sessions whose books are closed; one that was missed is made up for."""
     try:
         make_day_reports(timezone.now())
+    finally:
+        close_broken_connections()
+
+
+@shared_task(
+    name="monitoring.premarket", autoretry_for=(DatabaseError,), retry_backoff=5, max_retries=2
+)
+def premarket() -> None:
+    """Before the open: whether terminal, account, calendar, quotes and settings let a session begin."""
+    try:
+        check_before_the_open(timezone.now(), quotes_of_thread(), Path(settings.HOME))
     finally:
         close_broken_connections()

@@ -42,6 +42,15 @@ def _database_of_the_run_alone():
         yield
 
 
+@pytest.fixture
+def connection_kept(db, monkeypatch):
+    """For code that looks after its connection between transactions: a test's is inside one, and must stay open."""
+    from django.db import connections
+
+    monkeypatch.setitem(connections["default"].settings_dict, "AUTOCOMMIT", False)
+    monkeypatch.setattr(connections["default"], "close_at", None, raising=False)
+
+
 @pytest.fixture(scope="session")
 def _calendar_rows():
     """The calendar's rows, computed once: exchange_calendars takes a second to import."""

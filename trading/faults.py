@@ -19,7 +19,7 @@ POINTS = {
     "gateway.recorded": "reports are stored and reconciled",
     "gateway.armed": "start-up is confirmed, the status is not written yet",
     "gateway.claimed": "SUBMITTING is committed, nothing was sent",
-    "gateway.checked": "the last check is passed, the call comes next",
+    "gateway.checked": "market and quote allow it; the main switch is looked at next, then comes the call",
     "gateway.submitted": "the terminal was called, its seq is not stored yet",
     "gateway.sent": "the seq is stored",
     "gateway.cancel_claimed": "CANCEL_REQUESTED is committed, nothing was sent",

@@ -174,7 +174,7 @@ class Desk(Protocol):
         """Claim the most urgent approved order, as the pace allows: SUBMITTING is committed."""
 
     def objection(self, claimed: Claimed, now: datetime) -> str | None:
-        """Check kill switch, phase and quote age once more, after the claim and just before the call."""
+        """Check phase and quote age once more after the claim, and last, just before the call, the main switch."""
 
     def kill(self, name: str, now: datetime) -> None:
         """Latch HALTED: the kill file `name` is there."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from monitoring.console.health import processes, tick_starts, ticks_of
+from monitoring.console.health import last_sign, processes, tick_starts, ticks_of
 from monitoring.console.listings import TodaysRows
 from monitoring.console.values import (
     AccountView,
@@ -67,7 +67,7 @@ def build(real: datetime, quotes: QuoteReader, home: Path) -> Console:
             _AccountBuilder(account, clocks, calendar, known, real).build(starts)
             for account, known in zip(accounts, captured, strict=True)
         ),
-        processes=processes(read_run_file(home)),
+        processes=processes(read_run_file(home), last_sign(home), real),
         quotes_problem=problem,
     )
 

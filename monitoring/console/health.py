@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from monitoring.console.values import ProcessView, TickView
+from monitoring.run_file import LOCK
 from monitoring.supervisor import State
 from trading.domain.calendar import TradingCalendar, phase_at
 from trading.domain.types import CHINA, Text
@@ -26,6 +28,13 @@ _SIGNALS = {
 
 _HUNG = Text("it made no progress and was killed", "长时间无进展，已被强制结束")
 
+#: `up` touches its lock every second.
+UP_PATIENCE = timedelta(seconds=30)
+_UP_HANGS = Text(
+    "looks after nothing: what ends or hangs now is not started again. End it and start it anew.",
+    "已无响应：此后结束或卡住的进程不会被重新启动。请结束它并重新启动。",
+)
+
 _TICKS = {
     "sync": Text("sync", "同步"),
     "strategy": Text("strategy", "策略"),
@@ -33,14 +42,30 @@ _TICKS = {
 }
 
 
-def processes(run: Mapping[str, Any]) -> tuple[ProcessView, ...] | None:
-    """Return the processes of the `up` that runs us; None when none does, for then nobody keeps its file true."""
+def last_sign(home: Path) -> datetime | None:
+    """Return when `up` last looked after its processes, None when it never ran here."""
+    try:
+        return datetime.fromtimestamp((home / LOCK).stat().st_mtime, CHINA)
+    except OSError:
+        return None
+
+
+def processes(
+    run: Mapping[str, Any], up_seen_at: datetime | None, real: datetime
+) -> tuple[ProcessView, ...] | None:
+    """Return the processes of the `up` that runs us, itself first when it hangs (seen last at `up_seen_at`).
+
+    None when none does, for then nobody keeps its file true.
+    """
     rows = [row for row in run.get("processes", ()) if isinstance(row, dict)]
     # On Windows the interpreter of a virtual environment is a child of the process that was started.
     ours = {os.getpid(), os.getppid()}
     if not any(row.get("name") == "web" and row.get("pid") in ours for row in rows):
         return None
-    return tuple(_process(row) for row in rows)
+    views = [_process(row) for row in rows]
+    if up_seen_at is not None and real - up_seen_at > UP_PATIENCE:
+        views.insert(0, ProcessView("up", "silent", up_seen_at, 0, _UP_HANGS))
+    return tuple(views)
 
 
 def _process(row: Mapping[str, Any]) -> ProcessView:

@@ -42,6 +42,7 @@ _OTHERS = {
     "waiting": Text("waiting", "等待启动"),
     "starting": Text("starting", "启动中"),
     "running": Text("running", "运行中"),
+    "silent": Text("hangs", "无响应"),
     "backing off": Text("ended, starts again soon", "已结束，即将重启"),
     "stopped": Text("stopped", "已停止"),
     "shadow": Text("shadow", "影子"),

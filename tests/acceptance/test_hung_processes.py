@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,9 +19,10 @@ import pytest
 from monitoring import stack
 from monitoring.console.health import processes
 from monitoring.supervisor import State, Supervisor
-from tests.stack import ROOT, prepare, set_clock
+from tests.stack import ROOT, prepare, set_clock, surroundings
 from tests.stack import SESSION as DAY
 from trading.management.progress import BEAT_SENT, WORKER_FINISHED
+from trading.management.watchdog import EXIT_CODE
 
 pytestmark = [
     pytest.mark.slow,
@@ -106,7 +109,8 @@ def test_f131_a_frozen_process_is_killed_started_again_and_works_and_says_why(th
     assert (after.state, after.hung) == (State.RUNNING, True)
     assert after.pid != before.pid
     assert f"{name} no progress for 45 s: killed" in three.shown
-    [view] = processes({"processes": [after.as_row() | {"name": "web", "pid": os.getpid()}]}) or ()
+    run = {"processes": [after.as_row() | {"name": "web", "pid": os.getpid()}]}
+    [view] = processes(run, None, datetime.now(UTC)) or ()
     assert view.story.en.startswith("ended (it made no progress and was killed) and was started")
 
 
@@ -134,3 +138,47 @@ def test_f124_the_one_that_took_its_place_is_watched_too(three):
     os.kill(before.pid, signal.SIGSTOP)
     three.until(lambda: three.row("beat").restarts > before.restarts, passes=STEP)
     three.works()
+
+
+# --- a gateway that is asked to end -------------------------------------------------------------
+
+#: The gateway's command over a library that lets in, is asked to end, and never returns from its own end.
+ENDS = """
+import os, signal, time
+from datetime import timedelta
+from types import SimpleNamespace
+import django
+django.setup()
+from trading.broker.qmt import QmtBroker
+from trading.management.commands import gateway
+from trading.management.waiting import StopSignal
+from trading.models import Account
+
+class Trader:
+    def __init__(self, *_): pass
+    def __getattr__(self, name): return lambda *_: 1
+    def connect(self): return 0
+    def subscribe(self, _):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return 0
+    def stop(self):
+        print("stops", flush=True)
+        time.sleep(60)
+
+gateway.END_AFTER, gateway.RENEW = timedelta(seconds=1), timedelta(seconds=0.2)
+library = SimpleNamespace(XtQuantTrader=Trader, XtQuantTraderCallback=object)
+broker = QmtBroker(library, SimpleNamespace(StockAccount=str), "userdata_mini", 1, "1")
+gateway.Command()._run(Account.objects.get(), broker, StopSignal(), lambda: None)
+"""
+
+
+def test_f115_a_gateway_whose_library_hangs_at_its_end_ends_all_the_same(three):
+    done = subprocess.run(
+        [sys.executable, "-c", ENDS],
+        cwd=ROOT,
+        env=surroundings(three.home),
+        capture_output=True,
+        timeout=30,
+    )
+    assert done.returncode == EXIT_CODE, done.stderr.decode()
+    assert done.stdout.decode().splitlines()[-1] == "stops"

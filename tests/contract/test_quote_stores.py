@@ -276,7 +276,7 @@ def test_a_store_that_was_cleared_takes_an_earlier_day(make):
 
 
 @every_durable_store
-def test_a_reader_sees_whole_batches_while_they_are_written(make):
+def test_f149_a_reader_sees_whole_batches_while_they_are_written(make):
     writer, reader = make("shared"), make("shared")
     symbols = [Symbol(f"{600000 + number}.SH") for number in range(40)]
     batches = 60
@@ -344,7 +344,7 @@ def test_what_redis_missed_while_it_was_away_is_there_when_it_is_back(tmp_path):
 @pytest.mark.system
 @pytest.mark.unattended
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs a signal Windows lacks")
-def test_a_redis_that_hangs_is_answered_for_by_the_file(tmp_path):
+def test_f110_a_redis_that_hangs_is_asked_once_and_then_answered_for_by_the_file(tmp_path):
     clock = [0.0]
     file = FileQuoteStore(tmp_path / "quotes.sqlite3", writes=True)
     with embedded_redis(tmp_path) as server:
@@ -373,7 +373,7 @@ def test_a_redis_that_hangs_is_answered_for_by_the_file(tmp_path):
 @pytest.mark.system
 @pytest.mark.unattended
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs a signal Windows lacks")
-def test_a_redis_that_hangs_does_not_hold_up_the_feeds(tmp_path):
+def test_f110_a_redis_that_hangs_does_not_hold_up_the_feeds(tmp_path):
     file = FileQuoteStore(tmp_path / "quotes.sqlite3", writes=True)
     with embedded_redis(tmp_path) as server:
         writer, reader = SharedQuotes(file, server.url), RedisQuoteStore(server.url)

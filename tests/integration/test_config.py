@@ -15,6 +15,9 @@ from trading.models import Account, TradingConfig
 from trading.services import config
 
 pytestmark = [pytest.mark.exits, pytest.mark.django_db]
+ONLY_SQLITE = pytest.mark.skipif(
+    connection.vendor != "sqlite", reason="only SQLite keeps a text in a column of numbers"
+)
 
 
 @pytest.fixture
@@ -204,11 +207,20 @@ def test_a_row_that_was_never_valid_decides_nothing_and_says_so_once():
 
 
 @pytest.mark.usefixtures("calendar")
-def test_what_a_hand_wrote_unreadably_into_the_database_counts_as_invalid():
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        pytest.param("stop_loss_ratio = 'abc'", marks=ONLY_SQLITE),
+        "price_mode = 'abc'",
+        "trailing_tiers = '[1]'",
+        "stop_loss_ratio = 9223372036854775807",
+    ],
+)
+def test_what_a_hand_wrote_unreadably_into_the_database_counts_as_invalid(unreadable):
     world = World(holdings=[(BANK, 1000, "10.00")])
     world.hold(BANK, "9.20", since="09:30:00", until="09:31:00")
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE trading_tradingconfig SET stop_loss_ratio = 'abc'")
+        cursor.execute("UPDATE trading_tradingconfig SET " + unreadable)
     world.run(until="09:30:30")
     assert [order.kind for order in world.orders()] == ["stop_loss"]
     assert codes(world.events(level="alarm")) == ["CONFIG_INVALID"]

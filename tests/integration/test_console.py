@@ -255,6 +255,8 @@ def run_file(console, **web) -> None:
     rows = [
         {"name": "gateway-demo", "state": "running", "pid": 1, "restarts": 2, "last_exit": -9,
          "since": "2026-01-05T19:58:02+00:00"},
+        {"name": "beat", "state": "running", "pid": 2, "restarts": 1, "last_exit": -9, "hung": True,
+         "since": "2026-01-05T19:58:30+00:00"},
         {"name": "worker", "state": "backing off", "pid": None, "restarts": 1, "last_exit": 1,
          "since": "2026-01-05T19:59:00+00:00"},
         {"name": "web", "state": "running", "pid": os.getpid(), "restarts": 0, "last_exit": None,
@@ -268,8 +270,10 @@ def run_file(console, **web) -> None:
     ("language", "words"),
     [
         ("en", ["gateway-demo ended (killed) and was started again at 03:58:02, restarts: 2",
+                "beat ended (it made no progress and was killed) and was started again at 03:58:30",
                 "worker ended (exit code 1); starts again soon", "worker does not run"]),
         ("zh-hans", ["gateway-demo 曾结束（被强制结束），03:58:02 重新启动，共重启 2 次",
+                     "beat 曾结束（长时间无进展，已被强制结束），03:58:30 重新启动，共重启 1 次",
                      "worker 已结束（退出码 1），即将重新启动", "worker 未在运行"]),
     ],
 )  # fmt: skip
@@ -279,6 +283,17 @@ def test_a_process_that_ended_is_told_in_words(console, reader, language, words)
     for said in words:
         assert said in page, said
     assert "secret" not in page
+
+
+@pytest.mark.parametrize(("ago", "hangs"), [(29, False), (31, True)])
+def test_f131_an_up_that_looks_after_nothing_is_told_in_words(console, reader, ago, hangs):
+    run_file(console)
+    lock = console.home / "up.lock"
+    lock.touch()
+    os.utime(lock, times=(REAL.timestamp() - ago,) * 2)
+    page = text(reader, accept_language="en")
+    assert ("up looks after nothing" in page) is hangs
+    assert ("up does not run" in page) is hangs
 
 
 def test_what_another_up_left_behind_is_not_told_as_news(console, reader):

@@ -10,7 +10,7 @@ from django.apps import apps
 from django.db import IntegrityError, transaction
 
 from tests.integration.scenes import FELL, STOCK, falling
-from trading.models import BrokerEvent, Event, Fill, Order, OrderEvent
+from trading.models import BrokerEvent, Event, Fill, FormerFill, Order, OrderEvent
 from trading.models.fields import AppendOnlyModel
 
 pytestmark = [
@@ -48,7 +48,10 @@ OTHER_KEY = {"decision_key": "other"}
     [
         ({**OTHER_KEY, "purpose": "manual"}, "client_order_id"),
         ({**OTHER_ID, "purpose": "manual"}, "decision_key"),
-        ({**OTHER_ID, **OTHER_KEY}, "account_id, trading_order.symbol"),
+        (
+            {**OTHER_ID, **OTHER_KEY},
+            "one_working_order_per_purpose|account_id, trading_order.symbol",
+        ),
         ({**OTHER_ID, **OTHER_KEY, "purpose": "manual", "quantity": 0}, "quantity_positive"),
         ({**OTHER_ID, **OTHER_KEY, "purpose": "manual", "price": 0}, "price_positive"),
     ],
@@ -93,6 +96,11 @@ def test_history_is_append_only():
 def test_history_can_neither_be_changed_nor_deleted_one_by_one_or_at_once(model):
     world = falling(book={})
     world.run(until="09:31:05")
+    if model is FormerFill:  # no day of trading makes one
+        moved_in = {"symbol": STOCK, "side": "buy", "quantity": 100, "price": 1, "amount": 100}
+        FormerFill.objects.create(
+            account=world.account, number=1, at=world.moment(FELL), **moved_in
+        )
     row = model.objects.first()
     assert row is not None
     field = next(f.name for f in model._meta.concrete_fields if not f.primary_key)

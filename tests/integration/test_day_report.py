@@ -72,7 +72,7 @@ def test_before_the_books_close_there_is_no_report():
     assert reports_at(world.moment("15:35:01")) == 0
 
 
-def test_a_missed_session_is_made_up_for_from_what_was_true_then():
+def test_f130_a_missed_session_is_made_up_for_from_what_was_true_then():
     world = a_day_with_a_stop()
     # The next session already sold the rest, and the one before was never reported.
     [sale] = world.fills()

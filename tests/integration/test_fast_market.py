@@ -100,10 +100,12 @@ def test_the_gateway_waits_four_seconds_before_it_stands_in_for_a_tick_however_f
     assert watch.is_missing
 
 
+@pytest.mark.usefixtures("connection_kept")
 def test_beat_keeps_a_period_below_a_second_and_what_the_operator_paused(tmp_path: Path):
     schedule = at_speed(FAST.speed)
     for _ in range(2):  # at every start it writes the schedule anew
         scheduler = MarketScheduler(app=app, lazy=True)
+        scheduler._finalize.cancel()  # else it writes when the tests end, and not to the tests' database
         scheduler.update_from_dict(schedule)
         for name in ("sync", "strategy", "orders"):
             row = PeriodicTask.objects.get(name=name)

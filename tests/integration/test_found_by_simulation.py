@@ -9,20 +9,34 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
-from tests.integration.scenes import OTHER, QUIET, STOCK, account, falling, wish
+from tests.integration.scenes import (
+    FELL,
+    OTHER,
+    QUIET,
+    STOCK,
+    account,
+    codes,
+    falling,
+    moves,
+    seconds_after,
+    wish,
+)
 from tests.misbehaving import Misbehaving, lost
 from tests.world import TODAY, World
 from trading import faults
 from trading.domain.reports import (
     BrokerAsset,
+    BrokerOrder,
     BrokerPosition,
+    BrokerState,
     BrokerTrade,
     Event,
     Snapshot,
 )
 from trading.domain.types import CHINA, Side, Symbol
-from trading.models import Fill, Position
+from trading.models import Account, Fill, Position
 from trading.paper.delivery import PERFORM, Delivery, Message
 from trading.services import config
 from trading.services.desk import AccountDesk
@@ -66,6 +80,47 @@ def test_an_order_that_was_accepted_and_swallowed_does_not_blind_the_gateway():
     [order] = world.orders()
     assert order.broker_order_id == 1_190_000_001
     assert account(world).gateway_status == "armed"
+
+
+def test_an_order_that_was_accepted_and_swallowed_becomes_unknown_and_is_then_proven_absent():
+    world = falling(
+        until="09:37:00", book={}, holdings=((STOCK, 1000, "10.00"), (OTHER, 1000, "9.25"))
+    )
+    wish(world, "09:30:30", OTHER, Side.SELL, 100)  # the broker's list of today is not empty
+    world.at("09:30:50", lambda: setattr(world.terminal, "delivery", Swallowing()))
+    world.at("09:31:30", lambda: setattr(world.terminal, "delivery", Delivery()))
+    world.run(until="09:36:00")
+
+    swallowed, again = world.orders(symbol=STOCK)
+    assert moves(swallowed) == [
+        "approved",
+        "submitting",
+        "submitted",
+        "cancel_requested",
+        "unknown",
+        "absent",
+    ]
+    unknown, absent = swallowed.events.filter(new_state__in=("unknown", "absent")).order_by("pk")
+    assert 60 <= seconds_after(world, FELL, unknown.at) <= 66
+    assert 70 <= (absent.at - unknown.at).total_seconds() <= 90
+    assert (again.kind, again.state) == ("stop_loss", "filled")
+    assert codes(world, "ORDER_UNKNOWN", "ORDER_ABSENT") == ["ORDER_UNKNOWN", "ORDER_ABSENT"]
+
+
+def test_an_order_that_a_list_has_shown_does_not_become_unknown_when_lists_lose_it():
+    hidden = Misbehaving(
+        shown=lambda request, truth: (
+            []
+            if request["op"] == "query_stock_orders"
+            and world.exchange.now > world.moment("09:31:10")
+            else truth
+        )
+    )
+    world = falling(hidden, until="09:34:00", settings=SLOW)
+    world.run(until="09:33:00")
+
+    [order] = world.orders()
+    assert (order.state, order.was_unknown) == ("submitted", False)
 
 
 def test_the_fees_of_somebodys_order_are_those_of_one_order():
@@ -185,13 +240,19 @@ TEN = datetime.combine(TODAY, time(10), CHINA)
 BOUGHT = BrokerTrade(
     "T1", 7, Symbol(STOCK), Side.BUY, 100, Decimal(10), TEN - timedelta(minutes=25), sysid="77"
 )
+HELD = BrokerPosition(
+    Symbol(STOCK), 1100, 1000, Decimal(10), Decimal(10), 0, 1000, market_value=Decimal(11000)
+)
+BY_HAND = BrokerOrder(
+    7, Symbol(STOCK), Side.BUY, 100, Decimal(10), BrokerState.FILLED, 100, BOUGHT.time, "77"
+)
 WHOLE = Snapshot(
     TEN,
     1,
     True,
     BrokerAsset(Decimal(1000), Decimal(0), Decimal(11000), Decimal(12000)),
-    (BrokerPosition(Symbol(STOCK), 1100, 1000, Decimal(10), Decimal(10), 0, 1000),),
-    (),
+    (HELD,),
+    (BY_HAND,),
     (BOUGHT,),
 )
 
@@ -204,41 +265,77 @@ def desk() -> AccountDesk:
     return desk
 
 
-def _read(desk: AccountDesk, snapshot: Snapshot) -> None:
-    desk.record([Event(snapshot, 1, TEN)], TEN)
+def _read(desk: AccountDesk, *snapshots: Snapshot) -> None:
+    for number, snapshot in enumerate(snapshots):
+        at = TEN + timedelta(seconds=3 * number)
+        desk.record([Event(replace(snapshot, taken_at=at), 1, at)], at)
 
 
 @pytest.mark.parametrize(
-    "hole", [{"positions": None}, {"trades": ()}, {"trades": None}, {"asset": None}]
+    "hole",
+    [
+        {"positions": None},
+        {"trades": None},
+        {"asset": None},
+        {"positions": ()},  # a client that is still loading
+        {"positions": (replace(HELD, quantity=0, sellable=0, market_value=Decimal(0)),)},
+        {"trades": ()},
+        {"orders": ()},
+        {"positions": (replace(HELD, yesterday=0),)},
+    ],
 )
-def test_a_first_answer_with_a_hole_does_not_begin_a_life_that_lacks_shares(desk, hole):
-    _read(desk, replace(WHOLE, **hole))
-    _read(desk, replace(WHOLE, taken_at=TEN + timedelta(seconds=3)))
+def test_first_answers_with_a_hole_do_not_begin_a_life_that_lacks_shares(desk, hole):
+    lacking = replace(WHOLE, **hole)
+    _read(desk, lacking, lacking)
+    assert not Position.objects.exists()
+    assert desk.problem_with(lacking) is not None
 
+    _read(desk, lacking, WHOLE, WHOLE)
     [life] = Position.objects.all()
     assert (life.quantity, Fill.objects.count()) == (1100, 1)
 
 
+def test_the_books_are_opened_by_two_readings_that_say_the_same(desk):
+    other = replace(WHOLE, positions=(replace(HELD, sellable=900),))
+    _read(desk, WHOLE, other)
+    assert not Position.objects.exists()
+
+
+def test_a_person_may_open_the_books_on_a_terminal_that_contradicts_itself(desk, monkeypatch):
+    name = Account.objects.get().name
+    funds_elsewhere = replace(WHOLE, asset=replace(WHOLE.asset, market_value=Decimal(50000)))
+    monkeypatch.setattr("trading.management.commands.open_books.market_time", lambda *_: TEN)
+    call_command("open_books", name, "--why", "it counts funds that are no holdings")
+    _read(desk, funds_elsewhere, funds_elsewhere)
+
+    assert Position.objects.get().quantity == 1100
+    with pytest.raises(CommandError):
+        call_command("open_books", name, "--why", "once more")
+
+
 def test_a_fill_pushed_before_the_books_are_open_is_booked_with_them(desk):
     desk.record([Event(BOUGHT, 1, TEN)], TEN)
-    _read(desk, WHOLE)
+    _read(desk, WHOLE, WHOLE)
 
     [life] = Position.objects.all()
     assert (life.quantity, Fill.objects.count()) == (1100, 1)
 
 
 def test_a_fill_asks_for_the_snapshot_that_shows_what_it_paid(desk):
-    _read(desk, replace(WHOLE, trades=()))
-    desk.record([Event(BOUGHT, 1, TEN)], TEN)
+    _read(desk, WHOLE, WHOLE)
+    Account.objects.update(snapshot_wanted_at=None)
+    desk.record([Event(replace(BOUGHT, traded_id="T2"), 1, TEN)], TEN)
 
     assert desk.agenda().snapshot_wanted == TEN
 
 
 def test_what_a_failed_transaction_read_is_read_again(desk):
     faults.arm(faults.parse("sync.positions_projected:1:raise"))
-    with pytest.raises(faults.InjectedFault):
-        _read(desk, WHOLE)
-    faults.arm(None)
-    _read(desk, WHOLE)
+    try:
+        with pytest.raises(faults.InjectedFault):
+            _read(desk, WHOLE, WHOLE)
+    finally:
+        faults.arm(None)
+    _read(desk, WHOLE, WHOLE)
 
     assert Fill.objects.count() == 1

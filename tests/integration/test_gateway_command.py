@@ -38,7 +38,12 @@ from trading.services.clock import DEMO, market_time, read_clocks, set_clock
 from trading.services.nudges import NudgeListener, Nudger
 from trading.services.runner import ORDERS, TICKS, TickSpec
 
-pytestmark = [pytest.mark.system, pytest.mark.unattended, pytest.mark.django_db]
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.unattended,
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("connection_kept"),
+]
 
 REAL = datetime(2026, 11, 20, 22, 0, tzinfo=CHINA)
 MARKET = datetime(2026, 11, 20, 10, 0, tzinfo=CHINA)

@@ -23,6 +23,7 @@ from tests.integration.scenes import (
 from tests.integration.test_absence import swallowed
 from tests.integration.test_admin import act, client_of
 from tests.misbehaving import Misbehaving
+from trading import faults
 from trading.domain.types import Side, TradingState
 from trading.models import Account, GatewayLease, Order
 from trading.services import kill_switch
@@ -89,6 +90,27 @@ def test_i10_a_halt_between_the_claim_and_the_call_holds_the_order_back(home, ho
     [order] = world.orders()
     assert moves(order) == ["approved", "submitting", "expired"]
     assert order.end_reason == ("KILL_FILE" if how == "file" else "TRADING_STATE")
+    assert terminal.calls("order_stock") == []
+
+
+@pytest.mark.parametrize("how", ["file", "switch"])
+def test_i10_a_halt_after_the_last_look_at_market_and_quote_holds_the_order_back(home, how):
+    terminal = Misbehaving()
+    world = armed_world(terminal)
+
+    def halt_when_checked(point):
+        if point == "gateway.checked" and how == "file":
+            (home / "KILL").touch()
+        elif point == "gateway.checked":
+            Account.objects.update(trading_state=TradingState.HALTED)
+
+    faults.arm(halt_when_checked)
+    try:
+        world.run(until="09:31:30")
+    finally:
+        faults.arm(None)
+    [order] = world.orders()
+    assert moves(order) == ["approved", "submitting", "expired"]
     assert terminal.calls("order_stock") == []
 
 

@@ -30,13 +30,15 @@ def account(db) -> Account:
 
 
 @pytest.fixture
-def tasks(db) -> None:
+def tasks(connection_kept) -> None:
     start_beat()
 
 
 def start_beat() -> DatabaseScheduler:
     """What beat does at its start: write the schedule of the code into its tables."""
-    return DatabaseScheduler(app=app, lazy=False)
+    scheduler = DatabaseScheduler(app=app, lazy=False)
+    scheduler._finalize.cancel()  # else it writes when the tests end, and not to the tests' database
+    return scheduler
 
 
 def client_of(language: str = "en", *, superuser: bool = True) -> Client:

@@ -72,7 +72,7 @@ def test_f018_f020_every_fill_is_booked_once_however_its_news_arrive(misbehaviou
     [order] = world.orders()
     assert (order.state, order.filled_quantity) == ("filled", 1000)
     assert len(terminal.calls("order_stock")) == 1
-    assert set(codes(world)) <= {"HOLDING_ADOPTED"}
+    assert set(codes(world)) <= {"HOLDING_ADOPTED", "PUSHES_DEAD", "PUSHES_DEAD_OVER"}
     _books_agree(world)
 
 

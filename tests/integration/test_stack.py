@@ -39,6 +39,27 @@ def test_f131_a_web_server_that_accepts_and_never_answers_does_not_serve():
             serves(frozen.getsockname()[1])
 
 
+def test_f127_who_asks_stops_before_who_answers(tmp_path):
+    # Web, tasks and schedule; then quotes and gateways; last the terminal and Redis they talk to.
+    around = stack.Surroundings(tmp_path, tmp_path, stack.our_redis())
+    specs = [
+        stack.redis_process(around),
+        stack.paper_terminal(around, ()),
+        *stack.trading_processes(around, [(1, "one"), (2, "two")]),
+        stack.web(around, 8000),
+        stack.flower(around, 5555, "admin", "secret"),
+    ]
+    stages: dict[int, set[str]] = {}
+    for spec in specs:
+        assert spec.stage is not None
+        stages.setdefault(spec.stage, set()).add(spec.name)
+    assert [stages[stage] for stage in sorted(stages, reverse=True)] == [
+        {"web", "worker", "beat", "flower"},
+        {"market_data", "gateway-one", "gateway-two"},
+        {"paper_terminal", "redis"},
+    ]
+
+
 def test_our_redis_answers_only_to_its_password(tmp_path):
     with embedded_redis(tmp_path) as server:
         assert ask_redis(server.port, PASSWORD, "PING") == "+PONG"

@@ -1,4 +1,4 @@
-"""`python -m tests.simulation --seeds N --from SEED [--plant BUG|all] [--json FILE] [--jobs 2] [--finished FILE] [--show]`,
+"""`python -m tests.simulation --seeds N --from SEED [--plant BUG,BUG|all] [--json FILE] [--jobs 2] [--finished FILE] [--show]`,
 and `--processes N --from SEED [--only SCENARIO] [--jobs 2] [--finished FILE] [--json FILE]` with real processes.
 """
 
@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from tests.simulation.setup import set_up
 
@@ -17,7 +18,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=100, help="how many")
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first one")
-    parser.add_argument("--plant", help="a planted bug, or all: at which seed is it caught?")
+    parser.add_argument(
+        "--plant", help="planted bugs (A,B), or all: at which seed is each caught?"
+    )
     parser.add_argument("--json", type=Path, help="where the figures go")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument(
@@ -73,21 +76,23 @@ def _show(seeds: range, bug: str | None) -> int:
 
 
 def _plant(bug: str, seeds: range, path: Path | None) -> int:
+    """Find for each bug the first seed that catches it; what is found is written after every bug."""
     from tests.simulation import bugs, campaign
     from tests.simulation.database import Database
 
-    names, database, caught = bugs.NAMES if bug == "all" else (bug,), Database(), {}
+    names, database = bugs.NAMES if bug == "all" else bug.split(","), Database()
+    table: list[dict[str, Any]] = []
     with database.in_use():
         for name in names:
             outcome = campaign.first_caught(name, seeds, database)
-            caught[name] = None if outcome is None else [outcome.seed, *outcome.broken[:3]]
+            table.append(campaign.row_of(name, bugs.meaning(name), seeds, outcome))
             found = (
                 "NOT CAUGHT" if outcome is None else f"seed {outcome.seed}: {outcome.broken[0]}"
             )
             _say(f"{name}: {found}")
-    if path is not None:
-        path.write_text(json.dumps(caught, indent=1), encoding="utf-8")
-    return 1 if None in caught.values() else 0
+            if path is not None:
+                path.write_text(json.dumps(table, indent=1), encoding="utf-8")
+    return 1 if any(row["seed"] is None for row in table) else 0
 
 
 def _say(text: str) -> None:

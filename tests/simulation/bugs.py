@@ -14,7 +14,7 @@ from typing import Any
 from unittest import mock
 
 from tests.simulation.further_bugs import FURTHER
-from tests.simulation.planting import Bug, Patch, put
+from tests.simulation.planting import Bug, Patch, misbehaving, moving, needs, put
 from trading.broker import gateway
 from trading.broker.qmt import QmtBroker
 from trading.domain import absence, reconcile
@@ -43,6 +43,7 @@ _AT_BROKER = [state.value for state in OrderState if state.at_broker]
 # -- answers that are believed
 
 
+@needs(misbehaving("none_lists"))
 def none_as_empty() -> list[Patch]:
     """A failed query counts as an empty list."""
     return [
@@ -65,6 +66,7 @@ def empty_positions_wipe_the_book() -> list[Patch]:
     return [put(sync, "_project_positions", made)]
 
 
+@needs(misbehaving("shrunken_lists", "empty_lists", "stale_queries"))
 def shrunken_list_accepted() -> list[Patch]:
     """A list that lacks an order is the news that the order has ended (R6)."""
 
@@ -88,14 +90,13 @@ def _cancelled(order: Order) -> OrderState:
     return OrderState.PARTIALLY_CANCELLED if order.filled_quantity else OrderState.CANCELLED
 
 
+@needs(lambda plan: bool(plan.away) or "zombie" in plan.misbehaviours)
 def absence_from_one_query() -> list[Patch]:
-    """One query that does not show an order, however soon, proves that it never existed (R4, R5)."""
-    return [
-        *young_order_window_off(),
-        mock.patch.object(unknown_outcomes, "proven", absence.counts),
-    ]
+    """One query that does not show an order of more than a minute proves that it never existed (R5)."""
+    return [mock.patch.object(unknown_outcomes, "proven", absence.counts)]
 
 
+@needs(misbehaving("zombie", "stale_queries", "shrunken_lists"))
 def young_order_window_off() -> list[Patch]:
     """Two queries in a row prove that an order does not exist, however young it is (R4)."""
     return [
@@ -134,6 +135,7 @@ def retry_after_timeout() -> list[Patch]:
     return [mock.patch.object(AccountDesk, "overdue", overdue)]
 
 
+@needs(misbehaving("minus_one_though_live"))
 def second_attempt_after_minus_one() -> list[Patch]:
     """A call that returned -1 is made again."""
 
@@ -149,11 +151,13 @@ def second_attempt_after_minus_one() -> list[Patch]:
     return [put(QmtBroker, "submit", made)]
 
 
+@needs(moving("rises", "breakout"))
 def reorder_of_the_full_quantity() -> list[Patch]:
     """A re-order takes the quantity of the order, not what it left unfilled."""
     return [mock.patch.object(orders_tick, "_chain_left", lambda order: order.quantity)]
 
 
+@needs(misbehaving("late_fill", "delayed", "reordered", "stale_queries"))
 def reorder_before_terminal() -> list[Patch]:
     """A push of the cancel is enough for the next order; no query has to confirm it."""
     return [
@@ -167,6 +171,7 @@ def reorder_before_terminal() -> list[Patch]:
     ]
 
 
+@needs(misbehaving("cancel_true_for_nothing", "lost_request", "late_fill"))
 def cancel_treated_as_cancelled() -> list[Patch]:
     """A cancel that was sent off has cancelled."""
 
@@ -214,6 +219,7 @@ def fill_by_status_volume() -> list[Patch]:
     return [put(Execution, "_report", made)]
 
 
+@needs(lambda plan: plan.leaked_stop)
 def old_epochs_fills_dropped() -> list[Patch]:
     """What an old connection tells is dropped, its fills too."""
     return [mock.patch.object(gateway, "BrokerTrade", type("Nothing", (), {}))]
@@ -253,6 +259,7 @@ def reservation_released_on_unknown() -> list[Patch]:
     return [mock.patch.object(OrderState, "working", works)]
 
 
+@needs(lambda plan: plan.second_gateway)
 def lease_not_checked_at_claim() -> list[Patch]:
     """An order is claimed without a look at who holds the lease, and until when."""
 
@@ -289,6 +296,7 @@ def t1_from_volume() -> list[Patch]:
     ]
 
 
+@needs(misbehaving("remark_truncated"))
 def remark_by_prefix_without_uniqueness() -> list[Patch]:
     """However short a remark comes back, the first order that begins so is the one."""
 
@@ -309,6 +317,7 @@ def _first_alike(report: BrokerOrder, local: Sequence[Any]) -> BrokerOrder:
     return report
 
 
+@needs(lambda plan: plan.kill_at_point)
 def kill_switch_before_the_claim_only() -> list[Patch]:
     """The main switch is read before the claim, and not again before the call."""
 
@@ -356,6 +365,11 @@ TWENTY: dict[str, Bug] = {
 }
 BUGS = {**TWENTY, **FURTHER}
 NAMES = tuple(BUGS)
+
+
+def meaning(name: str) -> str:
+    """Return what a bug is, in words."""
+    return (BUGS[name].__doc__ or "").strip().splitlines()[0]
 
 
 @contextmanager

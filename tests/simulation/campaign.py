@@ -17,7 +17,8 @@ from tests.simulation.bugs import planted
 from tests.simulation.database import Database
 from tests.simulation.grids import with_grids
 from tests.simulation.invariants import broken
-from tests.simulation.plan import plan_of
+from tests.simulation.plan import Plan, plan_of
+from tests.simulation.planting import NEEDS
 from tests.simulation.revision import commit, revision
 from tests.simulation.shapes import shaped
 from tests.simulation.world import World
@@ -45,10 +46,15 @@ class Outcome:
         return sorted({sentence.split()[0] for sentence in self.broken})
 
 
+def whole_plan(seed: int) -> Plan:
+    """Return what a seed means, rare situations included."""
+    return aimed(with_grids(shaped(plan_of(seed))))
+
+
 def play(seed: int, database: Database, bug: str | None = None) -> tuple[Outcome, World]:
     """Play one seed on this database, which is in use; `bug` is planted meanwhile."""
     with planted(bug):
-        world = World(aimed(with_grids(shaped(plan_of(seed)))), database).run()
+        world = World(whole_plan(seed), database).run()
         sentences = broken(world)
     crashed = Counter(crash.point for crash in world.crashes)
     outcome = Outcome(
@@ -73,12 +79,33 @@ def first_caught(bug: str, seeds: Iterable[int], database: Database) -> Outcome 
 
     A seed that fails without the bug too proves nothing, nor does one in which the planted code itself broke down (I19).
     """
-    for seed in seeds:
+    may_show = NEEDS.get(bug, lambda plan: True)
+    for seed in filter(lambda one: may_show(whole_plan(one)), seeds):
         outcome, _ = play(seed, database, bug)
         caught = outcome.broken and "I19" not in outcome.invariants
         if caught and not play(seed, database)[0].broken:
             return outcome
     return None
+
+
+def row_of(bug: str, meaning: str, seeds: range, outcome: Outcome | None) -> dict[str, Any]:
+    """Return what is to be told of a planted bug: the seed that catches it, by which invariant, and how many it took."""
+    caught: dict[str, Any] = {
+        "seed": None,
+        "seeds": len(seeds),
+        "invariants": [],
+        "sentence": "",
+        "repeat": "",
+    }
+    if outcome is not None:
+        caught |= {
+            "seed": outcome.seed,
+            "seeds": seeds.index(outcome.seed) + 1,
+            "invariants": outcome.invariants,
+            "sentence": outcome.broken[0],
+            "repeat": repeat(outcome.seed, bug),
+        }
+    return {"bug": bug, "meaning": meaning, **caught}
 
 
 class Finished:

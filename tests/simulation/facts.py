@@ -139,13 +139,8 @@ class Facts:
         return self.world.account.sellable(row.symbol) - doubtful  # type: ignore[arg-type]
 
     def in_doubt(self, order: Order) -> bool:
-        """Whether nobody can say what became of an order that still holds its shares or cash.
-
-        Known gap: one that was accepted and swallowed is not UNKNOWN yet, although no list ever showed it.
-        """
-        numbers = {one.order_id for one in self.broker_orders}
-        swallowed = order.broker_order_id is not None and order.broker_order_id not in numbers
-        return order.state == "unknown" or (swallowed and not order.filled_quantity)
+        """Whether nobody can say what became of an order that still holds its shares or cash."""
+        return bool(order.state == "unknown")
 
     def explained(self, row: Position) -> bool:
         """Whether somebody who looks is told why nothing is sold."""

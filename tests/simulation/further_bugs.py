@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from unittest import mock
 
-from tests.simulation.planting import Bug, Patch, put
+from tests.simulation.planting import Bug, Patch, deed, misbehaving, needs, put
 from trading.broker.gateway import Gateway
-from trading.domain import reconcile, risk, risk_market
+from trading.domain import absence, risk, risk_market
 from trading.domain.instruments import LotRule
 from trading.domain.orders import OrderState
 from trading.domain.reports import BrokerOrder, BrokerState, BrokerTrade, Snapshot
-from trading.domain.types import Side
+from trading.domain.types import CHINA, Side
 from trading.market_data import validation
 from trading.models import Account, Order
-from trading.services import booking, config, desk, execution, moves
+from trading.services import booking, config, desk, execution, moves, unknown_outcomes
 from trading.services.desk import AccountDesk
 from trading.services.execution import Execution
 
@@ -36,6 +37,7 @@ def fills_of_pushes_only() -> list[Patch]:
     return [put(Execution, "_snapshot", made)]
 
 
+@needs(misbehaving("late_fill"))
 def late_fill_forgotten() -> list[Patch]:
     """A fill that comes after the end of its order is not booked."""
 
@@ -50,9 +52,22 @@ def late_fill_forgotten() -> list[Patch]:
     return [put(execution, "book_fill", made)]
 
 
+@needs(misbehaving("yesterdays_fills"))
 def fills_of_yesterday_booked() -> list[Patch]:
     """A fill counts for today whatever its date says."""
-    return [mock.patch.object(reconcile, "_of_day", return_value=True)]
+
+    def made(was: Any) -> Any:
+        def new(
+            known: Any, account: str, on: date, trades: Iterable[BrokerTrade], *more: Any
+        ) -> Any:
+            todays = [
+                replace(one, time=datetime.combine(on, one.time.time(), CHINA)) for one in trades
+            ]
+            return was(known, account, on, todays, *more)
+
+        return new
+
+    return [put(execution, "new_fills", made)]
 
 
 def fees_of_each_fill() -> list[Patch]:
@@ -106,6 +121,16 @@ def cancel_leaves_no_trace() -> list[Patch]:
     return [put(desk, "move", made)]
 
 
+@needs(misbehaving("zombie", "stale_queries", "shrunken_lists"))
+def absence_at_first_sight() -> list[Patch]:
+    """The first query that does not show an order proves that it never existed."""
+    windows = ("YOUNG", "YOUNG_WITHOUT_LIST")
+    return [
+        *(mock.patch.object(absence, name, timedelta(0)) for name in windows),
+        mock.patch.object(unknown_outcomes, "proven", absence.counts),
+    ]
+
+
 def doubt_is_not_told() -> list[Patch]:
     """An order becomes unknown without an alarm."""
 
@@ -126,6 +151,7 @@ def silence_is_waited_for() -> list[Patch]:
 # -- switches, settings and quotes
 
 
+@needs(deed("kill file"))
 def kill_file_ignored() -> list[Patch]:
     """The gateway does not look for the file that forbids sending."""
 
@@ -139,6 +165,7 @@ def kill_file_ignored() -> list[Patch]:
     return [put(Gateway, "__init__", made)]
 
 
+@needs(deed("reduce"))
 def reducing_lets_buys_through() -> list[Patch]:
     """The main switch knows on and off only."""
 
@@ -153,6 +180,7 @@ def reducing_lets_buys_through() -> list[Patch]:
     return [put(AccountDesk, "objection", made), _unchecked(risk_market.trading_state)]
 
 
+@needs(deed("config"))
 def settings_read_once() -> list[Patch]:
     """The settings of the start are used all day."""
     read: dict[int, Any] = {}
@@ -181,6 +209,7 @@ def odd_lots_ordered() -> list[Patch]:
     ]
 
 
+@needs(misbehaving("garbage_quotes"))
 def every_price_believed() -> list[Patch]:
     """A quote is taken whatever its price and its time."""
     return [
@@ -200,6 +229,7 @@ FURTHER: dict[str, Bug] = {
         late_fill_forgotten,
         fills_of_yesterday_booked,
         fees_of_each_fill,
+        absence_at_first_sight,
         newest_report_wins,
         cancel_leaves_no_trace,
         doubt_is_not_told,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
 from tests.simulation.database import SYMBOLS
@@ -13,9 +14,9 @@ from trading.domain.types import Side
 from trading.paper.misbehaviours import NAMES
 
 CENT = Decimal("0.01")
-#: Seconds of market time in which things go wrong, and how long the world then has to settle at most: the proof of an
-#: absence, and a chain of re-orders after it.
-FAULTS, SETTLE = (24, 48), 180
+#: Seconds of market time in which things go wrong, and how long the world then has to settle at most: an order is
+#: doubted after a minute, proven absent after two more, and then a chain of re-orders follows.
+FAULTS, SETTLE = (24, 48), 300
 #: How a price moves: what it heads for, as a multiple of its first value, over the time of faults.
 SCRIPTS: dict[str, tuple[float, ...]] = {
     "falls": (1.0, 0.91, 0.905),
@@ -73,6 +74,10 @@ class Plan:
     closes_at_once: bool = False  # the afternoon is left out before anything could settle
     kill_at_point: bool = False
     grids: tuple[Grid, ...] = ()
+    #: The terminal's window is closed as the first order reaches the counter, for so long; opened again, its lists
+    #: are complete only so long after a login.
+    away: timedelta = timedelta(0)
+    loading: timedelta = timedelta(0)
 
 
 def plan_of(seed: int) -> Plan:

@@ -8,11 +8,17 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 from tests.simulation.plan import SCRIPTS, Deed, Plan
 from trading.domain.types import Side
 
 Shape = Callable[[Plan, random.Random], Plan]
+_IMPATIENT = {
+    "take_profit_order_timeout": "5",
+    "sell_order_timeout": "5",
+    "reorder_max_attempts": "3",
+}
 
 
 def shaped(plan: Plan) -> Plan:
@@ -28,12 +34,22 @@ def doubtful_start(plan: Plan, chance: random.Random) -> Plan:
 
 
 def alike_remarks(plan: Plan, chance: random.Random) -> Plan:
-    """Several sales of one symbol are in doubt at once, and of their remarks only what all share comes back."""
-    stock = replace(plan.stocks[0], way=SCRIPTS["falls"], held=2000)
-    names = ("remark_truncated", "never_told", chance.choice(["lost_request", "zombie"]))
-    wishes = [Deed(second, "wish", stock.symbol, Side.SELL, 100) for second in (9, 14, 19, 24)]
+    """A sale is in doubt when the next one of its symbol goes out; what comes back of their remarks may be alike."""
+    stocks = tuple(
+        replace(stock, way=SCRIPTS["falls"], depth=0, held=2000) for stock in plan.stocks
+    )
+    wishes = [
+        Deed(8 + at, "wish", stock.symbol, Side.SELL, 100) for at, stock in enumerate(stocks)
+    ]
+    lost = chance.choice(["lost_request", "zombie"])
     return replace(
-        plan, stocks=(stock, *plan.stocks[1:]), misbehaviours=names, deeds=tuple(wishes)
+        plan,
+        seconds=50,
+        stocks=stocks,
+        misbehaviours=("remark_truncated", "callback_before_response", lost),
+        deeds=tuple(wishes),
+        crashes=0.0,
+        delays=0.0,
     )
 
 
@@ -47,11 +63,7 @@ def parted_fills(plan: Plan, chance: random.Random) -> Plan:
         replace(stock, way=SCRIPTS["rises"], depth=chance.choice([1, 3]), held=2000)
         for stock in plan.stocks
     )
-    settings = plan.settings | {
-        "take_profit_order_timeout": "5",
-        "sell_order_timeout": "5",
-        "reorder_max_attempts": "3",
-    }
+    settings = plan.settings | _IMPATIENT
     return replace(plan, stocks=stocks, settings=settings, misbehaviours=names, crashes=0.0)
 
 
@@ -73,11 +85,13 @@ def told_by_the_old_connection(plan: Plan, chance: random.Random) -> Plan:
 
 
 def refused_cancels(plan: Plan, chance: random.Random) -> Plan:
-    """Orders rest, and what is said of their cancels is not so."""
-    stocks = tuple(replace(stock, depth=0, way=SCRIPTS["falls"]) for stock in plan.stocks)
-    settings = plan.settings | {"sell_order_timeout": "5", "price_mode": "limit"}
-    names = (chance.choice(["cancel_true_for_nothing", "cancel_false_though_done"]), "delayed")
-    return replace(plan, stocks=stocks, settings=settings, misbehaviours=names)
+    """Orders for a part of a holding rest, and what is said of their cancels is not so."""
+    stocks = tuple(
+        replace(stock, depth=0, way=SCRIPTS["rises"], held=2000) for stock in plan.stocks
+    )
+    names = chance.sample(["cancel_true_for_nothing", "cancel_false_though_done", "delayed"], 2)
+    settings = plan.settings | _IMPATIENT | {"price_mode": "last"}
+    return replace(plan, stocks=stocks, settings=settings, misbehaviours=tuple(names), crashes=0.0)
 
 
 def late_requests(plan: Plan, chance: random.Random) -> Plan:
@@ -95,6 +109,26 @@ def forbidden_by_a_file(plan: Plan, chance: random.Random) -> Plan:
     return replace(plan, stocks=stocks, deeds=tuple(sorted((*plan.deeds, deed), key=_second)))
 
 
+def reopened_terminal(plan: Plan, chance: random.Random) -> Plan:
+    """The terminal is closed as an order reaches the counter; opened again, its lists load for some seconds."""
+    stocks = tuple(
+        replace(stock, way=SCRIPTS["rests"], depth=50, bought_today=100) for stock in plan.stocks
+    )
+    wish = Deed(8, "wish", stocks[0].symbol, chance.choice([Side.BUY, Side.SELL]), 100)
+    return replace(
+        plan,
+        seconds=130,
+        stocks=stocks,
+        settings=plan.settings | {"price_mode": "opponent"},
+        misbehaviours=(),
+        crashes=0.0,
+        delays=0.0,
+        deeds=(wish,),
+        away=timedelta(seconds=chance.randint(65, 85)),
+        loading=timedelta(seconds=chance.randint(4, 8)),
+    )
+
+
 SHAPES: tuple[Shape, ...] = (
     doubtful_start,
     alike_remarks,
@@ -103,6 +137,7 @@ SHAPES: tuple[Shape, ...] = (
     refused_cancels,
     late_requests,
     forbidden_by_a_file,
+    reopened_terminal,
 )
 
 

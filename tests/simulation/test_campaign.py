@@ -1,4 +1,4 @@
-"""A slice of the campaign: as many seeds as fit, and three planted bugs that must be caught.
+"""A slice of the campaign: as many seeds as fit, and some planted bugs that must be caught.
 
 The whole of it: `python -m tests.simulation --seeds 100000 --jobs 2 --finished FILE`, and `--plant all`.
 """
@@ -6,24 +6,31 @@ The whole of it: `python -m tests.simulation --seeds 100000 --jobs 2 --finished 
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
-from tests.simulation import campaign
-from tests.simulation.bugs import TWENTY
+from tests.simulation import bugs, campaign
 from tests.simulation.database import Database
 from tests.simulation.plan import plan_of
+from tests.simulation.planting import NEEDS
 
 pytestmark = [pytest.mark.orders, pytest.mark.unattended]
 
 #: Seconds the slice may take, and the most seeds it plays.
 SLICE, SEEDS = 40, 120
-#: A planted bug, and seeds among which it shows.
+#: Planted bugs, each with a seed that shows it. A change of the code may move the story: then others are tried.
 CAUGHT = {
-    "retry_after_timeout": range(60, 70),
-    "partial_fill_ends_tracking": range(5, 25),
-    "t1_from_volume": range(20),
+    "empty_positions_wipe_the_book": 9,
+    "fill_key_without_trade_id": 5,
+    "lease_not_checked_at_claim": 13,
+    "partial_fill_ends_tracking": 10,
+    "remark_by_prefix_without_uniqueness": 95,
+    "retry_after_timeout": 4,
+    "t1_from_volume": 2,
+    "zero_volume_row_keeps_its_life": 2,
 }
+OTHERS = range(40)
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +57,10 @@ def test_no_seed_breaks_an_invariant(database):
 
 @pytest.mark.parametrize("bug", sorted(CAUGHT))
 def test_a_planted_bug_breaks_an_invariant(database, bug):
-    outcome = campaign.first_caught(bug, CAUGHT[bug], database)
+    outcome = campaign.first_caught(bug, [CAUGHT[bug], *OTHERS], database)
 
     assert outcome is not None
-    assert campaign.play(outcome.seed, database)[0].broken == []
+    assert set(outcome.invariants) - {"I19"}
 
 
 def test_a_seed_tells_the_same_story_twice(database):
@@ -63,8 +70,30 @@ def test_a_seed_tells_the_same_story_twice(database):
     assert first.hits == again.hits
 
 
-def test_there_are_twenty_planted_bugs():
-    assert len(TWENTY) == 20
+def test_the_twenty_bugs_of_the_list_are_planted_and_more():
+    assert len(bugs.TWENTY) == 20
+    assert len(bugs.NAMES) >= 30
+    assert all(bugs.meaning(name) for name in bugs.NAMES)
+
+
+@pytest.mark.parametrize("bug", bugs.NAMES)
+def test_a_planted_bug_is_taken_out_again(bug):
+    patches: list[Any] = list(bugs.BUGS[bug]())
+    seams = [(patch.getter(), patch.attribute) for patch in patches]
+    were = [getattr(owner, name) for owner, name in seams]
+
+    with bugs.planted(bug):
+        planted = [getattr(owner, name) for owner, name in seams]
+
+    assert seams
+    assert all(was is not now for was, now in zip(were, planted, strict=True))
+    assert [getattr(owner, name) for owner, name in seams] == were
+
+
+def test_a_bug_is_looked_for_only_where_it_can_show():
+    assert set(NEEDS) < set(bugs.NAMES)
+    for bug, needed in NEEDS.items():
+        assert any(needed(campaign.whole_plan(seed)) for seed in range(400)), bug
 
 
 def test_the_plan_of_a_seed_never_changes():

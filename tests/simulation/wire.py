@@ -99,6 +99,7 @@ class Wire:
         self._world = world
         self.sent: list[Sent] = []
         self.leaked: list[tuple[datetime, Line]] = []
+        self._gone, self._loading_until = False, world.now
 
     # what `transport` asks of a terminal
 
@@ -111,12 +112,17 @@ class Wire:
         return Line(world.terminal, client, program)
 
     def request(self, line: Line, message: Message) -> Any:
+        if message["op"] == "connect" and self._gone:
+            self._loading_until = self._world.now + self._world.plan.loading
         return self._at(line, lambda: line.terminal.request(line.client, message))
 
     def post(self, line: Line, message: Message) -> bool:
         if message["op"] == "order_stock":
             self._note(message)
         answer = self._at(line, lambda: line.terminal.post(line.client, message))
+        if message["op"] == "order_stock" and self._world.plan.away and not self._gone:
+            self._gone = True
+            self._world.terminal_leaves(self._world.plan.away)
         return True if answer is None else bool(answer)
 
     def close_client(self, line: Line) -> None:
@@ -150,7 +156,15 @@ class Wire:
             return
         if program is not None and message["push"] == "stock_trade":
             self._tell(program, message["row"])
-        sink(message)
+        sink(self._loading(message))
+
+    def _loading(self, message: Message) -> Message:
+        """A client that was opened again shows its older orders and fills first."""
+        listed = message.get("op") in ("query_stock_orders", "query_stock_trades")
+        rows = message.get("result")
+        if not listed or not rows or self._world.now >= self._loading_until:
+            return message
+        return {**message, "result": rows[: (len(rows) + 1) // 2]}
 
     def _tell(self, program: Program, row: dict[str, Any]) -> None:
         """Note a fill that was pushed whole and true; what the terminal garbled need not be believed."""

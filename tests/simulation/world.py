@@ -10,7 +10,7 @@ import itertools
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
@@ -59,8 +59,6 @@ QUIET = timedelta(seconds=12)
 #: Afterwards the scheduler comes by every second for so long, then less often: a slow machine, on which most waits
 #: for the proof that an order does not exist pass.
 AWAKE, LEAP = timedelta(seconds=10), timedelta(seconds=3)
-#: Known gap: the books are opened from the first list that looks whole; one that lacks a row is believed then.
-NOT_AT_THE_OPENING = ("shrunken_lists", "empty_lists", "zero_volume_rows")
 #: The ticks, and the second of its period at which each is due.
 _TICKS = {SYNC: 3, STRATEGY: 1, ORDERS: 0, GRID: 2}
 _names = itertools.count()
@@ -163,28 +161,14 @@ class World:
                 self._by_hand(stock.symbol, Side.BUY, stock.bought_today, price, early)
         config.change(ACCOUNT, self.plan.settings, actor=None, why="simulation")
         self.revisions = [(STARTS, 2)]
-        names = [name for name in self.plan.misbehaviours if name not in NOT_AT_THE_OPENING]
-        self.terminal.delivery = self.misbehaving = self._misbehaviours(names)
+        wrong_until = self.trouble
+        if self.plan.closes_at_once:
+            wrong_until = CLOSING + WRONG_AT_THE_CLOSE * SECOND
+        self.misbehaving = Misbehaviours(self.plan.misbehaviours, self.plan.seed, wrong_until)
+        self.terminal.delivery = self.misbehaving
         self.opening = {
             symbol: holding.quantity for symbol, holding in self.account.positions.items()
         }
-
-    def _misbehaviours(self, names: Sequence[str]) -> Misbehaviours:
-        until = self.trouble
-        if self.plan.closes_at_once:
-            until = CLOSING + WRONG_AT_THE_CLOSE * SECOND
-        return Misbehaviours(names, self.plan.seed, until)
-
-    def _books_opened(self) -> None:
-        """The first gateway is armed: from now on every misbehaviour of the plan may act."""
-        self._opened = True
-        if self.plan.misbehaviours != self.misbehaving.names:
-            if self.terminal is not None:  # what the former ones had begun ends with them
-                self.misbehaving.until = self.now
-                self.misbehaving.happens(self.terminal, self.now)
-            self.misbehaving = self._misbehaviours(self.plan.misbehaviours)
-            if self.terminal is not None:
-                self.terminal.delivery = self.misbehaving
 
     def _by_hand(
         self, symbol: str, side: Side, quantity: int, price: Decimal, at: datetime
@@ -288,7 +272,7 @@ class World:
             for _ in range(seconds):
                 self.now += SECOND
                 self._second(self._others())
-            if self.plan.kill_at_point and name == "gateway.claimed":
+            if self.plan.kill_at_point and name in ("gateway.claimed", "gateway.checked"):
                 act(self, "halt")
         self._interlude, self.running = False, paused
 
@@ -486,6 +470,11 @@ class World:
         self._guard("terminal", lambda: terminal.feed(again))
         self._feed._xtdata.disconnect()  # type: ignore[attr-defined]
 
+    def terminal_leaves(self, away: timedelta) -> None:
+        """Its window is closed for a while, and nobody is told."""
+        self.log("terminal", f"is closed for {away}")
+        self.terminal, self._terminal_back = None, self.now + away
+
     def terminal_died(self, crash: Crash) -> None:
         dead, self.terminal = self.terminal, None
         self._terminal_back = self.now + timedelta(seconds=self.chance.randint(1, 10))
@@ -538,7 +527,7 @@ class World:
                 return
             self._told_is_booked(program)
             if not self._opened and program.gateway.status is GatewayStatus.ARMED:
-                self._books_opened()
+                self._opened = True
             self._twin_steps()
             if not program.broker.pending:
                 return
@@ -585,6 +574,7 @@ class World:
 _PAUSES = frozenset(
     {
         "gateway.claimed",
+        "gateway.checked",
         "gateway.submitted",
         "gateway.cancel_claimed",
         "gateway.drained",

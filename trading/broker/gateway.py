@@ -293,11 +293,15 @@ class Gateway:
     def _send(self, claimed: Claimed, now: datetime) -> None:
         """The one call that can create an order; SUBMITTING is committed, and there is no second attempt."""
         crash_point("gateway.claimed")
-        why = self._desk.objection(claimed, now) or (self._killed() and "KILL_FILE")
-        if why:
+        why = self._desk.objection(claimed, now)
+        # Nothing comes between these looks and the call, not even a crash point: who halts while the call is under
+        # way is too late for this one order.
+        if why is None and self._killed() is not None:
+            why = "KILL_FILE"
+        if why is not None:
             self._desk.hold_back(claimed.order_id, why, self._epoch, now)
+            self._latch_kill(now)
             return
-        crash_point("gateway.checked")
         try:
             seq = self._broker.submit(claimed.request)
         except OrderRejected as problem:

@@ -76,6 +76,7 @@ POSITION_FIELDS = [
     "frozen_volume",
     "yesterday_volume",
     "instrument_name",
+    "market_value",
 ]
 ASSET_FIELDS = ["cash", "frozen_cash", "market_value", "total_asset"]
 
@@ -136,6 +137,7 @@ def position_of(row: dict[str, Any]) -> BrokerPosition:
         frozen=_shares(row["frozen_volume"] or 0),
         yesterday=_shares(row["yesterday_volume"] or 0),
         name=str(row["instrument_name"] or ""),
+        market_value=None if row["market_value"] is None else _decimal(row["market_value"]),
     )
 
 

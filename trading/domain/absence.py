@@ -39,6 +39,19 @@ class Missed:
     books_unchanged: bool
 
 
+def swallowed(order: LocalOrder, snapshot: Snapshot) -> bool:
+    """Whether a clean snapshot throws doubt on an order that nothing but the answer to its submit told of.
+
+    A client may accept an order and swallow it. Younger than `YOUNG` since the answer it may only be late (R4).
+    """
+    if order.submitted_at is None or snapshot.taken_at - order.submitted_at < YOUNG:
+        return False
+    return not any(
+        one.broker_order_id == order.broker_order_id or one.remark == order.client_order_id
+        for one in snapshot.orders or ()
+    )
+
+
 def counts(missed: Missed) -> Text | None:
     """Return why this query does not count yet as one of the two, None when it does."""
     age = missed.asked_at - missed.submit_ended_at

@@ -74,9 +74,10 @@ MOVES: Mapping[OrderState, frozenset[OrderState]] = MappingProxyType(
         # EXPIRED from here: the check after the claim held it back, so it certainly was not sent.
         _S.SUBMITTING: _ANY_BROKER_STATE | {_S.UNKNOWN, _S.EXPIRED},
         _S.UNKNOWN: _ANY_BROKER_STATE | {_S.ABSENT},
-        _S.SUBMITTED: _BROKER_ENDS | {_S.PARTIALLY_FILLED, _S.CANCEL_REQUESTED},
+        # UNKNOWN from here: nothing but the answer to the submit ever told of it, and clean lists do not show it.
+        _S.SUBMITTED: _BROKER_ENDS | {_S.PARTIALLY_FILLED, _S.CANCEL_REQUESTED, _S.UNKNOWN},
         _S.PARTIALLY_FILLED: frozenset({_S.FILLED, _S.CANCEL_REQUESTED, _S.PARTIALLY_CANCELLED}),
-        _S.CANCEL_REQUESTED: _BROKER_ENDS,
+        _S.CANCEL_REQUESTED: _BROKER_ENDS | {_S.UNKNOWN},
         _S.CANCELLED: frozenset({_S.PARTIALLY_CANCELLED, _S.FILLED}),
         _S.PARTIALLY_CANCELLED: frozenset({_S.FILLED}),
         _S.FILLED: frozenset(),

@@ -6,7 +6,7 @@ empty tuple: unknown is not zero.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -74,7 +74,10 @@ class BrokerTrade:
 
 @dataclass(frozen=True, slots=True)
 class BrokerPosition:
-    """One holding row. `open_price`: the seed of our cost; `diluted_cost`: the terminal's own, shown beside it."""
+    """One holding row. `open_price`: the seed of our cost; `diluted_cost`: the terminal's own, shown beside it.
+
+    `market_value` moves with every quote and is no part of what makes two rows equal; None: not stated.
+    """
 
     symbol: Symbol
     quantity: int
@@ -84,6 +87,7 @@ class BrokerPosition:
     frozen: int = 0
     yesterday: int = 0
     name: str = ""
+    market_value: Decimal | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ class SimulatedTime:
         return self._newest
 
     def _read(self, real: datetime) -> None:
+        self._read_at = time.monotonic()  # also of a look that fails: the next one a second later
         try:
             close_old_connections()
             clock = read_clocks()[DEMO]
@@ -61,7 +62,7 @@ class SimulatedTime:
             if now != clock.market(real):  # a session has ended since the row was written
                 set_clock(DEMO, real, now, clock.speed)
                 clock = Clock(real, now, clock.speed)
-            self._clock, self._read_at = clock, time.monotonic()
+            self._clock = clock
         except (DatabaseError, KeyError) as problem:
             log.warning("the market clock cannot be read: %r", problem)
             if self._clock is None:

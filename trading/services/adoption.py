@@ -6,17 +6,24 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from trading.domain import positions
+from trading.domain.arming import confirms
+from trading.domain.opening import held_before_today, opening_problem
 from trading.domain.reconcile import clean
 from trading.domain.reports import BrokerPosition, Snapshot
-from trading.domain.types import CHINA, Side, Symbol, Text
+from trading.domain.types import CHINA, Symbol, Text
 from trading.faults import crash_point
-from trading.models import Account, BrokerSnapshot, EventLevel, Fill, Position
+from trading.models import Account, BrokerSnapshot, Event, EventLevel, Fill, Position
 from trading.services.booking import next_life, open_life
+from trading.services.corrections import CorrectionError, needs_reason
 from trading.services.events import journal
 from trading.services.former import take_over
 
 #: Shares bought today have a fill, which may be told after them, and sold ones may be shown for a while.
 FILL_MAY_COME = timedelta(minutes=2)
+#: The two readings that open the books are at least this far apart.
+CONFIRM_AFTER = timedelta(seconds=3)
+#: A person's word about a terminal that contradicts itself holds for so long.
+ACCEPTED, ACCEPTED_FOR = "OPENING_ACCEPTED", timedelta(minutes=10)
 
 
 def books_are_open(account_id: int) -> bool:
@@ -25,26 +32,66 @@ def books_are_open(account_id: int) -> bool:
     return known or Fill.objects.filter(account_id=account_id).exists()
 
 
-def open_books(account_id: int, snapshot: Snapshot, now: datetime) -> bool:
-    """Adopt what an account held before today; False while the answer cannot be believed.
+class Opening:
+    """The very first opening of an account's books, for its gateway: on two equal readings that agree with themselves.
 
     No fill may be booked before: it would begin a life that lacks what was held.
     """
-    if books_are_open(account_id):
-        return True
-    if clean((), snapshot) is not None:
+
+    def __init__(self, account_id: int) -> None:
+        self._account_id = account_id
+        self._first: Snapshot | None = None
+        #: Why the books are not open.
+        self.reason = Text("the books are not open yet", "账簿尚未建立")
+
+    def look(self, snapshot: Snapshot, now: datetime) -> bool:
+        """Open the books if this reading allows it; whether they are open."""
+        if books_are_open(self._account_id):
+            return True
+        problem = opening_problem(snapshot)
+        if problem is not None and clean((), snapshot) is None and self._accepted(now):
+            problem = None
+        first = self._first
+        if problem is not None:
+            self._first = None
+            self.reason = Text(
+                f"the books are not opened, the terminal contradicts itself: {problem.en}",
+                f"尚未建立账簿，客户端数据自相矛盾：{problem.zh}",
+            )
+        elif first is None or not confirms(first, snapshot):
+            self._first = snapshot
+            self.reason = Text(
+                "the books are opened when a second reading says the same",
+                "再次读取结果一致后建立账簿",
+            )
+        elif snapshot.taken_at - first.taken_at >= CONFIRM_AFTER:
+            self._open(snapshot, now)
+            return True
         return False
-    account = Account.objects.get(pk=account_id)
-    moved: dict[Symbol, int] = {}
-    for trade in snapshot.trades or ():
-        sign = {Side.BUY: 1, Side.SELL: -1, None: 0}[trade.side]
-        moved[trade.symbol] = moved.get(trade.symbol, 0) + sign * trade.quantity
-    for broker in snapshot.positions or ():
-        # The list of fills may lack some that come later; the number of the night before does not change.
-        held = broker.yesterday or broker.quantity - moved.get(broker.symbol, 0)
-        if held > 0:
-            _adopt(account, broker, held, now)
-    return True
+
+    def _open(self, snapshot: Snapshot, now: datetime) -> None:
+        account, held = Account.objects.get(pk=self._account_id), held_before_today(snapshot)
+        for broker in snapshot.positions or ():
+            if broker.symbol in held:
+                _adopt(account, broker, held[broker.symbol], now)
+
+    def _accepted(self, now: datetime) -> bool:
+        """Whether a person has just looked at the terminal and said that what it shows is right."""
+        return Event.objects.filter(
+            account_id=self._account_id, code=ACCEPTED, at__gt=now - ACCEPTED_FOR
+        ).exists()
+
+
+def accept_opening(account: Account, why: str, now: datetime, actor: str) -> None:
+    """Let the books open on what the terminal shows, in a person's name. Raises CorrectionError."""
+    needs_reason(why)
+    if books_are_open(account.pk):
+        raise CorrectionError(Text("The books are open already.", "账簿已经建立。"))
+    text = Text(
+        f"The books of {account.name} may be opened on what the terminal shows: {why}",
+        f"账户 {account.name} 可按客户端所示建立账簿：{why}",
+    )
+    journal(account.pk, EventLevel.WARNING, ACCEPTED, text, now, actor=actor)
 
 
 def adopt_missing(

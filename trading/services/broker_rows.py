@@ -13,8 +13,8 @@ from trading.domain.binding import LocalOrder
 from trading.domain.instruments import tick_size
 from trading.domain.orders import OrderState
 from trading.domain.reconcile import NewFill
-from trading.domain.reports import Event
-from trading.domain.types import ZERO, Side, Symbol
+from trading.domain.reports import BrokerOrder, BrokerState, Event
+from trading.domain.types import ZERO, Side, Symbol, Text
 from trading.models import Order
 from trading.selectors import instrument_of
 
@@ -51,6 +51,33 @@ def order_of_fill(fill: NewFill, rows: Sequence[Order]) -> Order | None:
     by_number = [row for row in same if row.broker_order_id == trade.broker_order_id]
     by_remark = [row for row in same if trade.remark and row.client_order_id == trade.remark]
     return next(iter(by_number or by_remark), None)
+
+
+def lives(order: Order, report: BrokerOrder) -> Text | None:
+    """Say when an order that the client refused without a row has one all the same, and is not refused there."""
+    without_row = order.state == OrderState.REJECTED and order.broker_order_id is None
+    if not without_row or report.state is BrokerState.REJECTED:
+        return None
+    return Text(
+        f"The client refused order {order.client_order_id} of {report.symbol}, but the broker shows it as "
+        f"{report.state.value} ({report.broker_order_id}). Check it at the terminal before trading this symbol.",
+        f"客户端拒绝了 {report.symbol} 的委托 {order.client_order_id}，券商却显示为 {report.state.value}"
+        f"（{report.broker_order_id}）。请先在客户端核对，再交易该标的。",
+    )
+
+
+def first_told(order: Order, report: BrokerOrder, now: datetime) -> dict[str, Any]:
+    """Return the fields of an order that this report is the first to tell."""
+    fields: dict[str, Any] = {}
+    if order.broker_order_id is None:
+        fields["broker_order_id"] = report.broker_order_id
+    if report.sysid and not order.sysid:
+        fields["sysid"] = report.sysid
+    if order.submitted_at is None:
+        fields["submitted_at"] = now
+    if report.message and report.message != order.message:
+        fields["message"] = report.message
+    return fields
 
 
 def broker_event(account_id: int, event: Event) -> dict[str, Any]:

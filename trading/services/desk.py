@@ -69,7 +69,7 @@ class AccountDesk(Desk):
             crash_point("desk.taken_over")
             self._epoch = self._execution.epoch = self._above_all(lease, now)
             for order in _IN_STATE(self._account_id, OrderState.SUBMITTING):
-                self._unknown(order, Text("its sender ended", "发送进程已结束"), now)
+                self._execution.doubt(order, Text("its sender ended", "发送进程已结束"), now)
         return self._epoch
 
     def renew(self) -> None:
@@ -150,10 +150,7 @@ class AccountDesk(Desk):
         return None
 
     def objection(self, claimed: Claimed, now: datetime) -> str | None:
-        (switch, side, kind), *_ = _SWITCH(claimed.order_id)
-        state = TradingState(switch)
-        if state is TradingState.HALTED or (state is TradingState.REDUCING and side == Side.BUY):
-            return "TRADING_STATE"
+        (side, kind), *_ = _ORDERED(claimed.order_id)
         symbol = claimed.request.symbol
         if not phase_at(self._calendar, now, instrument_of(symbol)).accepts_orders:
             return "MARKET_CLOSED"
@@ -162,7 +159,11 @@ class AccountDesk(Desk):
             fed_at, heartbeat = self._quotes.fed_at(symbol), self._quotes.heartbeat(symbol)
             if not freshness(quote, fed_at, heartbeat, now, self._pace):
                 return "QUOTE_STALE"
-        return None
+        crash_point("gateway.checked")
+        # The main switch last: the call comes next.
+        state = TradingState(_SWITCH(self._account_id)[0])
+        buys_in_reducing = state is TradingState.REDUCING and side == Side.BUY
+        return "TRADING_STATE" if state is TradingState.HALTED or buys_in_reducing else None
 
     def kill(self, name: str, now: datetime) -> None:
         latch(self._account_id, name, now)
@@ -182,7 +183,7 @@ class AccountDesk(Desk):
 
     def uncertain(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
         with transaction.atomic():
-            self._unknown(Order.objects.get(pk=order_id), Text(why, why), now)
+            self._execution.doubt(Order.objects.get(pk=order_id), Text(why, why), now)
 
     def overdue(self, epoch: int, now: datetime) -> int:
         since = now - self._pace.market(SUBMIT_DEADLINE)
@@ -192,7 +193,7 @@ class AccountDesk(Desk):
         ]
         for order in late:
             with transaction.atomic():
-                self._unknown(order, Text("no answer for 8 s", "8 秒内没有回报"), now)
+                self._execution.doubt(order, Text("no answer for 8 s", "8 秒内没有回报"), now)
         if not self._execution.unknown.any:
             return len(late)
         with transaction.atomic():
@@ -287,32 +288,13 @@ class AccountDesk(Desk):
                 symbol=order.symbol,
             )
 
-    def _unknown(self, order: Order, why: Text, now: datetime) -> None:
-        if not move(
-            order, OrderState.UNKNOWN, self._epoch, now, was_unknown=True, detail={"why": why.en}
-        ):
-            return
-        crash_point("desk.unknown")
-        self._execution.begin_unknown(order, why, now)
-        text = Text(
-            f"The outcome of the {order.side} of {order.quantity} {order.symbol} ({order.client_order_id}) is unknown: "
-            f"{why.en}. Its shares or cash stay reserved; it is not sent again. Look at the terminal.",
-            f"{order.symbol} {order.quantity} 股委托（{order.client_order_id}）结果未知：{why.zh}。"
-            "所占资金或股份继续保留，不会重发。请查看客户端。",
-        )
-        journal(
-            self._account_id, EventLevel.ALARM, "ORDER_UNKNOWN", text, now, symbol=order.symbol
-        )
-        self._execution.trip(now)
-
 
 _IN_STATE = Prepared(
     lambda account, state: Order.objects.filter(account_id=account, state=state).order_by("pk")
 )
+_ORDERED = Prepared(lambda order: Order.objects.filter(pk=order).values_list("side", "kind"))
 _SWITCH = Prepared(
-    lambda order: Order.objects.filter(pk=order).values_list(
-        "account__trading_state", "side", "kind"
-    )
+    lambda account: Account.objects.filter(pk=account).values_list("trading_state", flat=True)
 )
 _SENT = PreparedUpdate(lambda order, epoch: Order.objects.filter(pk=order, epoch=epoch))
 _CLAIMED_SINCE = Prepared(

@@ -17,7 +17,6 @@ from trading.domain.orders import OrderState, contradiction, state_after_report
 from trading.domain.reconcile import KnownOrder, clean, new_fills
 from trading.domain.reports import (
     BrokerOrder,
-    BrokerState,
     BrokerTrade,
     CancelResponse,
     ConnectionReport,
@@ -33,9 +32,15 @@ from trading.models import Account, BrokerEvent, EventLevel, Fill, Order
 from trading.models.prepared import Prepared, PreparedInsert
 from trading.selectors import account_of, orders_of_day
 from trading.services.accounts import set_trading_state
-from trading.services.adoption import books_are_open, open_books
+from trading.services.adoption import Opening, books_are_open
 from trading.services.booking import adopt_fills, book_fill, settle_chain
-from trading.services.broker_rows import broker_event, local_order, order_of_fill
+from trading.services.broker_rows import (
+    broker_event,
+    first_told,
+    lives,
+    local_order,
+    order_of_fill,
+)
 from trading.services.day_books import Bookkeeper
 from trading.services.events import journal
 from trading.services.loss_watch import LossWatch
@@ -63,6 +68,7 @@ class Execution:
         _RAW(*rows)
         crash_point("execution.stored")
         self._changed = bool(rows)
+        self.unknown.answered |= bool(rows)
         for event in events:
             self._apply(event, now)
         return self._changed
@@ -73,6 +79,7 @@ class Execution:
         self._trades_seen: tuple[BrokerTrade, ...] | None = None
         self._listed: tuple[date, tuple[KnownOrder, ...]] | None = None  # the last believed list
         self._judged: tuple[Snapshot, Text | None] | None = None
+        self._opening = Opening(self._account_id)
         self._strangers = Strangers(self._account_id)
         self.unknown = UnknownOutcomes(self._account_id)
         self._loss = LossWatch(self._account_id)
@@ -90,13 +97,17 @@ class Execution:
             ]
             if self._listed is not None and self._listed[0] == on:
                 known += self._listed[1]  # whoever placed them
-            self._judged = (snapshot, clean(known, snapshot))
+            problem = clean(known, snapshot)
+            if problem is None and not self._open:
+                problem = self._opening.reason
+            self._judged = (snapshot, problem)
         return self._judged[1]
 
-    def begin_unknown(self, order: Order, why: Text, now: datetime) -> None:
-        """An order became unknown: its wait begins, and also a list that says nothing new may bind it now."""
-        self._orders_seen = None
-        self.unknown.begin(order, why, now)
+    def doubt(self, order: Order, why: Text, now: datetime) -> None:
+        """An order becomes unknown, and also a list that says nothing new may bind it now."""
+        if self.unknown.begin(order, why, self.epoch, now):
+            self._orders_seen = None
+            self.trip(now)
 
     def carry_out(self, now: datetime) -> bool:
         """Do what a person decided about unknown orders; the next list then tells what became of them."""
@@ -153,7 +164,7 @@ class Execution:
                 pass  # the gateway's own business
 
     def _snapshot(self, snapshot: Snapshot, now: datetime) -> None:
-        self._open = self._open or open_books(self._account_id, snapshot, now)
+        self._open = self._open or self._opening.look(snapshot, now)
         if not self._open:
             return
         if snapshot.trades is not None and snapshot.trades != self._trades_seen:
@@ -174,6 +185,9 @@ class Execution:
                 ),
             )
         self._changed |= store_snapshot(self._account_id, snapshot, now)
+        if self.unknown.doubt(snapshot, self.epoch, now):
+            self._orders_seen, self._changed = None, True
+            self.trip(now)
         self._changed |= self.unknown.review(snapshot, self.epoch, now)
         self._books.look(snapshot, now)
         loss = self._loss.look(snapshot.asset.total, now) if snapshot.asset is not None else None
@@ -238,7 +252,7 @@ class Execution:
         from_query: bool,
         weakly: bool = False,
     ) -> None:
-        problem = contradiction(OrderState(order.state), report) or _lives(order, report)
+        problem = contradiction(OrderState(order.state), report) or lives(order, report)
         if problem is not None:
             self._broken(order.symbol, problem, now)
             return
@@ -252,7 +266,7 @@ class Execution:
                 self._tell_weak(order, now)
             old = OrderState(order.state)
         new = state_after_report(old, order.quantity, order.filled_quantity, report)
-        fields = _first_told(order, report, now)
+        fields = first_told(order, report, now)
         told_all = report.traded_quantity == order.filled_quantity
         if (
             from_query
@@ -362,19 +376,6 @@ _KEYS = Prepared(
 )
 
 
-def _lives(order: Order, report: BrokerOrder) -> Text | None:
-    """Say when an order that the client refused without a row has one all the same, and is not refused there."""
-    without_row = order.state == OrderState.REJECTED and order.broker_order_id is None
-    if not without_row or report.state is BrokerState.REJECTED:
-        return None
-    return Text(
-        f"The client refused order {order.client_order_id} of {report.symbol}, but the broker shows it as "
-        f"{report.state.value} ({report.broker_order_id}). Check it at the terminal before trading this symbol.",
-        f"客户端拒绝了 {report.symbol} 的委托 {order.client_order_id}，券商却显示为 {report.state.value}"
-        f"（{report.broker_order_id}）。请先在客户端核对，再交易该标的。",
-    )
-
-
 def _ended_with_the_day(order: Order, now: datetime) -> bool:
     """Whether a cancel that we did not ask for is the exchange's own, after the close."""
     return order.cancel_tries == 0 and now.astimezone(CHINA).time() >= _CLOSE
@@ -383,17 +384,3 @@ def _ended_with_the_day(order: Order, now: datetime) -> bool:
 _CLOSE = time(15)
 _CANCELLED = (OrderState.CANCELLED, OrderState.PARTIALLY_CANCELLED)
 _IN_DOUBT = (OrderState.SUBMITTING, OrderState.UNKNOWN)
-
-
-def _first_told(order: Order, report: BrokerOrder, now: datetime) -> dict[str, Any]:
-    """Return the fields of an order that this report is the first to tell."""
-    fields: dict[str, Any] = {}
-    if order.broker_order_id is None:
-        fields["broker_order_id"] = report.broker_order_id
-    if report.sysid and not order.sysid:
-        fields["sysid"] = report.sysid
-    if order.submitted_at is None:
-        fields["submitted_at"] = now
-    if report.message and report.message != order.message:
-        fields["message"] = report.message
-    return fields

@@ -13,11 +13,16 @@ from django.db.models import Q
 from trading.models import TickLease
 from trading.models.prepared import Prepared, PreparedUpdate
 
+#: A start that lies further ahead than this was noted by a clock that has been set back since: it keeps nobody waiting.
+AHEAD = timedelta(seconds=10)
+
 
 def is_due(name: str, period: timedelta, now: datetime) -> bool:
     """Look, without a write lock, whether a tick could be claimed now (real time)."""
     started = _STARTED(name)
-    return not started or started[0] is None or started[0] <= now - period / 2
+    if not started or started[0] is None:
+        return True
+    return started[0] <= now - period / 2 or started[0] > now + AHEAD
 
 
 _STARTED = Prepared(
@@ -27,7 +32,7 @@ _STARTED = Prepared(
 
 def claim(name: str, period: timedelta, now: datetime) -> bool:
     """Claim the next run of a tick by one conditional UPDATE (real time); False when it is not due."""
-    if _CLAIM(name, now - period / 2, started_at=now):
+    if _CLAIM(name, now - period / 2, now + AHEAD, started_at=now):
         return True
     if TickLease.objects.filter(name=name).exists():
         return False
@@ -36,7 +41,7 @@ def claim(name: str, period: timedelta, now: datetime) -> bool:
 
 
 _CLAIM = PreparedUpdate(
-    lambda name, latest: TickLease.objects.filter(
-        Q(started_at__isnull=True) | Q(started_at__lte=latest), name=name
+    lambda name, latest, ahead: TickLease.objects.filter(
+        Q(started_at__isnull=True) | Q(started_at__lte=latest) | Q(started_at__gt=ahead), name=name
     )
 )

@@ -11,11 +11,12 @@ from datetime import datetime
 
 from django.db import transaction
 
-from trading.domain.absence import Missed, counts, proven, speaks_for
+from trading.domain.absence import Missed, counts, proven, speaks_for, swallowed
 from trading.domain.instruments import Settlement
 from trading.domain.orders import OrderState
 from trading.domain.reports import Snapshot
 from trading.domain.types import CHINA, Side, Symbol, Text
+from trading.faults import crash_point
 from trading.models import Account, BrokerSnapshot, EventLevel, Order, UnknownOutcome, Wish
 from trading.models.prepared import Prepared
 from trading.selectors import instrument_of
@@ -33,13 +34,46 @@ class UnknownOutcomes:
         self._account_id = account_id
         #: False: certainly none is open. True until the first look.
         self.any = True
+        #: False: certainly no order is known by the answer to its submit alone.
+        self.answered = True
 
-    def begin(self, order: Order, why: Text, now: datetime) -> None:
-        """An order became unknown: its wait begins."""
+    def begin(self, order: Order, why: Text, epoch: int, now: datetime) -> bool:
+        """An order becomes unknown, with an alarm, and its wait begins. False when it cannot."""
+        detail = {"why": why.en}
+        if not move(order, OrderState.UNKNOWN, epoch, now, was_unknown=True, detail=detail):
+            return False
+        crash_point("desk.unknown")
         self.any = True
-        UnknownOutcome.objects.get_or_create(
-            order=order, defaults={"since": now, "why_en": why.en[:200], "why_zh": why.zh[:200]}
+        wait = {"since": now, "why_en": why.en[:200], "why_zh": why.zh[:200]}
+        again = {"resolved_at": None, "missed_at": None, "missed_on": "", "wish": ""}
+        UnknownOutcome.objects.update_or_create(order=order, defaults={**wait, **again})
+        text = Text(
+            f"The outcome of the {order.side} of {order.quantity} {order.symbol} ({order.client_order_id}) is unknown: "
+            f"{why.en}. Its shares or cash stay reserved; it is not sent again. Look at the terminal.",
+            f"{order.symbol} {order.quantity} 股委托（{order.client_order_id}）结果未知：{why.zh}。"
+            "所占资金或股份继续保留，不会重发。请查看客户端。",
         )
+        journal(
+            self._account_id, EventLevel.ALARM, "ORDER_UNKNOWN", text, now, symbol=order.symbol
+        )
+        return True
+
+    def doubt(self, snapshot: Snapshot, epoch: int, now: datetime) -> bool:
+        """After a clean query: find orders that were accepted and are not shown. True when one became unknown."""
+        if not self.answered:
+            return False
+        told = _ANSWERED(self._account_id, snapshot.taken_at.astimezone(CHINA).date())
+        self.answered = bool(told)
+        why = Text(
+            "it was accepted, but no list shows it a minute later",
+            "客户端已受理，但一分钟后委托查询仍无此委托",
+        )
+        begun = [
+            self.begin(order, why, epoch, now)
+            for order in told
+            if swallowed(local_order(order), snapshot)
+        ]
+        return any(begun)
 
     def review(self, snapshot: Snapshot, epoch: int, now: datetime) -> bool:
         """After a clean query whose orders and fills are booked: find what is proven absent. True when one moved."""
@@ -65,6 +99,7 @@ class UnknownOutcomes:
                 moved |= self._absent(outcome, epoch, reason, "PERSON", now)
             elif outcome.wish == Wish.BIND:
                 moved |= _bind(outcome, epoch, now)
+                self.answered = True
         return moved
 
     def _open(self) -> Iterable[UnknownOutcome]:
@@ -152,6 +187,15 @@ class UnknownOutcomes:
 _OPEN = Prepared(
     lambda account: UnknownOutcome.objects.filter(
         order__account_id=account, resolved_at=None
+    ).order_by("pk")
+)
+_ANSWERED = Prepared(
+    lambda account, on: Order.objects.filter(
+        account_id=account,
+        trade_date=on,
+        state__in=[OrderState.SUBMITTED, OrderState.CANCEL_REQUESTED],
+        sysid="",
+        filled_quantity=0,
     ).order_by("pk")
 )
 _THEIR_ORDERS = Prepared(

@@ -23,10 +23,11 @@ from monitoring import stack
 from monitoring.child_log import console
 from monitoring.loopback import HOST, free_port
 from monitoring.processes import AlreadyRunning, only_instance, write_whole
-from monitoring.run_file import read_run_file, redis_url, write_run_file
+from monitoring.run_file import LOCK, read_run_file, redis_url, write_run_file
 from monitoring.supervisor import ProcessSpec, ProcessStatus, StartError, State, Supervisor
 from trading.domain.pace import FASTEST
 from trading.domain.types import AccountMode, Text
+from trading.management.one_instance import Alive
 from trading.management.paper_files import remove_notice
 from trading.models import Account
 from trading.services.clock import SIMULATED
@@ -75,7 +76,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         home = Path(settings.HOME)
         try:
-            with only_instance(home / "up.lock"):
+            with only_instance(home / LOCK):
                 self._run(home, options)
         except AlreadyRunning:
             raise _problem(
@@ -122,6 +123,7 @@ class Command(BaseCommand):
             wall=timezone.now,
             publish=publish,
             show=console(sys.stdout),
+            alive=Alive(home / LOCK),
         )
         try:
             supervisor.run()

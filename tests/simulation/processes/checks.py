@@ -25,12 +25,13 @@ _ENDED = {"filled", "cancelled", "partially_cancelled", "rejected", "absent", "e
 #: What may follow an end: a late fill corrects a cancel.
 _MAY_FOLLOW = {"cancelled": {"partially_cancelled", "filled"}, "partially_cancelled": {"filled"}}
 #: What the counter says to an order that should not have been sent (I8), and to one beyond what there is (I6, I9).
-_NOT_ALLOWED = ("时段", "最小价格", "涨跌停", "数量不合法", "未开市", "有效申报价格")
+_NOT_ALLOWED = ("时段", "最小价格", "涨跌停", "数量不合法", "未开市")
 _NO_SHARES, _NO_CASH = "可用股份数不足", "可用资金不足"
 #: How old, in market time, the quote of a signal may be.
 OLDEST_QUOTE = timedelta(seconds=90)
-#: Lines of a log that say that something went wrong.
-_ERROR = re.compile(r"\b(ERROR|CRITICAL)\b|^Traceback")
+#: Where a record of a log begins, and those that say that something went wrong.
+_BEGINS = re.compile(r"^(?=\[?\d{4}-\d\d-\d\d )", re.MULTILINE)
+_ERROR = re.compile(r"\b(ERROR|CRITICAL)\b|^Traceback", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -241,9 +242,9 @@ def _not_sold(found: Found, stock: Stock, held: Row | None) -> Iterator[str]:
 def i19_no_error_swallowed(found: Found) -> Iterator[str]:
     known = [re.compile(pattern) for pattern in found.expected.log]
     for path in sorted(found.house.logs.glob("*.txt")):
-        for line in path.read_text("utf-8", errors="replace").splitlines():
-            if _ERROR.search(line) and not any(one.search(line) for one in known):
-                yield f"I19 {path.stem}: {line[:200]}"
+        for record in _BEGINS.split(path.read_text("utf-8", errors="replace")):
+            if _ERROR.search(record) and not any(one.search(record) for one in known):
+                yield f"I19 {path.stem}: {record.strip()[:120]} … {record.strip()[-120:]}"
 
 
 def i20_reservations(found: Found) -> Iterator[str]:

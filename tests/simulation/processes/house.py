@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,6 +75,8 @@ class House(Folder):
         self.logs.mkdir()
         self.processes: dict[str, Process] = {}
         self.more: dict[str, str] = {}
+        #: The one that is to be armed.
+        self.gateway_name = GATEWAY
         self.redis_port = free_port(6400 + os.getpid() % 2000)
         self._over = threading.Event()
         self._lock = threading.Lock()
@@ -99,10 +101,17 @@ class House(Folder):
     # --- starting
 
     def start(
-        self, name: str, faults: Sequence[str] = (), *, options: Sequence[str] = (), key: str = ""
+        self,
+        name: str,
+        faults: Sequence[str] = (),
+        *,
+        options: Sequence[str] = (),
+        key: str = "",
+        environment: Mapping[str, str] | None = None,
     ) -> Process:
         """Start a process by its name; `key` tells it from another one of the same kind."""
-        process = Process(key or name, [*self._command(name), *options], list(faults))
+        command = [*self._command(name), *options]
+        process = Process(key or name, command, list(faults), dict(environment or {}))
         self.processes[process.name] = process
         self._launch(process)
         return process
@@ -219,13 +228,15 @@ class House(Folder):
             process.popen is not None and process.told for process in self.processes.values()
         )
 
-    def is_armed(self, name: str = GATEWAY) -> bool:
-        """Whether the gateway that runs now says so, and not one before it."""
+    def holds_lease(self, name: str) -> bool:
+        """Whether the process of this name that runs now took the gateway's lease last."""
         popen = self.processes[name].popen
-        [(status, owner)] = self.rows(
-            "SELECT gateway_status, owner FROM trading_account, trading_gatewaylease"
-        )
-        return popen is not None and status == "armed" and owner.split(":")[1] == str(popen.pid)
+        [(owner,)] = self.rows("SELECT owner FROM trading_gatewaylease")
+        return popen is not None and owner.split(":")[1] == str(popen.pid)
+
+    def is_armed(self) -> bool:
+        """Whether the gateway that runs now says so, and not one before it."""
+        return self.holds_lease(self.gateway_name) and self.gateway()[0] == "armed"
 
     def ask(self) -> None:
         """Wish for a fresh snapshot, as a tick does: an idle gateway would look ten seconds later."""

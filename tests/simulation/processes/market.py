@@ -50,6 +50,10 @@ class Stock:
         """The offset at which it is below its stop, None when it never is."""
         return next((at for at, price in self.way if price == FALLEN), None)
 
+    def fell_at(self, opens: datetime) -> datetime | None:
+        """The same in market time (China, naive)."""
+        return None if self.falls_at is None else opens + timedelta(seconds=self.falls_at)
+
 
 @dataclass(frozen=True)
 class Market:
@@ -73,9 +77,12 @@ class Market:
         ]
 
     @property
+    def last_offset(self) -> int:
+        return max(stock.falls_at for stock in self.stocks if stock.falls_at is not None)
+
+    @property
     def last_fall(self) -> datetime:
-        falls = [stock.falls_at for stock in self.stocks if stock.falls_at is not None]
-        return self.opens + timedelta(seconds=max(falls, default=0))
+        return self.opens + timedelta(seconds=self.last_offset)
 
     def fallen(self, now: datetime) -> list[Stock]:
         """The holdings that are below their stop at this market time (China, naive)."""
@@ -93,7 +100,7 @@ def write_market(
     opens: datetime = OPENING,
 ) -> Market:
     """Write a day in which `falls` holdings fall through their stops one after the other, the last one at `until`."""
-    moments = [*sorted(chance.sample(range(20, until), falls - 1)), until]
+    moments = [*sorted(chance.sample(range(min(20, until // 3), until), falls - 1)), until]
     stocks = [_falling(number, at, chance) for number, at in enumerate(moments)]
     stocks += [_grid(LOTS, LOTS_WAY, until, chance), _grid(CENTRED, CENTRED_WAY, until, chance)]
     with path.open("w", encoding="utf-8", newline="") as file:

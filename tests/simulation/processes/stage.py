@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -52,27 +52,42 @@ class Stage:
         deaths: Sequence[Death] = (),
         *,
         terminal: Sequence[str] = (),
-        worker: bool = True,
         metronome: bool = True,
+        environment: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        """Start the processes, each with the faults of its deaths; the market opens when they are there."""
+        """Start the processes, each with the faults of its deaths; the market opens when they are there.
+
+        `environment`: of single processes. Without a metronome somebody else has to send the ticks.
+        """
         faults: dict[str, list[str]] = {}
         for death in deaths:
             faults.setdefault(death.process, []).extend(death.faults)
         house = self.house
         self._set_clock(FIRST)
         house.start(REDIS)
-        house.start(PAPER, faults.get(PAPER, ()), options=terminal)
+        own = environment or {}
+        house.start(PAPER, faults.get(PAPER, ()), options=terminal, environment=own.get(PAPER))
         house.start(QUOTES)
-        if worker:
-            house.start(WORKER, faults.get(WORKER, ()))
+        house.start(WORKER, faults.get(WORKER, ()))
         wait_for((house.home / "paper.json").exists, STARTED)  # else it waits two seconds
         if house.market_now() < self._before_opening(THEN):
             self._set_clock(THEN)
         house.start(GATEWAY, faults.get(GATEWAY, ()))
-        if worker and metronome:
-            self.metronome = Metronome(house.redis_url)
-            self.metronome.start()
+        if metronome:
+            self.tick()
+
+    def tick(self, times: int = 1) -> None:
+        """Send the ticks from now on, each so many times."""
+        self.metronome = Metronome(self.house.redis_url, times)
+        self.metronome.start()
+
+    def explain(self, *patterns: str) -> None:
+        """These errors in the logs are the scenario's own doing."""
+        self.log += patterns
+
+    def died(self) -> list[str]:
+        """The processes that an armed fault ended."""
+        return [process.name for process in self.house.processes.values() if process.hits]
 
     def passed(self) -> float:
         """Real seconds since the run began."""
@@ -99,6 +114,17 @@ class Stage:
 
     def armed(self) -> float:
         return self.until(self.house.is_armed, "an armed gateway")
+
+    def wait_for_faults(self, late: float) -> None:
+        """Wait until every armed fault has happened, at most until so many market seconds after the last fall."""
+        house = self.house
+        until = house.market.last_fall + timedelta(seconds=late)
+        wait_for(lambda: not house.waits_for_a_fault or house.market_now() > until, HEALED)
+        self.notes["faults"] = self.passed()
+
+    def pause(self, seconds: float) -> None:
+        """Let real time pass."""
+        time.sleep(seconds)
 
     def market(self, offset: float) -> None:
         """Wait until so many seconds after the opening."""

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.domain.test_binding import BANK, LIQUOR, NOW, lost, reported
-from trading.domain.absence import Missed, counts, proven, speaks_for
+from tests.unit.domain.test_binding import BANK, LIQUOR, NOW, REMARKS, lost, reported
+from trading.domain.absence import Missed, counts, proven, speaks_for, swallowed
 from trading.domain.reports import (
     BrokerAsset,
     BrokerPosition,
@@ -149,3 +149,21 @@ def test_cash_that_no_order_explains_speaks_for_an_unknown_buy(frozen, shown, sp
     )
     snapshot = replace(CLEAN, asset=replace(ASSET, frozen_cash=Decimal(frozen)), orders=other)
     assert (speaks_for(BUY, snapshot, (), locked=0) is not None) is speaks
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown", "doubted"),
+    [
+        (59, (), False),  # only late (R4)
+        (60, (), True),
+        (600, (), True),
+        (60, (reported(7),), False),
+        (60, (reported(8),), True),
+        (60, (reported(8, REMARKS[0]),), False),  # shown under another number
+    ],
+)
+def test_an_answer_alone_is_doubted_when_a_list_a_minute_later_does_not_show_the_order(
+    asked, shown, doubted
+):
+    order = replace(lost(0), broker_order_id=7, submitted_at=NOW)
+    assert swallowed(order, replace(CLEAN, taken_at=at(asked), orders=shown)) is doubted

@@ -235,16 +235,16 @@ def test_a_process_that_ended_by_itself_is_not_said_to_have_hung(supervise, cloc
 
 
 def test_a_machine_that_slept_kills_nobody_when_it_wakes(supervise, clock):
-    supervisor = supervise(child("gateway", alive=lambda: False, alive_every=5, alive_within=30))
+    shown = []
+    supervisor = supervise(
+        child("gateway", alive=lambda: False, alive_every=5, alive_within=30),
+        show=lambda name, line: shown.append(line),
+    )
     step_until(supervisor, is_in(supervisor, "gateway", State.RUNNING))
-    clock.now += 5
-    supervisor.step()
-    clock.now += 8 * 3600
-    supervisor.step()
-    clock.now += 5
-    supervisor.step()
-    assert supervisor._children[0].is_up
-    assert status(supervisor, "gateway").restarts == 0
+    for seconds in (5, 8 * 3600, 5):
+        clock.now += seconds
+        supervisor.step()
+    assert [line for line in shown if "killed" in line] == []
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_a_question_that_fails_is_no_answer(supervise):
     assert status(supervisor, "redis").state is State.STARTING
 
 
-def test_everything_stops_in_the_reverse_order_and_a_stage_together(supervise):
+def test_f127_everything_stops_in_the_reverse_order_and_a_stage_together(supervise):
     shown = []
     supervisor = supervise(
         child("redis", stage=0),

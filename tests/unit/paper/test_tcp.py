@@ -205,6 +205,25 @@ def test_a_silent_terminal_fails_like_the_vendors_in_bounded_time(running, monke
     trader.stop()
 
 
+def test_f112_calls_that_time_out_and_lines_that_are_opened_anew_leave_no_thread_behind(
+    running, monkeypatch
+):
+    monkeypatch.setattr(wire, "DEADLINE", 0.05)
+    answer, silent = running.terminal.request, lambda client, message: time.sleep(0.1)
+    before = threading.active_count()
+    for _ in range(8):
+        monkeypatch.setattr(running.terminal, "request", answer)
+        monkeypatch.setattr(wire, "DEADLINE", 5.0)
+        trader, _ = trader_of(running)
+        monkeypatch.setattr(running.terminal, "request", silent)
+        monkeypatch.setattr(wire, "DEADLINE", 0.05)
+        for _ in range(3):
+            assert trader.query_stock_asset(US) is None
+        assert threading.active_count() <= before + 1
+        trader.stop()
+    eventually(lambda: threading.active_count() == before)
+
+
 def test_a_slow_program_is_dropped_and_nobody_waits_for_it(running, monkeypatch, caplog):
     monkeypatch.setattr(tcp, "BACKLOG", 100_000)
     quick, _ = trader_of(running)

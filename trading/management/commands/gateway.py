@@ -140,8 +140,8 @@ def _account(name: str) -> Account:
         return Account.objects.get(name=name)
     except DatabaseError:
         raise _problem(
-            "The database is not set up; run `python manage.py migrate` and start again.",
-            "数据库尚未建立；请先运行 `python manage.py migrate`，再重新启动。",
+            "The database cannot be read: see DATABASE_URL; a new one needs `python manage.py migrate` first.",
+            "无法读取数据库：请检查 DATABASE_URL；新数据库须先运行 `python manage.py migrate`。",
         ) from None
     except Account.DoesNotExist:
         raise _problem(
