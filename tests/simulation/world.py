@@ -122,6 +122,7 @@ class World:
         self.calm = self.closed = self._opened = False
         self._periods = dict.fromkeys(_TICKS, -1)
         self._looked: tuple[object, tuple[bool, bool]] = None, (True, True)
+        self._done = 0, 0
         self.prices = Prices(plan)
         self.store = MemoryQuoteStore()
         self.wire = Wire(self)
@@ -361,7 +362,9 @@ class World:
     def _is_quiet(self) -> bool:
         """Whether nothing is open and the gateway is armed: what is to come of the faults has come."""
         armed = any(p.alive and p.gateway.status is GatewayStatus.ARMED for p in self.programs)
-        return armed and not self._open[0]
+        # An order may begin and end within one second.
+        done, self._done = self._done, (len(self.wire.sent), len(self.account.trades))
+        return armed and done == self._done and not self._open[0]
 
     @property
     def _open(self) -> tuple[bool, bool]:
