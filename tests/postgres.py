@@ -18,6 +18,7 @@ committed outlives a crash of its processes. Nothing outside the folder is writt
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -53,6 +54,14 @@ _SETTINGS = {
     "max_connections": "60",
     "shared_buffers": "32MB",
 }
+#: Ends the server and removes its folder, once whoever started it closes the pipe or is gone.
+_KEEPER = """
+import json, shutil, subprocess, sys
+command, folder, privileges = json.loads(sys.argv[1])
+sys.stdin.buffer.read()
+subprocess.run(command, cwd=folder, timeout=60, check=False, **privileges)
+shutil.rmtree(folder, ignore_errors=True)
+"""
 
 
 class NoPostgres(Exception):
@@ -105,6 +114,25 @@ class PostgresServer:
         self.stop()
         self.start()
 
+    def kept(self) -> subprocess.Popen[bytes]:
+        """Return a process that ends the server when its standard input does: also when we are killed."""
+        command = [
+            str(self._programs / "pg_ctl"),
+            "-D",
+            str(self._data),
+            "-m",
+            "immediate",
+            "stop",
+        ]
+        told = json.dumps([command, str(self.folder), self._privileges()])
+        return subprocess.Popen(
+            [sys.executable, "-c", _KEEPER, told],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
     def is_running(self) -> bool:
         return self._program("pg_ctl", "-D", str(self._data), "status") == 0
 
@@ -135,10 +163,6 @@ class PostgresServer:
 
     def _program(self, name: str, *words: str) -> int:
         # Into a file, not a pipe: the server inherits it and would keep a pipe open for ever.
-        privileges: dict[str, Any] = {}
-        if self._account is not None:
-            privileges = {"user": self._account, "group": _group_of(self._account)}
-            privileges["extra_groups"] = ()
         with (self.folder / f"{name}.txt").open("wb") as file:
             return subprocess.run(
                 [str(self._programs / name), *words],
@@ -149,8 +173,14 @@ class PostgresServer:
                 stderr=subprocess.STDOUT,
                 timeout=PATIENCE + 10,
                 check=False,
-                **privileges,
+                **self._privileges(),
             ).returncode
+
+    def _privileges(self) -> dict[str, Any]:
+        if self._account is None:
+            return {}
+        group = _group_of(self._account)
+        return {"user": self._account, "group": group, "extra_groups": []}
 
     def _execute(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.url, autocommit=True, connect_timeout=10) as connection:
@@ -168,12 +198,14 @@ def own_postgres() -> Iterator[PostgresServer]:
         if account is not None:
             shutil.chown(folder, account, _group_of(account))
         server = PostgresServer(programs, folder, account)
+        keeper = server.kept()
         try:
             server.start()
             yield server
         finally:
-            if server.is_running():
-                server.crash()  # the fastest end; nothing of it is kept
+            assert keeper.stdin is not None
+            keeper.stdin.close()
+            keeper.wait(PATIENCE + 20)
 
 
 @contextmanager

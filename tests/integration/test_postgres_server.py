@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import psycopg
 import pytest
 
-from tests.postgres import postgres_or_skip
+from tests.postgres import NoPostgres, find_programs, postgres_or_skip
+from tests.redis_servers import ROOT, wait_until
 
 pytestmark = [pytest.mark.system]
 
@@ -38,3 +42,33 @@ def test_it_keeps_what_was_committed_through_a_restart_and_a_crash():
         folder = server.folder
 
     assert not folder.exists()
+
+
+def test_it_ends_with_whoever_started_it_however_that_one_dies():
+    try:
+        find_programs()
+    except NoPostgres as why:
+        pytest.skip(str(why))
+    waits = "import sys, os; print(os.environ['DATABASE_URL'], flush=True); sys.stdin.read()"
+    starter = subprocess.Popen(
+        [sys.executable, "-m", "tests.postgres", sys.executable, "-c", waits],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    url = starter.stdout.readline().strip()
+    psycopg.connect(url).close()
+
+    starter.kill()
+    starter.communicate()
+
+    wait_until(lambda: not _answers(url), 20)
+
+
+def _answers(url: str) -> bool:
+    try:
+        psycopg.connect(url, connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
