@@ -280,18 +280,23 @@ def test_f149_a_reader_sees_whole_batches_while_they_are_written(make):
     writer, reader = make("shared"), make("shared")
     symbols = [Symbol(f"{600000 + number}.SH") for number in range(40)]
     batches = 60
+    problems: list[Exception] = []
 
     def write():
-        for number in range(1, batches + 1):
-            now = START + timedelta(seconds=number)
-            writer.put("terminal", [quote(number, number, symbol) for symbol in symbols], 10, now)
+        try:
+            for number in range(batches + 1):
+                now = START + timedelta(seconds=number)
+                quotes = [quote(number, max(number, 1), symbol) for symbol in symbols]
+                writer.put("terminal", quotes, 10, now)
+        except Exception as problem:
+            problems.append(problem)
 
     writing = threading.Thread(target=write)
     marks = dict.fromkeys(symbols, START)
     read: list[int] = []
-    writer.put("terminal", [quote(0, 0 + 1, symbol) for symbol in symbols], 10, START)
     writing.start()
-    while not read or read[-1] < batches:
+    ends = time.monotonic() + 60
+    while (not read or read[-1] < batches) and time.monotonic() < ends and not problems:
         news = reader.since(marks)
         seen = {tuple(int(a.quote.last) for a in news.get(symbol, ())) for symbol in symbols}
         assert len(seen) == 1, "some symbols of a batch were missing"
@@ -299,7 +304,8 @@ def test_f149_a_reader_sees_whole_batches_while_they_are_written(make):
         marks = {
             symbol: news[symbol][-1].at if symbol in news else marks[symbol] for symbol in symbols
         }
-    writing.join()
+    writing.join(60)
+    assert problems == []
     assert read == list(range(1, batches + 1))
 
 

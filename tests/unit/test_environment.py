@@ -230,7 +230,7 @@ def test_a_failed_installation_is_one_sentence_in_both_languages(
     assert "\n" not in "".join(problem.args)
 
 
-BOTH_CORES = ("-n", "2", "--dist", "loadfile")
+BOTH_CORES = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from trading.domain.types import Text
 LEAP = timedelta(seconds=2)
 #: The clock is relied on again after it was steady, and agreed with the quotes, for so long.
 STEADY = timedelta(seconds=30)
-#: Quotes come every three seconds: a clock that agrees within two sees the newest one no older than this.
+#: A new quote is seen within three seconds: a clock that agrees within two finds it no older than this.
 NEWEST = timedelta(seconds=5)
 
 
@@ -22,33 +22,34 @@ class ClockWatch:
     """Looks at the clock again and again; the first look only notes it."""
 
     def __init__(self) -> None:
-        self._offset: float | None = None
-        self._since: float | None = None  # monotonic: steady since then, None: relied on
-        self._leap = 0.0
+        self._offset: datetime | None = None
+        self._since: timedelta | None = None  # monotonic: steady since then, None: relied on
+        self._leap = timedelta(0)
 
     def look(
-        self, real: datetime, monotonic: float, quote_age: Callable[[], timedelta | None]
+        self, real: datetime, monotonic: timedelta, quote_age: Callable[[], timedelta | None]
     ) -> Text | None:
         """Return why the clock cannot be relied on, None when it can.
 
-        `quote_age`: real time by which the clock is ahead of the newest quote, negative when it is behind; None when
-        there is none to compare with. Asked for only while the clock is in doubt.
+        `monotonic`: since any fixed moment. `quote_age`: real time by which the clock is ahead of a quote that has just
+        come, negative when it is behind; None when none has come. Asked for only while the clock is in doubt.
         """
-        offset = real.timestamp() - monotonic
-        leap = 0.0 if self._offset is None else offset - self._offset
+        offset = real - monotonic
+        leap = timedelta(0) if self._offset is None else offset - self._offset
         self._offset = offset
-        if abs(leap) > LEAP.total_seconds():
+        if abs(leap) > LEAP:
             self._since, self._leap = monotonic, leap
         if self._since is None:
             return None
         age = quote_age()
         if age is not None and not -LEAP <= age <= NEWEST:
             self._since = monotonic
-        if monotonic - self._since >= STEADY.total_seconds():
+        if monotonic - self._since >= STEADY:
             self._since = None
             return None
+        seconds = self._leap // timedelta(seconds=1)
         return Text(
-            f"the machine's clock jumped by {self._leap:+.0f} s; nothing is sent until it is steady and agrees with the "
+            f"the machine's clock jumped by {seconds:+d} s; nothing is sent until it is steady and agrees with the "
             "quotes for 30 s",
-            f"本机时钟跳变 {self._leap:+.0f} 秒；时钟稳定并与行情时间一致 30 秒之前不发送委托",
+            f"本机时钟跳变 {seconds:+d} 秒；时钟稳定并与行情时间一致 30 秒之前不发送委托",
         )

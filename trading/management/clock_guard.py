@@ -33,12 +33,13 @@ class ClockGuard:
         self._real, self._monotonic = real, monotonic
         self._watch = ClockWatch()
         self._doubted = False
+        self._compared: datetime | None = None
 
     def __call__(self, now: datetime, phase: MarketPhase) -> Text | None:
         """Return why the clock cannot be relied on, None when it can."""
         why = self._watch.look(
             self._real(),
-            self._monotonic(),
+            timedelta(seconds=self._monotonic()),
             lambda: self._quote_age(now) if phase.continuous else None,
         )
         if (why is not None) is not self._doubted:
@@ -49,8 +50,10 @@ class ClockGuard:
     def _quote_age(self, now: datetime) -> timedelta | None:
         quotes = self._quotes.latest(list(symbols_of_interest(self._account_id)))
         newest = max((quote.time for quote in quotes.values()), default=None)
-        if newest is None:
+        # An old quote says nothing: a symbol may pause for a minute.
+        if newest is None or newest == self._compared:
             return None
+        self._compared = newest
         return (now - newest) / (self._pace.market(timedelta(seconds=1)) / timedelta(seconds=1))
 
     def _tell(self, why: Text | None, now: datetime) -> None:

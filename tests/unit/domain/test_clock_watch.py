@@ -27,7 +27,7 @@ def doubts(offsets, age=lambda second: None):
         real = START + timedelta(seconds=second + off)
         seen = age(second)
         quote_age = None if seen is None else timedelta(seconds=seen)
-        if watch.look(real, 1000.0 + second, partial(_same, quote_age)) is not None:
+        if watch.look(real, timedelta(seconds=1000 + second), partial(_same, quote_age)) is not None:
             found.append(second)
     return found
 
@@ -66,4 +66,4 @@ def test_quotes_are_asked_for_only_while_the_clock_is_in_doubt():
     watch = ClockWatch()
     for second in range(5):
         at = START + timedelta(seconds=second)
-        assert watch.look(at, 1.0 + second, lambda: pytest.fail("asked")) is None
+        assert watch.look(at, timedelta(seconds=second), lambda: pytest.fail("asked")) is None
