@@ -18,7 +18,6 @@ _OF_TICKS = {
     "strategy.decided": 3,
     "runner.claimed": 20,
     "runner.ran": 20,
-    "sync.positions_projected": 2,
 }
 #: How often the gateway passes a point at least, where that is more than once before it is idle.
 _OFTEN = {
@@ -39,6 +38,7 @@ _OFTEN = {
     "booking.order_moved": 4,
     "adoption.adopted": 9,
     "sync.snapshot_stored": 3,
+    "sync.positions_projected": 3,
     "terminal.performed": 8,
     "terminal.saving": 8,
     "terminal.stored": 8,
