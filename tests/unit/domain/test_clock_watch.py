@@ -27,7 +27,10 @@ def doubts(offsets, age=lambda second: None):
         real = START + timedelta(seconds=second + off)
         seen = age(second)
         quote_age = None if seen is None else timedelta(seconds=seen)
-        if watch.look(real, timedelta(seconds=1000 + second), partial(_same, quote_age)) is not None:
+        if (
+            watch.look(real, timedelta(seconds=1000 + second), partial(_same, quote_age))
+            is not None
+        ):
             found.append(second)
     return found
 
