@@ -8,8 +8,8 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -280,32 +280,29 @@ def test_f149_a_reader_sees_whole_batches_while_they_are_written(make):
     writer, reader = make("shared"), make("shared")
     symbols = [Symbol(f"{600000 + number}.SH") for number in range(40)]
     batches = 60
-    problems: list[Exception] = []
 
     def write():
-        try:
-            for number in range(batches + 1):
-                now = START + timedelta(seconds=number)
-                quotes = [quote(number, max(number, 1), symbol) for symbol in symbols]
-                writer.put("terminal", quotes, 10, now)
-        except Exception as problem:
-            problems.append(problem)
+        for number in range(batches + 1):
+            now = START + timedelta(seconds=number)
+            quotes = [quote(number, max(number, 1), symbol) for symbol in symbols]
+            writer.put("terminal", quotes, 10, now)
 
-    writing = threading.Thread(target=write)
     marks = dict.fromkeys(symbols, START)
     read: list[int] = []
-    writing.start()
     ends = time.monotonic() + 60
-    while (not read or read[-1] < batches) and time.monotonic() < ends and not problems:
-        news = reader.since(marks)
-        seen = {tuple(int(a.quote.last) for a in news.get(symbol, ())) for symbol in symbols}
-        assert len(seen) == 1, "some symbols of a batch were missing"
-        read += seen.pop()
-        marks = {
-            symbol: news[symbol][-1].at if symbol in news else marks[symbol] for symbol in symbols
-        }
-    writing.join(60)
-    assert problems == []
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        while (not read or read[-1] < batches) and time.monotonic() < ends:
+            if writing.done():
+                writing.result()  # what went wrong there ends the wait
+            news = reader.since(marks)
+            seen = {tuple(int(a.quote.last) for a in news.get(symbol, ())) for symbol in symbols}
+            assert len(seen) == 1, "some symbols of a batch were missing"
+            read += seen.pop()
+            marks = {
+                symbol: news[symbol][-1].at if symbol in news else marks[symbol]
+                for symbol in symbols
+            }
     assert read == list(range(1, batches + 1))
 
 
