@@ -80,7 +80,7 @@ class FormerHoldingAdmin(Readable):
     """Exit state that waits for its holding, or was taken over."""
 
     list_display = (
-        *("symbol", "account", "quantity", "opened_on", "base_cost", "high_since_entry"),
+        *("symbol", "account", "quantity", "base_cost", "high_since_entry"),
         *("first_take_profit_done", "armed", "exit_enabled", "adopted_at"),
     )
     list_filter = ("account", ("adopted_at", admin.EmptyFieldListFilter))
