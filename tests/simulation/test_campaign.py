@@ -38,6 +38,15 @@ def database(django_db_blocker):
         made.close()
 
 
+#: Seeds that once broke an invariant.
+ONCE_BROKEN = (2629,)
+
+
+@pytest.mark.parametrize("seed", ONCE_BROKEN)
+def test_a_seed_that_once_broke_an_invariant_does_not(database, seed):
+    assert campaign.play(seed, database)[0].broken == []
+
+
 def test_no_seed_breaks_an_invariant(database):
     until, broken = time.monotonic() + SLICE, []
     for seed in range(SEEDS):
