@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -251,10 +251,13 @@ def _disk(facts: Facts) -> _Judged:
 
 def plain(items: Sequence[Item]) -> list[dict[str, str]]:
     """Return items as JSON keeps them."""
-    return [dict(_pairs(item)) for item in items]
-
-
-def _pairs(item: Item) -> Iterator[tuple[str, str]]:
-    yield "verdict", item.verdict.value
-    yield from (("name_en", item.name.en), ("name_zh", item.name.zh))
-    yield from (("en", item.text.en), ("zh", item.text.zh))
+    return [
+        {
+            "verdict": item.verdict.value,
+            "name_en": item.name.en,
+            "name_zh": item.name.zh,
+            "en": item.text.en,
+            "zh": item.text.zh,
+        }
+        for item in items
+    ]

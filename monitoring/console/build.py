@@ -22,7 +22,6 @@ from trading.domain.calendar import TradingCalendar, phase_at
 from trading.domain.orders import OrderState
 from trading.domain.protection import Protection, ProtectionReport
 from trading.domain.types import (
-    CHINA,
     AccountMode,
     GatewayStatus,
     Quote,
@@ -37,7 +36,7 @@ from trading.ports import QuoteReader
 from trading.selectors import instruments_today, symbols_of_interest
 from trading.services import config
 from trading.services.calendar import load_calendar
-from trading.services.clock import Clock, environment_of, read_clocks
+from trading.services.clock import Clock, environment_of, market_at, read_clocks
 from trading.services.config import Settings
 from trading.services.protection import gateway_alive, gateway_heard_at, protection_reports
 from trading.services.quotes import CapturedQuotes
@@ -92,7 +91,7 @@ class _AccountBuilder:
     ) -> None:
         self._account, self._real = account, real
         self._clock = clocks.get(environment_of(AccountMode(account.mode)))
-        now = real.astimezone(CHINA) if self._clock is None else self._clock.market(real)
+        now = market_at(self._clock, real)
         self._settings, self._problem = _settings(account.pk)
         # Nobody decides by the defaults: they only let the view be built where nothing valid is stored.
         settings = self._settings or config.settings_of(TradingConfig())

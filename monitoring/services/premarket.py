@@ -27,7 +27,7 @@ from trading.models import Account, DayBooks, EventLevel, Order, Position
 from trading.ports import QuoteReader
 from trading.selectors import open_positions, position_value_of, symbols_of_interest
 from trading.services.calendar import load_calendar
-from trading.services.clock import Clock, environment_of, read_clocks
+from trading.services.clock import Clock, environment_of, market_at, read_clocks
 from trading.services.config import Settings
 from trading.services.events import journal
 from trading.services.pricing import limits_by_rule
@@ -44,7 +44,7 @@ def check_before_the_open(real: datetime, quotes: QuoteReader, home: Path) -> in
     told = 0
     for account in Account.objects.filter(enabled=True).order_by("pk"):
         clock = clocks.get(environment_of(AccountMode(account.mode)))
-        now = real.astimezone(CHINA) if clock is None else clock.market(real)
+        now = market_at(clock, real)
         today = now.date()
         if not FROM <= now.time() < UNTIL:
             continue
@@ -63,7 +63,7 @@ def look(
     clock: Clock | None,
 ) -> list[premarket.Item]:
     """Return every item of an account as it is now; writes nothing."""
-    now = real.astimezone(CHINA) if clock is None else clock.market(real)
+    now = market_at(clock, real)
     return premarket.examine(_facts(account, real, now, quotes, home, calendar, clock))
 
 
@@ -114,7 +114,7 @@ def _facts(
         snapshot_age=None if account.snapshot_at is None else now - account.snapshot_at,
         cash=account.cash,
         holdings=len(rows),
-        differing=[row.symbol for row in rows if _differs(row)],
+        differing=[row.symbol for row in rows if row.stale_since is not None],
         unverified=[row.symbol for row in rows if row.ex_rights_unverified],
         without_cost=[row.symbol for row in rows if _has_no_cost(row)],
         without_limits=[
@@ -144,10 +144,6 @@ def _latest(quotes: QuoteReader, wanted: list[Symbol]) -> Mapping[Symbol, Quote]
         return quotes.latest(wanted)
     except GatewayUnavailable:
         return {}
-
-
-def _differs(row: Position) -> bool:
-    return row.stale_since is not None
 
 
 def _has_no_cost(row: Position) -> bool:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from tests.simulation import bugs, campaign
-from tests.simulation.database import Database
 from tests.simulation.plan import plan_of
 from tests.simulation.planting import NEEDS
 
@@ -27,15 +26,6 @@ CAUGHT = {
     "zero_volume_row_keeps_its_life": 2,
 }
 OTHERS = range(40)
-
-
-@pytest.fixture(scope="module")
-def database(django_db_blocker):
-    with django_db_blocker.unblock():
-        made = Database()
-        with made.in_use():
-            yield made
-        made.close()
 
 
 #: Seeds that once broke an invariant.

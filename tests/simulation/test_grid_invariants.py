@@ -8,7 +8,6 @@ import pytest
 from django.db import connection
 
 from grid.models import GridLot, GridSession
-from tests.simulation.database import Database
 from tests.simulation.grid_invariants import CHECKS
 from tests.simulation.grids import FUND, Grid, with_grids
 from tests.simulation.invariants import broken
@@ -67,15 +66,6 @@ PLAN = Plan(
         ),
     ),
 )
-
-
-@pytest.fixture(scope="module")
-def database(django_db_blocker):
-    with django_db_blocker.unblock():
-        made = Database()
-        with made.in_use():
-            yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")

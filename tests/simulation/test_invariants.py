@@ -12,7 +12,6 @@ from itertools import pairwise
 import pytest
 from django.db import connection
 
-from tests.simulation.database import Database
 from tests.simulation.invariants import CHECKS, broken
 from tests.simulation.plan import SCRIPTS, Deed, Plan, Stock
 from tests.simulation.world import World
@@ -46,15 +45,6 @@ PLAN = Plan(
         Deed(19, "wish", RESTS, Side.BUY, 200),
     ),
 )
-
-
-@pytest.fixture(scope="module")
-def database(django_db_blocker):
-    with django_db_blocker.unblock():
-        made = Database()
-        with made.in_use():
-            yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,11 @@ def read_clocks() -> Mapping[str, Clock]:
 
 def market_time(mode: AccountMode, real: datetime) -> datetime:
     """Return the market time of accounts of this mode at a real time."""
-    clock = read_clocks().get(environment_of(mode))
+    return market_at(read_clocks().get(environment_of(mode)), real)
+
+
+def market_at(clock: Clock | None, real: datetime) -> datetime:
+    """Return the market time, in China's zone, at a real time; without a clock it is real time."""
     return real.astimezone(CHINA) if clock is None else clock.market(real)
 
 

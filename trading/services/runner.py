@@ -16,13 +16,13 @@ from django.utils.module_loading import import_string
 
 from trading.domain.calendar import MarketPhase, TradingCalendar, books_closed, phase_at
 from trading.domain.pace import Pace
-from trading.domain.types import CHINA, AccountMode
+from trading.domain.types import AccountMode
 from trading.faults import crash_point
 from trading.models import Account
 from trading.ports import QuoteReader
 from trading.services import leases
 from trading.services.calendar import load_calendar
-from trading.services.clock import Clock, environment_of, read_clocks
+from trading.services.clock import Clock, environment_of, market_at, read_clocks
 from trading.services.orders_tick import orders_tick
 from trading.services.pace import pace_of
 from trading.services.quotes import capture
@@ -78,7 +78,7 @@ class Due:
     pace: Pace
 
     def market(self, real: datetime) -> datetime:
-        return _market(self.clock, real)
+        return market_at(self.clock, real)
 
 
 def market_times(real: datetime, only: int | None = None) -> Sequence[Due]:
@@ -91,7 +91,7 @@ def market_times(real: datetime, only: int | None = None) -> Sequence[Due]:
     found = []
     for pk, name, mode in rows:
         clock = clocks.get(environment_of(AccountMode(mode)))
-        found.append(Due(pk, name, _market(clock, real), clock, pace_of(AccountMode(mode))))
+        found.append(Due(pk, name, market_at(clock, real), clock, pace_of(AccountMode(mode))))
     return found
 
 
@@ -149,7 +149,3 @@ def _run(
 def lease_name(spec: TickSpec, account_id: int) -> str:
     """Return the name of an account's tick lease."""
     return f"{spec.name}:{account_id}"
-
-
-def _market(clock: Clock | None, real: datetime) -> datetime:
-    return real.astimezone(CHINA) if clock is None else clock.market(real)
