@@ -215,6 +215,17 @@ def watched_symbols() -> frozenset[Symbol]:
     return frozenset(map(Symbol, rows.values_list("symbol", flat=True)))
 
 
+def wanted_quotes() -> tuple[frozenset[Symbol], bool]:
+    """Return the symbols that enabled accounts hold, trade, wait for or watch: their quotes are always wanted.
+
+    And whether every one of these accounts may trade on quotes of any source (`allow_mootdx_trading`).
+    """
+    rows = Account.objects.filter(enabled=True).values_list("pk", "config__allow_mootdx_trading")
+    accounts = dict(rows)
+    wanted = (symbols_of_interest(account) for account in accounts)
+    return watched_symbols().union(*wanted), bool(accounts) and all(accounts.values())
+
+
 def kept_from_exits(account_id: int) -> dict[Symbol, int]:
     """Return the shares of each symbol that other apps keep from the exits (`settings.MINIQMT_KEPT_SHARES`)."""
     kept: dict[Symbol, int] = {}

@@ -74,8 +74,7 @@ def build(real: datetime, quotes: QuoteReader, home: Path) -> Console:
 def _capture(symbols: Iterable[Symbol], quotes: QuoteReader) -> CapturedQuotes:
     wanted = list(symbols)
     latest = dict(quotes.latest(wanted))
-    fed = {symbol: (quotes.fed_at(symbol), quotes.heartbeat(symbol)) for symbol in latest}
-    return CapturedQuotes({}, latest, fed)
+    return CapturedQuotes({}, latest, quotes.feeds(latest))
 
 
 class _AccountBuilder:

@@ -164,7 +164,7 @@ def _quote_facts(moment: _Moment, quotes: QuoteReader) -> health.QuoteFacts:
     symbols = [Symbol(row.symbol) for row in open_positions(moment.account.pk)]
     latest = quotes.latest(symbols)
     moving = [one for one in symbols if one not in latest or not latest[one].suspended]
-    fed = [at for at in map(quotes.fed_at, moving) if at is not None]
+    fed = [feed.at for feed in quotes.feeds(moving).values() if feed.at is not None]
     return health.QuoteFacts(
         feed_silent_for=moment.age(max(fed, default=None)),
         feed_needed=True,

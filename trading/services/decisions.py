@@ -202,6 +202,7 @@ class Decisions:
             lot_rule(view.instrument(symbol), view.on),
             promised=self._promised(symbol) + self._claimed(symbol, kind),
             session_active=self._stands(signal),
+            may_trade=view.may_trade(symbol),
         )
         match verdict:
             case Go(quantity):

@@ -19,6 +19,7 @@ from trading.broker import vendor
 from trading.domain.calendar import MarketPhase, TradingCalendar, phase_at
 from trading.domain.types import AccountMode, Symbol, Text
 from trading.errors import GatewayUnavailable
+from trading.management.fallback import fallback_feeds
 from trading.management.known_days import calendar_known_on
 from trading.management.one_instance import (
     MARKET_DATA_LOCK,
@@ -28,10 +29,11 @@ from trading.management.one_instance import (
 )
 from trading.management.paper_files import read_token, terminal_address
 from trading.management.quote_line import Line, QuoteLine
+from trading.management.quote_sources import QuoteSources
 from trading.management.waiting import StopSignal
 from trading.models import Account
 from trading.paper import tcp_client, xtdata
-from trading.selectors import symbols_of_interest, watched_symbols
+from trading.selectors import wanted_quotes
 from trading.services.clock import market_time
 from trading.services.pace import pace_of
 from trading.services.pricing import limits_by_rule
@@ -70,44 +72,57 @@ class Command(BaseCommand):
         calendar = calendar_known_on(timezone.localdate())
         mode = _mode()
         with closing(open_quotes_to_write()) as store:
-            line = QuoteLine(_opener(mode, home), store, "xtquant", limits_by_rule(calendar))
-            with closing(line):
+            line = QuoteLine(_opener(mode, home))
+            sources = QuoteSources(line, store, limits_by_rule(calendar), fallback_feeds())
+            with closing(sources):
                 interest = _Interest()
                 self.stdout.write("Market data is running. 行情进程已启动。")
                 self.stdout.flush()
                 while not stop.asked():
                     alive()
-                    stop.wait(_step(line, interest, mode, calendar))
+                    stop.wait(_step(sources, interest, mode, calendar))
 
 
 class _Interest:
-    """The symbols that enabled accounts hold, trade, wait for or watch; read again every few seconds."""
+    """The symbols that enabled accounts hold, trade, wait for or watch; read again every few seconds.
+
+    `all_trade_on_any`: whether every one of them may trade on quotes of the fallback, too.
+    """
 
     def __init__(self) -> None:
         self._read_at = float("-inf")
         self.symbols: frozenset[Symbol] = frozenset()
+        self.all_trade_on_any = False
 
     def read(self, at: float) -> frozenset[Symbol]:
         if at - self._read_at >= LOOK_AGAIN:
-            accounts = Account.objects.filter(enabled=True).values_list("pk", flat=True)
-            wanted = (symbols_of_interest(account) for account in accounts)
-            self.symbols, self._read_at = watched_symbols().union(*wanted), at
+            symbols, self.all_trade_on_any = wanted_quotes()
+            if symbols != self.symbols:
+                self.symbols = symbols
+            self._read_at = at
         return self.symbols
 
 
 def _step(
-    line: QuoteLine, interest: _Interest, mode: AccountMode, calendar: TradingCalendar
+    sources: QuoteSources, interest: _Interest, mode: AccountMode, calendar: TradingCalendar
 ) -> float:
     close_old_connections()
     try:
-        before, at = line.problem, time.monotonic()
+        before, at = sources.problem, time.monotonic()
         symbols = interest.read(at)
         # Last of all: in a fast market quotes that come after it would lie in the future.
         now = market_time(mode, timezone.now())
         phase = phase_at(calendar, now)
-        line.step(symbols, now, at, trading=phase.continuous)
-        if line.problem != before:
-            log.warning("quotes: %s", line.problem or "they come again")
+        sources.step(
+            symbols,
+            now,
+            at,
+            trading=phase.continuous,
+            patient=interest.all_trade_on_any,
+            pace=pace_of(mode),
+        )
+        if sources.problem != before:
+            log.warning("quotes: %s", sources.problem or "they come again")
     except GatewayUnavailable as problem:
         log.warning("quotes: %s", problem)
         return OPEN
