@@ -170,14 +170,11 @@ class FileQuoteStore(QuoteReader, QuoteWriter):
         known = {symbol: states.get(feed_number_of(packed)) for symbol, packed in newest.items()}
         return {symbol: fed_by(known.get(symbol)) for symbol in wanted}
 
-    def said(self, symbols: Iterable[Symbol] | None = None) -> list[Said]:
-        """Return what each source said last of itself (symbol "") and of these symbols, None: of all, in their order."""
+    def said(self, symbols: Iterable[Symbol]) -> list[Said]:
+        """Return what each source said last of itself (symbol "") and of these symbols, in their order."""
         with self._using() as db:
-            if db is None:
-                return []
-            if symbols is None:
-                rows = db.execute("SELECT source, symbol, state FROM said").fetchall()
-            else:
+            rows: list[tuple[str, str, str]] = []
+            if db is not None:
                 rows = [
                     row
                     for part in _parts(["", *symbols])

@@ -31,12 +31,12 @@ from trading.management.paper_files import read_token, terminal_address
 from trading.management.quote_line import Line, QuoteLine
 from trading.management.quote_sources import QuoteSources
 from trading.management.waiting import StopSignal
-from trading.models import Account
 from trading.paper import tcp_client, xtdata
 from trading.selectors import wanted_quotes
 from trading.services.clock import market_time
 from trading.services.pace import pace_of
 from trading.services.pricing import limits_by_rule
+from trading.services.quote_sources import quotes_mode
 from trading.services.shared_quotes import open_quotes_to_write
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Command(BaseCommand):
     def _run(self, home: Path, alive: Alive) -> None:
         stop = StopSignal()
         calendar = calendar_known_on(timezone.localdate())
-        mode = _mode()
+        mode = quotes_mode()
         with closing(open_quotes_to_write()) as store:
             line = QuoteLine(_opener(mode, home))
             sources = QuoteSources(line, store, limits_by_rule(calendar), fallback_feeds())
@@ -135,12 +135,6 @@ def _step(
 def _pause(mode: AccountMode) -> float:
     """A fast market has as many quotes in a shorter time."""
     return max(OPEN / pace_of(mode).market(timedelta(seconds=1)).total_seconds(), SHORTEST)
-
-
-def _mode() -> AccountMode:
-    """Return whose market it is: the real one as soon as one enabled account is live."""
-    live = Account.objects.filter(enabled=True, mode=AccountMode.LIVE).exists()
-    return AccountMode.LIVE if live else AccountMode.DEMO
 
 
 def _opener(mode: AccountMode, home: Path) -> Callable[[], Line]:
