@@ -95,7 +95,7 @@ def the_market_is_at(now: datetime) -> None:
         environment=environment_of(AccountMode.DEMO),
         base_real=timezone.now(),
         base_market=now,
-        speed=1,
+        speed=Decimal(1),
     )
 
 

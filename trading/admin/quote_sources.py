@@ -107,12 +107,12 @@ def _page_words() -> dict[str, str]:
         "symbol": Text("Symbol", "代码"),
         "taken": Text("taken", "采用"),
         "sources": Text("The sources, first in order first", "行情源（按优先顺序）"),
-        "symbols": Text(
-            "Every symbol that is held, traded, gridded or watched",
-            "所有持仓、委托、网格与自选标的",
-        ),
+        "symbols": Text("What is held, traded, gridded or watched", "持仓、委托、网格与自选标的"),
         "none": Text("No symbol is in trouble.", "没有异常标的。"),
-        "nobody": Text("no source has said anything yet", "尚无任何行情源的记录"),
+        "nobody": Text(
+            "no source has said anything: only what is held, traded, gridded or watched is asked for",
+            "尚无行情源的记录：只订阅持仓、委托、网格与自选标的",
+        ),
         "nothing": Text(
             "Nothing is held, traded, gridded or watched.", "没有持仓、委托、网格或自选标的。"
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 
 from trading.domain.source_health import WORDS
 from trading.domain.types import CHINA, Text
@@ -34,8 +35,8 @@ def shown(line: SourceLine, language: str) -> Mapping[str, str]:
         "condition": said.condition.value,
         "word": WORDS[said.condition].in_language(language),
         "chosen": "yes" if said.chosen else "",
-        "last": "-" if said.last is None else f"{said.last:f}",
-        "book": f"{said.bid or '-'} / {said.ask or '-'}",
+        "last": _price(said.last),
+        "book": f"{_price(said.bid)} / {_price(said.ask)}",
         "volume": "-" if said.volume is None else f"{said.volume:,}",
         "time": "-" if at is None else at.astimezone(CHINA).strftime("%m-%d %H:%M:%S"),
         "age": duration(line.age, language),
@@ -46,6 +47,11 @@ def shown(line: SourceLine, language: str) -> Mapping[str, str]:
         "refusals": refusals(said.refusals, language) or "-",
         "why": line.why.in_language(language),
     }
+
+
+def _price(price: Decimal | None) -> str:
+    """Write a price with at least two decimals."""
+    return "-" if price is None else f"{price:.2f}" if price == round(price, 2) else f"{price:f}"
 
 
 def refusals(counted: Mapping[str, int], language: str) -> str:
