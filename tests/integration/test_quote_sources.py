@@ -18,7 +18,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from monitoring import health
+from monitoring.models import Finding
 from monitoring.services.source_facts import source_facts
+from tests.integration.test_health import House
 from tests.unit.market_data.test_two_sources import Source
 from trading.domain.source_health import FALLBACK, Condition
 from trading.domain.types import CHINA, AccountMode, BookStatus, Quote, Symbol
@@ -36,7 +38,7 @@ from trading.services.quote_sources import overview, refused_since
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db]
 
-BANK, OTHER = Symbol("600000.SH"), Symbol("000001.SZ")
+BANK, OTHER = Symbol("600036.SH"), Symbol("000001.SZ")
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=CHINA)
 
 
@@ -151,7 +153,7 @@ def test_the_page_says_who_serves_a_symbol_and_why(noted, language, expected):
     noted.step("10.00", "10.01", 3)
     noted.step("0", "10.02", 6)
     the_market_is_at(noted.now)
-    response = client_of(language, "view_quotesource").get(reverse(PAGE), {"q": "600000"})
+    response = client_of(language, "view_quotesource").get(reverse(PAGE), {"q": "600036"})
     text = response.content.decode().replace("&#x27;", "'")
     assert response.status_code == 200
     assert [one for one in expected if one not in text] == []
@@ -183,13 +185,13 @@ def test_the_command_says_the_same(noted, capsys):
     noted.step("10.00", "10.01", 3)
     noted.step("0", "10.02", 6)
     the_market_is_at(noted.now)
-    call_command("quotes", "600000", lang="en")
+    call_command("quotes", "600036", lang="en")
     told = capsys.readouterr().out
     assert "* mootdx: 10.02" in told
     assert "not taken: 6 of 9 quotes are refused" in told
     call_command("quotes", lang="zh")
     told = capsys.readouterr().out
-    assert "600000.SH" in told  # in trouble, so it is shown unasked
+    assert "600036.SH" in told  # in trouble, so it is shown unasked
     with pytest.raises(CommandError, match="nonsense"):
         call_command("quotes", "nonsense")
 
@@ -211,7 +213,7 @@ def test_the_health_tick_hears_of_a_source_that_is_down_refused_or_stands_in(not
     assert set(told) == {"QUOTES_REFUSED", "SOURCE_FILLS_IN"}
     assert (
         told["QUOTES_REFUSED"].text.zh
-        == "行情源 xtquant 的行情被拒收：600000.SH；600000.SH：尚无最新价或停牌。"
+        == "行情源 xtquant 的行情被拒收：600036.SH；600036.SH：尚无最新价或停牌。"
     )
     assert told["SOURCE_FILLS_IN"].subject == FALLBACK
     noted.main.down = True
@@ -219,6 +221,25 @@ def test_the_health_tick_hears_of_a_source_that_is_down_refused_or_stands_in(not
     told = {one.code: one for one in health._sources(source_facts([BANK]))}
     assert told["SOURCE_DOWN"].text.en.endswith("calls failed: xtquant: nobody there.")
     assert {one.level for one in told.values()} == {health.Level.WARNING}
+
+
+@pytest.mark.usefixtures("calendar")
+def test_the_health_tick_publishes_that_the_quotes_of_a_holding_are_refused(noted, tmp_path):
+    noted.step("10.00", None)
+    noted.step("0", None, 6)
+    house = House(tmp_path, NOW)
+    house.look()
+    told = {(row.code, row.subject): row for row in Finding.objects.all()}
+    assert told["UNPROTECTED", "quote_refused"].text_en == (
+        "Not protected, the quotes are refused as implausible: 600036.SH."
+    )
+    assert told["QUOTES_REFUSED", "xtquant"].level == "warning"
+    noted.step("10.00", None, 30)
+    for _ in range(3):  # over when it was not seen for a minute
+        house.look()
+    assert not {code for code, _ in Finding.objects.values_list("code", "subject")} & {
+        "QUOTES_REFUSED"
+    }
 
 
 # --- a source in a thread of its own ------------------------------------------------------------

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from trading.domain.pace import Pace
-from trading.domain.source_health import Observation, Said, serves, takes_over
+from trading.domain.source_health import Condition, Observation, Said, serves, takes_over
 from trading.domain.types import Limits, Quote, Symbol, Text
 from trading.errors import GatewayUnavailable
 from trading.market_data.validation import QuoteGate, Refusal
@@ -166,7 +166,7 @@ class MarketData:
             watch = source.symbols[symbol] = SymbolWatch()
         owner = self._owners.get(symbol)
         serves = owner is source or owner is None
-        if not serves:
+        if owner is not None and source.rank < owner.rank:
             watch.stays(self._seen(source, watch, minute, now).condition, now)
         watch.accepted(quote, minute, now, expected=self._expected_since is not None)
         source.watch.delivered_at = now
@@ -205,11 +205,15 @@ class MarketData:
         self, source: _Source, watch: SymbolWatch, owner: _Source, minute: int, now: datetime
     ) -> bool:
         others = owner.symbols.get(watch.last.symbol) if watch.last else None
+        served = self._seen(owner, others, minute, now).condition
+        preferred = source.rank < owner.rank
+        if not preferred and served in (Condition.GOOD, Condition.IDLE):
+            return False  # the usual case, and the cheap one
         since = [at for at in (watch.steady_since, source.watch.well_since) if at is not None]
         return takes_over(
             self._seen(source, watch, minute, now).condition,
-            self._seen(owner, others, minute, now).condition,
-            preferred=source.rank < owner.rank,
+            served,
+            preferred=preferred,
             steady=now - max(since, default=now),
             patient=self.patient,
         )

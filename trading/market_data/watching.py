@@ -37,8 +37,12 @@ class Tally:
 
     def sums(self, minute: int) -> Sequence[int]:
         """Return each count over the minutes up to this one; in the places named above."""
-        kept = [slot for slot in self._slots if minute - MINUTES < slot[0] <= minute]
-        return [sum(column) for column in zip(*kept, strict=True)] or [0] * len(self._slots[0])
+        total = [0] * len(self._slots[0])
+        for slot in self._slots:
+            if minute - MINUTES < slot[0] <= minute:
+                for place, count in enumerate(slot):
+                    total[place] += count
+        return total
 
 
 class SourceWatch:
