@@ -29,7 +29,7 @@ OTHERS = range(40)
 
 
 #: Seeds that once broke an invariant.
-ONCE_BROKEN = (2629,)
+ONCE_BROKEN = (2354, 2629)
 
 
 @pytest.mark.parametrize("seed", ONCE_BROKEN)

@@ -13,6 +13,7 @@ from trading.domain.reports import BrokerPosition, Snapshot
 from trading.domain.types import CHINA, Symbol, Text
 from trading.faults import crash_point
 from trading.models import Account, BrokerSnapshot, Event, EventLevel, Fill, Position
+from trading.models.prepared import Prepared
 from trading.services.booking import next_life, open_life
 from trading.services.corrections import CorrectionError, needs_reason
 from trading.services.events import journal
@@ -28,8 +29,11 @@ ACCEPTED, ACCEPTED_FOR = "OPENING_ACCEPTED", timedelta(minutes=10)
 
 def books_are_open(account_id: int) -> bool:
     """Whether what the account held at the start is in the books already."""
-    known = BrokerSnapshot.objects.filter(pk=account_id).exists()
-    return known or Fill.objects.filter(account_id=account_id).exists()
+    return bool(_SNAPSHOT(account_id) or _FILL(account_id))
+
+
+_SNAPSHOT = Prepared(lambda account: BrokerSnapshot.objects.filter(pk=account).values_list("pk"))
+_FILL = Prepared(lambda account: Fill.objects.filter(account_id=account).values_list("pk")[:1])
 
 
 class Opening:

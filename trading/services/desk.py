@@ -26,6 +26,7 @@ from trading.domain.types import (
 from trading.errors import ConfigError
 from trading.faults import crash_point
 from trading.models import Account, EventLevel, GatewayLease, Order
+from trading.models import Event as Entry
 from trading.models.prepared import Prepared, PreparedUpdate
 from trading.ports import Agenda, Claimed, Desk, OrderRequest, QuoteReader
 from trading.selectors import WORKING_STATES, instrument_of, read_agenda
@@ -145,6 +146,7 @@ class AccountDesk(Desk):
                     now,
                     lease_must_last=True,
                     claimed_at=now,
+                    journal_mark=next(iter(_NEWEST_ENTRY(self._account_id)), 0),
                     epoch=epoch,
                 ):
                     return _claimed(order)
@@ -299,6 +301,11 @@ _IN_STATE = Prepared(
 _ORDERED = Prepared(lambda order: Order.objects.filter(pk=order).values_list("side", "kind"))
 _SWITCH = Prepared(
     lambda account: Account.objects.filter(pk=account).values_list("trading_state", flat=True)
+)
+_NEWEST_ENTRY = Prepared(
+    lambda account: (
+        Entry.objects.filter(account_id=account).order_by("-pk").values_list("pk", flat=True)[:1]
+    )
 )
 _SENT = PreparedUpdate(lambda order, epoch: Order.objects.filter(pk=order, epoch=epoch))
 _CLAIMED_SINCE = Prepared(
