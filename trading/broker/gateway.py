@@ -113,7 +113,7 @@ class Gateway:
         self._latch_kill(now)
         if not self._connected and not self._connect(now):
             # Without a connection nothing answers any more, and the deadline of what was sent passes all the same.
-            return self._epoch > 0 and self._desk.overdue(self._epoch, now) > 0
+            return self._epoch > 0 and self._overdue(now)
         changed = self._observe(now)
         if not (changed or nudged or now != self._looked_at):
             return False  # only an answer without news came since the agenda was read
@@ -121,7 +121,7 @@ class Gateway:
         agenda = self._desk.agenda()
         if agenda.open_work:
             if agenda.submitting or agenda.decided:
-                changed |= self._desk.overdue(self._epoch, now) > 0
+                changed |= self._overdue(now)
             if self.status is GatewayStatus.ARMED:
                 changed |= self._act(agenda, now)
             if changed:
@@ -223,6 +223,8 @@ class Gateway:
         )
 
     def _watch_pushes(self, events: Sequence[Event], now: datetime) -> None:
+        if not self._broker.channel.pushes:
+            return
         were_dead = self._pushes.dead
         self._pushes.look(events, now)
         if self._pushes.dead != were_dead:
@@ -255,7 +257,7 @@ class Gateway:
                 self._observing(self._distrust, now)
         elif self._first is None or not confirms(self._first, snapshot):
             self._first = snapshot
-        elif snapshot.taken_at - self._first.taken_at >= self._pace.market(CONFIRM_AFTER):
+        elif snapshot.as_of - self._first.taken_at >= self._pace.market(CONFIRM_AFTER):
             self.status, self.reason = GatewayStatus.ARMED, Text("armed", "已就绪")
             self._failures = 0
             crash_point("gateway.armed")
@@ -271,6 +273,9 @@ class Gateway:
         self.status, self.reason = GatewayStatus.OBSERVING, reason
         self._first = None
         self._beat(now)
+
+    def _overdue(self, now: datetime) -> bool:
+        return self._desk.overdue(self._epoch, now, self._broker.channel.lag) > 0
 
     def _act(self, agenda: Agenda, now: datetime) -> bool:
         # First the ends: an order of an earlier day has a number that may be another order's today.
@@ -293,7 +298,7 @@ class Gateway:
 
     def _send_cancels(self, now: datetime) -> bool:
         changed = False
-        seen_at = self._good.taken_at if self._good else None
+        seen_at = self._good.as_of if self._good else None
         for broker_order_id in self._desk.claim_cancels(self._epoch, seen_at, now):
             changed = True
             crash_point("gateway.cancel_claimed")

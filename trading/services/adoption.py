@@ -64,7 +64,7 @@ class Opening:
                 "the books are opened when a second reading says the same",
                 "再次读取结果一致后建立账簿",
             )
-        elif snapshot.taken_at - first.taken_at >= CONFIRM_AFTER:
+        elif snapshot.as_of - first.taken_at >= CONFIRM_AFTER:
             self._open(snapshot, now)
             return True
         return False

@@ -94,7 +94,7 @@ class Execution:
             on = snapshot.taken_at.astimezone(CHINA).date()
             known = [
                 KnownOrder(number, filled, OrderState(state).terminal)
-                for number, filled, state in _SIGHTED(self._account_id, on, snapshot.taken_at)
+                for number, filled, state in _SIGHTED(self._account_id, on, snapshot.as_of)
                 if number is not None
             ]
             if self._listed is not None and self._listed[0] == on:
