@@ -67,6 +67,7 @@ class Gateway:
         self._good: Snapshot | None = None
         self._first: Snapshot | None = None  # start-up: the one to be confirmed
         self._open_work = self._in_flight = True
+        self._wish: datetime | None = None  # for a snapshot that shows what had happened by then
         self._beat_at: datetime | None = None
         self._looked_at: datetime | None = None
         self._heard_at: datetime | None = None  # anything at all, through this connection
@@ -127,9 +128,8 @@ class Gateway:
             if changed:
                 agenda = self._desk.agenda()
         self._open_work, self._in_flight = agenda.open_work, agenda.in_flight
-        wish = agenda.snapshot_wanted
-        wished = wish is not None and (self._last_ask is None or wish > self._last_ask)
-        if wished or self._poll_due(now):
+        self._wish = agenda.snapshot_wanted
+        if self._wished or self._poll_due(now):
             self._ask(now)
         return changed
 
@@ -340,8 +340,20 @@ class Gateway:
         if self._last_ask is None:
             return True
         settled = self.status is GatewayStatus.ARMED and self._good is not None
-        wait = (POLL_BUSY if self._open_work else POLL_IDLE) if settled else CONFIRM_AFTER
+        busy = self._open_work or self._behind
+        wait = (POLL_BUSY if busy else POLL_IDLE) if settled else CONFIRM_AFTER
         return now - self._last_ask >= self._pace.market(wait)
+
+    @property
+    def _wished(self) -> bool:
+        return self._wish is not None and (self._last_ask is None or self._wish > self._last_ask)
+
+    @property
+    def _behind(self) -> bool:
+        """Whether what was asked for last may be older than the wish."""
+        lag = self._pace.market(self._broker.channel.lag)
+        asked = self._last_ask
+        return self._wish is not None and asked is not None and self._wish > asked - lag
 
     def _ask(self, now: datetime) -> None:
         try:
