@@ -133,7 +133,9 @@ class FullClient:
             self._gone = True
             return
         seldom = now < self._tail_until and self._chance.random() < SELDOM
-        self._next[what] = now + timedelta(seconds=self._chance.uniform(*STALE if seldom else FRESH))
+        self._next[what] = now + timedelta(
+            seconds=self._chance.uniform(*STALE if seldom else FRESH)
+        )
         if what == "account":
             [mine] = [row["status"] for row in status if row["account_id"] == self._account]
             assets = self._ask("query_stock_asset") or []

@@ -72,6 +72,7 @@ class Gateway:
         self._looked_at: datetime | None = None
         self._heard_at: datetime | None = None  # anything at all, through this connection
         self._pushes = PushWatch(pace.market(PATIENCE))
+        self._lag = pace.market(broker.channel.lag)
 
     # -- what a driver needs to know
 
@@ -351,9 +352,8 @@ class Gateway:
     @property
     def _behind(self) -> bool:
         """Whether what was asked for last may be older than the wish."""
-        lag = self._pace.market(self._broker.channel.lag)
         asked = self._last_ask
-        return self._wish is not None and asked is not None and self._wish > asked - lag
+        return self._wish is not None and asked is not None and self._wish > asked - self._lag
 
     def _ask(self, now: datetime) -> None:
         try:
