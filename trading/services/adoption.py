@@ -98,12 +98,12 @@ def adopt_missing(
     account: Account,
     ours: Mapping[Symbol, Position],
     reported: Iterable[BrokerPosition],
-    seen_at: datetime,
+    shown_for: timedelta,
     now: datetime,
 ) -> bool:
-    """Adopt the reported holdings we do not have; False while one, seen since `seen_at`, waits for its fill.
+    """Adopt the reported holdings we do not have; False while one, `shown_for` so long, waits for its fill.
 
-    A holding that ended lately may only be shown late (F65).
+    A holding that ended lately may only be shown late (F65); while nobody asks the terminal, it is not shown longer.
     """
     missing = [one for one in reported if one.symbol not in ours and one.quantity > 0]
     if not missing:
@@ -113,7 +113,7 @@ def adopt_missing(
     settled = True
     for broker in missing:
         explained = broker.yesterday < broker.quantity or broker.symbol in ended
-        if explained and now - seen_at < FILL_MAY_COME:
+        if explained and shown_for < FILL_MAY_COME:
             settled = False
         else:
             _adopt(account, broker, broker.quantity, now)

@@ -70,9 +70,10 @@ class Execution:
         _RAW(*rows)
         crash_point("execution.stored")
         self._changed = bool(rows)
-        self.unknown.answered |= bool(rows)
         for event in events:
             self._apply(event, now)
+        # After all of them: an answer may have come behind a list, which looked for answered orders before it.
+        self.unknown.answered |= bool(rows)
         return self._changed
 
     def forget(self) -> None:
