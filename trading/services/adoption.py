@@ -68,7 +68,7 @@ class Opening:
                 "the books are opened when a second reading says the same",
                 "再次读取结果一致后建立账簿",
             )
-        elif snapshot.taken_at - first.taken_at >= CONFIRM_AFTER:
+        elif snapshot.as_of - first.taken_at >= CONFIRM_AFTER:
             self._open(snapshot, now)
             return True
         return False
@@ -102,12 +102,12 @@ def adopt_missing(
     account: Account,
     ours: Mapping[Symbol, Position],
     reported: Iterable[BrokerPosition],
-    seen_at: datetime,
+    shown_for: timedelta,
     now: datetime,
 ) -> bool:
-    """Adopt the reported holdings we do not have; False while one, seen since `seen_at`, waits for its fill.
+    """Adopt the reported holdings we do not have; False while one, `shown_for` so long, waits for its fill.
 
-    A holding that ended lately may only be shown late (F65).
+    A holding that ended lately may only be shown late (F65); while nobody asks the terminal, it is not shown longer.
     """
     missing = [one for one in reported if one.symbol not in ours and one.quantity > 0]
     if not missing:
@@ -117,7 +117,7 @@ def adopt_missing(
     settled = True
     for broker in missing:
         explained = broker.yesterday < broker.quantity or broker.symbol in ended
-        if explained and now - seen_at < FILL_MAY_COME:
+        if explained and shown_for < FILL_MAY_COME:
             settled = False
         else:
             _adopt(account, broker, broker.quantity, now)

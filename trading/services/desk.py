@@ -176,7 +176,7 @@ class AccountDesk(Desk):
             self._drop(Order.objects.get(pk=order_id), why, now)
 
     def sent(
-        self, order_id: int, seq: int, epoch: int, now: datetime, connection: int = 0
+        self, order_id: int, seq: int | None, epoch: int, now: datetime, connection: int = 0
     ) -> None:
         _SENT(order_id, epoch, seq=seq, connection=connection)
 
@@ -188,8 +188,9 @@ class AccountDesk(Desk):
         with transaction.atomic():
             self._execution.doubt(Order.objects.get(pk=order_id), Text(why, why), now)
 
-    def overdue(self, epoch: int, now: datetime) -> int:
-        since = now - self._pace.market(SUBMIT_DEADLINE)
+    def overdue(self, epoch: int, now: datetime, lag: timedelta = timedelta(0)) -> int:
+        deadline = SUBMIT_DEADLINE + lag
+        since = now - self._pace.market(deadline)
         submitting = _IN_STATE(self._account_id, OrderState.SUBMITTING)
         late = [
             one
@@ -197,9 +198,11 @@ class AccountDesk(Desk):
             # Claimed in the future: the clock was set back, and how long that is ago nobody can say.
             if one.claimed_at is not None and not since < one.claimed_at <= now
         ]
+        seconds = int(deadline.total_seconds())
+        why = Text(f"no answer for {seconds} s", f"{seconds} 秒内没有回报")
         for order in late:
             with transaction.atomic():
-                self._execution.doubt(order, Text("no answer for 8 s", "8 秒内没有回报"), now)
+                self._execution.doubt(order, why, now)
         if not self._execution.unknown.any:
             return len(late)
         with transaction.atomic():

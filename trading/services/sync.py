@@ -138,7 +138,8 @@ def project(account_id: int, now: datetime) -> None:
     snapshot = _SNAPSHOT(account_id)[0]
     account, reported = account_of(account_id), _positions_of(snapshot.payload)
     ours = _project_positions(account, reported)
-    settled = adopt_missing(account, ours, reported.values(), snapshot.taken_at, now)
+    shown_for = (account.snapshot_at or snapshot.taken_at) - snapshot.taken_at
+    settled = adopt_missing(account, ours, reported.values(), shown_for, now)
     crash_point("sync.positions_projected")
     cash, frozen = (Decimal(text) for text in snapshot.payload["cash"])
     _VALUES(account_id, cash=cash, frozen_cash=frozen)

@@ -125,7 +125,7 @@ class UnknownOutcomes:
         else:
             missed = Missed(
                 outcome.since,
-                snapshot.taken_at,
+                snapshot.as_of,
                 outcome.missed_at if outcome.missed_on == connection else None,
                 any_order_known=bool(snapshot.orders),
                 books_unchanged=_unchanged_since_before(order),
@@ -139,7 +139,7 @@ class UnknownOutcomes:
                 return self._absent(outcome, epoch, why, "ABSENT", now)
             if missed.first is None:
                 begins = counts(missed) is None
-                outcome.missed_at = snapshot.taken_at if begins else None
+                outcome.missed_at = snapshot.as_of if begins else None
                 outcome.missed_on = connection if begins else ""
         _SEEN(
             order.pk,
