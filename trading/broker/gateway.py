@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from trading.broker.pushes import PATIENCE, PushWatch
+from trading.broker.refusals import NoSession
+from trading.broker.renewal import is_due
 from trading.domain.arming import confirms
 from trading.domain.pace import Pace
 from trading.domain.reports import BrokerTrade, ConnectionReport, Event, Snapshot
@@ -35,12 +37,18 @@ SNAPSHOT_TOO_OLD = timedelta(seconds=15)
 BEAT = timedelta(seconds=30)
 #: Not one word for this long: the terminal may have been restarted without saying so; connect again.
 DEAF = timedelta(seconds=30)
+#: So many refusals in a row, and a new process tries: nothing of a library that failed so often is kept.
+GIVE_UP_AFTER = 10
 #: An unanswered round of queries is asked again after this long.
 ASK_AGAIN = timedelta(seconds=8)
 
 
 class Gateway:
-    """See the module. `killed` names the kill file that forbids sending, if there is one. `wanted` may be set by a nudge; `due(now)` says whether a step has anything to do."""
+    """See the module. `killed` names the kill file that forbids sending, if there is one. `wanted` may be set by a nudge; `due(now)` says whether a step has anything to do.
+
+    `one_session`: the vendor's library is not used for a second session. When the first one is lost, or of yesterday,
+    `over` says why, nothing is done any more, and the process ends; the supervisor starts the next one.
+    """
 
     def __init__(
         self,
@@ -48,7 +56,13 @@ class Gateway:
         desk: Desk,
         pace: Pace = Pace(),  # noqa: B008 - immutable
         killed: Callable[[], str | None] = lambda: None,
+        *,
+        one_session: bool = False,
     ) -> None:
+        self._one_session = one_session
+        self.over: Text | None = None
+        self._connected_at: datetime | None = None
+        self._login: Text | None = None  # what is wrong with the account's login, as it was pushed
         self._broker, self._desk, self._pace, self._killed = broker, desk, pace, killed
         # A kill file was seen, and the account does not say so yet.
         self._to_latch: str | None = None
@@ -113,6 +127,9 @@ class Gateway:
         """Observe, then act; True when the books may have changed. Raises nothing the broker caused."""
         nudged, self.wanted = self.wanted, False
         self._latch_kill(now)
+        self._renew(now)
+        if self.over is not None:
+            return False
         if not self._connected and not self._connect(now):
             # Without a connection nothing answers any more, and the deadline of what was sent passes all the same.
             return self._epoch > 0 and self._overdue(now)
@@ -136,9 +153,15 @@ class Gateway:
 
     def close(self, now: datetime) -> None:
         """Stop in order."""
-        self._observing(Text("stopped", "已停止"), now)
+        self._observing(self.over or Text("stopped", "已停止"), now)
         self._broker.close()
         self._connected = False
+
+    def _renew(self, now: datetime) -> None:
+        """The session of yesterday ends before the open: clients are restarted and log in anew in the night."""
+        if self._one_session and self._connected and is_due(self._connected_at, now):
+            why = Text("a new session for the day", "每日开盘前重新建立会话")
+            self._connection(ConnectionReport(False, *why, lost=True), now)
 
     def _latch_kill(self, now: datetime) -> None:
         """A kill file that was here only while the database was away counts all the same."""
@@ -157,19 +180,23 @@ class Gateway:
             self._broker.connect(now)
         except GatewayUnavailable as problem:
             wait = self._back_off(now)
+            why = problem.reason if isinstance(problem, NoSession) else Text(*[str(problem)] * 2)
             self._observing(
                 Text(
-                    f"no connection ({problem}); next attempt in {wait} s",
-                    f"未连接（{problem}），{wait} 秒后重试",
+                    f"no connection ({why.en}); next attempt in {wait} s",
+                    f"未连接（{why.zh}），{wait} 秒后重试",
                 ),
                 now,
             )
+            if self._one_session and self._failures >= GIVE_UP_AFTER:
+                self.over = why
             return False
         finally:
             self.connecting = False
         crash_point("gateway.connected")
-        self._connected, self._next_attempt = True, None
+        self._connected, self._next_attempt, self._connected_at = True, None, now
         self._pushes.connected()
+        self._login = None
         self._asked_at = self._last_ask = self._first = self._good = None
         self._heard_at = now
         self._observing(Text("reading the account", "正在读取账户"), now)
@@ -206,7 +233,8 @@ class Gateway:
                 Text("the terminal has not answered for 15 s", "终端超过 15 秒没有应答"), now
             )
         if self._deaf(now):
-            self._connection(ConnectionReport(False, "not one answer for 30 s"), now)
+            why = Text("not one answer for 30 s", "超过 30 秒没有任何应答")
+            self._connection(ConnectionReport(False, *why, lost=True), now)
         return changed or self.status is not was
 
     def _blind(self, now: datetime) -> bool:
@@ -232,14 +260,19 @@ class Gateway:
             self._desk.pushes(dead=self._pushes.dead, now=now)
 
     def _connection(self, report: ConnectionReport, now: datetime) -> None:
+        why = report.reason
+        self._login = None if report.ok else why
         if report.ok:
             return
-        self._observing(
-            Text(f"connection lost: {report.message}", f"连接中断：{report.message}"), now
-        )
+        if not report.lost:
+            self._observing(why, now)  # the next two readings that agree arm again
+            return
+        self._observing(Text(f"connection lost: {why.en}", f"连接中断：{why.zh}"), now)
         self._broker.close()
         self._connected = False
         self._back_off(now)
+        if self._one_session:
+            self.over = why
 
     def _seen(self, snapshot: Snapshot, now: datetime) -> None:
         self._asked_at = None
@@ -247,7 +280,7 @@ class Gateway:
         if problem is not None:
             self._first = None
             if self.status is not GatewayStatus.ARMED:
-                self._observing(problem, now)
+                self._observing(problem if snapshot.account_ok else self._login or problem, now)
             return
         self._good = snapshot
         if self.status is GatewayStatus.ARMED:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from trading.domain.types import ZERO, Side, Symbol
+from trading.domain.types import ZERO, Side, Symbol, Text
 
 
 class BrokerState(StrEnum):
@@ -161,10 +161,20 @@ class CancelResponse:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionReport:
-    """A change of the connection or the account: `ok` False on disconnect or an account status other than 0."""
+    """A change of the connection or of the account's login.
+
+    `ok` False: nothing can be sent. `lost`: the connection is gone and has to be made anew; an account that is only
+    not in order comes back by itself, through the same connection. `message` in English, `message_zh` in Chinese.
+    """
 
     ok: bool
     message: str = ""
+    message_zh: str = ""
+    lost: bool = False
+
+    @property
+    def reason(self) -> Text:
+        return Text(self.message, self.message_zh or self.message)
 
 
 Report = (
