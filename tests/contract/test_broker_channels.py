@@ -114,7 +114,7 @@ def cash_of(snapshot: Snapshot) -> tuple[Decimal, Decimal]:
 def test_an_order_is_shown_under_its_remark_with_its_fill_its_shares_and_its_cash(desk):
     before = desk.snapshot()
     assert before.complete
-    assert cash_of(before) == (Decimal(100_000), 0)
+    assert cash_of(before) == (Decimal(100_000), Decimal(0))
 
     desk.broker.submit(buy("10.05"))
     [order] = desk.shown()
@@ -128,7 +128,7 @@ def test_an_order_is_shown_under_its_remark_with_its_fill_its_shares_and_its_cas
     assert (shown.state, shown.traded_quantity) == (BrokerState.FILLED, 500)
     assert shown.broker_order_id == trade.broker_order_id > 0
     assert [(p.quantity, p.sellable) for p in after.positions] == [(1_500, 1_000)]
-    assert cash_of(after) == (Decimal("94989.95"), 0)
+    assert cash_of(after) == (Decimal("94989.95"), Decimal(0))
 
 
 @over()
@@ -160,7 +160,7 @@ def test_an_order_that_rests_is_cancelled_by_the_number_it_is_shown_with(desk):
         return [one.state for one in desk.snapshot().orders] == [BrokerState.CANCELLED]
 
     assert eventually(cancelled)
-    assert cash_of(desk.snapshot()) == (Decimal(100_000), 0)
+    assert cash_of(desk.snapshot()) == (Decimal(100_000), Decimal(0))
 
 
 @over()
@@ -170,7 +170,7 @@ def test_a_refused_order_holds_nothing_whether_it_is_shown_or_not(desk, request_
     after = desk.snapshot()
     assert {order.state for order in after.orders} <= {BrokerState.REJECTED}
     assert after.trades == ()
-    assert cash_of(after) == (Decimal(100_000), 0)
+    assert cash_of(after) == (Decimal(100_000), Decimal(0))
 
 
 @over()
