@@ -29,7 +29,9 @@ ONE_ACCOUNT, FIX_PRICE, AT_ONCE = 1101, 11, 2
 LOGGED_IN = "登录成功"
 #: How old a list may be, and how old it is in one of `SELDOM` readings (seconds).
 FRESH, STALE, SELDOM = (0.05, 6.0), (6.0, 25.0), 0.02
-#: How many of the refused orders leave no trace.
+#: How many orders the client drops without a word, how many the counter refuses, while things go wrong.
+DROPPED, REFUSED = 0.1, 0.2
+#: How many of the refused ones leave no trace.
 UNTOLD = 0.5
 
 _LISTS = ("account", "position", "order", "deal")
@@ -39,7 +41,8 @@ _OFFSET = {xtconstant.STOCK_BUY: 48, xtconstant.STOCK_SELL: 49}
 class FullClient:
     """The client with our strategy in it, in front of the terminal at `address`. Raises ConnectionError when it is not there.
 
-    `tail_until`: seldom readings are very old until then (market time). `callback`: None where nothing is called back.
+    `trouble_until`: readings are seldom very old, and orders dropped or refused, until then (market time).
+    `calls_back`: whether `callback` hears of orders and deals; of the client's end it hears in any case.
     """
 
     def __init__(
@@ -52,11 +55,11 @@ class FullClient:
         callback: Callback,
         *,
         calls_back: bool = True,
-        tail_until: datetime | None = None,
+        trouble_until: datetime | None = None,
     ) -> None:
         self._account, self._callback, self._seed = account, callback, seed
         self._chance = random.Random(f"full client:{seed}:{now}")
-        self._tail_until = tail_until or now
+        self._trouble_until, self._now = trouble_until or now, now
         self._requests = itertools.count(1)
         self._gone = False
         self._line = open_connection(address, self._receive)
@@ -85,6 +88,11 @@ class FullClient:
     ) -> None:
         """Send an order off; whether it arrived, and what became of it, only the lists show."""
         assert (order_type, quick_trade, account) == (ONE_ACCOUNT, AT_ONCE, self._account)
+        fate = self._chance.random() if self._troubled else 1.0
+        if fate < DROPPED:
+            return
+        if fate < DROPPED + REFUSED:
+            price_type = xtconstant.LATEST_PRICE  # which the counter takes and refuses
         self._post(
             "order_stock",
             stock_code=code,
@@ -118,6 +126,7 @@ class FullClient:
 
     def step(self, now: datetime) -> None:
         """Let it read again from the counter whatever is due."""
+        self._now = now
         for what in _LISTS:
             if not self._gone and now >= self._next[what]:
                 self._read(what, now)
@@ -127,12 +136,16 @@ class FullClient:
         self._gone = True
         self._line.close()
 
+    @property
+    def _troubled(self) -> bool:
+        return self._now < self._trouble_until
+
     def _read(self, what: str, now: datetime) -> None:
         status = self._ask("query_account_status")
         if status is None:  # a client that lives knows this at any time
             self._gone = True
             return
-        seldom = now < self._tail_until and self._chance.random() < SELDOM
+        seldom = self._troubled and self._chance.random() < SELDOM
         self._next[what] = now + timedelta(
             seconds=self._chance.uniform(*STALE if seldom else FRESH)
         )

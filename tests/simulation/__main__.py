@@ -59,7 +59,7 @@ def main() -> int:
     if options.show:
         return _show(seeds, options.plant, options.channel)
     if options.plant:
-        return _plant(options.plant, seeds, options.json)
+        return _plant(options.plant, seeds, options.json, options.channel)
     started, finished = campaign.timed(), campaign.Finished(options.finished, options.channel)
     if finished.of_others:
         _say(f"{finished.of_others} lines of another revision of the code do not count")
@@ -93,7 +93,7 @@ def _show(seeds: range, bug: str | None, channel: str) -> int:
     return 1 if failing else 0
 
 
-def _plant(bug: str, seeds: range, path: Path | None) -> int:
+def _plant(bug: str, seeds: range, path: Path | None, channel: str) -> int:
     """Find for each bug the first seed that catches it; what is found is written after every bug."""
     from tests.simulation import bugs, campaign
     from tests.simulation.database import Database
@@ -102,8 +102,8 @@ def _plant(bug: str, seeds: range, path: Path | None) -> int:
     table: list[dict[str, Any]] = []
     with database.in_use():
         for name in names:
-            outcome = campaign.first_caught(name, seeds, database)
-            table.append(campaign.row_of(name, bugs.meaning(name), seeds, outcome))
+            outcome = campaign.first_caught(name, seeds, database, channel)
+            table.append(campaign.row_of(name, bugs.meaning(name), seeds, outcome, channel))
             found = (
                 "NOT CAUGHT" if outcome is None else f"seed {outcome.seed}: {outcome.broken[0]}"
             )

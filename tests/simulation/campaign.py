@@ -84,7 +84,9 @@ def repeat(seed: int, bug: str | None = None, channel: str = DEFAULT) -> str:
     return f"python -m tests.simulation --from {seed} --seeds 1{plant}{over} --show"
 
 
-def first_caught(bug: str, seeds: Iterable[int], database: Database) -> Outcome | None:
+def first_caught(
+    bug: str, seeds: Iterable[int], database: Database, channel: str = DEFAULT
+) -> Outcome | None:
     """Return the first outcome in which a planted bug, and nothing else, breaks an invariant; None when no seed shows it.
 
     A seed that fails without the bug too proves nothing, nor does one in which the planted code itself broke down (I19).
@@ -93,14 +95,16 @@ def first_caught(bug: str, seeds: Iterable[int], database: Database) -> Outcome 
     proof = _OF_GRIDS if bug in GRID else _OF_ORDERS
     may_show = NEEDS.get(bug, lambda plan: True)
     for seed in filter(lambda one: may_show(whole_plan(one)), seeds):
-        outcome, _ = play(seed, database, bug)
+        outcome, _ = play(seed, database, bug, channel)
         caught = proof & set(outcome.invariants) and "I19" not in outcome.invariants
-        if caught and not play(seed, database)[0].broken:
+        if caught and not play(seed, database, channel=channel)[0].broken:
             return outcome
     return None
 
 
-def row_of(bug: str, meaning: str, seeds: range, outcome: Outcome | None) -> dict[str, Any]:
+def row_of(
+    bug: str, meaning: str, seeds: range, outcome: Outcome | None, channel: str = DEFAULT
+) -> dict[str, Any]:
     """Return what is to be told of a planted bug: the seed that catches it, by which invariant, and how many it took."""
     caught: dict[str, Any] = {
         "seed": None,
@@ -115,7 +119,7 @@ def row_of(bug: str, meaning: str, seeds: range, outcome: Outcome | None) -> dic
             "seeds": seeds.index(outcome.seed) + 1,
             "invariants": outcome.invariants,
             "sentence": outcome.broken[0],
-            "repeat": repeat(outcome.seed, bug),
+            "repeat": repeat(outcome.seed, bug, channel),
         }
     return {"bug": bug, "meaning": meaning, **caught}
 

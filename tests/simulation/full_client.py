@@ -9,11 +9,13 @@ from tests.full_client.broker import LAG, FullClientBroker
 from tests.full_client.client import Callback, FullClient, untold
 from tests.simulation.database import BROKER_ACCOUNT, Database
 from tests.simulation.plan import Plan
-from tests.simulation.world import SECOND, Program, World
+from tests.simulation.world import SECOND, STARTS, Program, World
 from trading.ports import Broker
 
 #: What was sent in the last second may be withdrawn a lag later, and that is seen after another one.
 SEEN_AFTER = 3 * LAG + timedelta(seconds=9)
+#: Two readings open the books, two more arm the gateway.
+WARM_UP = 2 * LAG + timedelta(seconds=8)
 
 
 class FullClientWorld(World):
@@ -37,7 +39,7 @@ class FullClientWorld(World):
                 now,
                 callback,
                 calls_back=self._calls_back,
-                tail_until=self.trouble,
+                trouble_until=self.trouble,
             )
             self._clients.append(client)
             return client
@@ -45,8 +47,17 @@ class FullClientWorld(World):
         return FullClientBroker(open_client, BROKER_ACCOUNT, calls_back=self._calls_back)
 
     def _play(self) -> None:
+        if not self.plan.late_start:
+            self._warm_up()
         super()._play()
         self._see_the_end()
+
+    def _warm_up(self) -> None:
+        """A gateway opens the books on answers as old as these later; the seed's troubles are to find it armed."""
+        self.now = self._gateway_back = STARTS - WARM_UP
+        while self.now < STARTS:
+            self._second([self._twin_steps, *self._gateways()])
+            self.now += SECOND
 
     def _see_the_end(self) -> None:
         """What came last shows later: nobody decides any more, and the gateway goes on looking for a while."""
