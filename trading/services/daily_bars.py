@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
+from decimal import Decimal
 from typing import NamedTuple
 
 from django.db import transaction
@@ -25,6 +26,8 @@ CLOSES_AT = time(15, 0)
 _CLOSES = 5
 _COLUMNS = ("open", "high", "low", "close", "previous_close", "volume", "amount", "source")
 _AT_ONCE = 500
+#: How exactly the rows of corporate actions keep their numbers.
+_FACTOR, _RATIO, _MONEY = Decimal("1e-10"), Decimal("1e-8"), Decimal("1e-4")
 
 
 class Kept(NamedTuple):
@@ -117,9 +120,9 @@ def keep_corporate_actions(actions: Iterable[CorporateAction]) -> int:
     changed = 0
     for action in actions:
         values = {
-            "factor": action.factor,
-            "share_ratio": action.share_ratio,
-            "cash_per_share": action.cash_per_share,
+            "factor": action.factor.quantize(_FACTOR),
+            "share_ratio": action.share_ratio.quantize(_RATIO),
+            "cash_per_share": action.cash_per_share.quantize(_MONEY),
             "note": action.note,
         }
         with transaction.atomic():
