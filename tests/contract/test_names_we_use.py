@@ -39,7 +39,7 @@ USERS = [
 ]
 #: A session of the trader; the module `xtdata`; the modules `xttrader` and `xttype`.
 OWNERS = {
-    "trader": {"trader", "self._trader", "second"},
+    "trader": {"trader", "self._trader"},
     "data": {"xtdata", "self._xtdata", "self._data", "data"},
     "modules": {"xttrader", "self._xttrader", "xttype", "self._xttype"},
 }
