@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +29,7 @@ from trading.management.one_instance import (
 from trading.management.paper_files import read_token, terminal_address
 from trading.management.quote_line import Line, QuoteLine
 from trading.management.waiting import StopSignal
+from trading.market_data.xtquant_feed import CANARIES
 from trading.models import Account
 from trading.paper import tcp_client, xtdata
 from trading.selectors import symbols_of_interest, watched_symbols
@@ -72,7 +73,8 @@ class Command(BaseCommand):
         with closing(open_quotes_to_write()) as store:
             line = QuoteLine(_opener(mode, home), store, "xtquant", limits_by_rule(calendar))
             with closing(line):
-                interest = _Interest()
+                # The twin's market has none of them.
+                interest = _Interest(CANARIES if mode is AccountMode.LIVE else ())
                 self.stdout.write("Market data is running. 行情进程已启动。")
                 self.stdout.flush()
                 while not stop.asked():
@@ -81,9 +83,14 @@ class Command(BaseCommand):
 
 
 class _Interest:
-    """The symbols that enabled accounts hold, trade, wait for or watch; read again every few seconds."""
+    """The symbols that enabled accounts hold, trade, wait for or watch; read again every few seconds.
 
-    def __init__(self) -> None:
+    `always`: symbols that trade every few seconds. With them among the others, silence is the line's, not that of a
+    holding that is suspended.
+    """
+
+    def __init__(self, always: Iterable[Symbol] = ()) -> None:
+        self._always = frozenset(always)
         self._read_at = float("-inf")
         self.symbols: frozenset[Symbol] = frozenset()
 
@@ -91,7 +98,8 @@ class _Interest:
         if at - self._read_at >= LOOK_AGAIN:
             accounts = Account.objects.filter(enabled=True).values_list("pk", flat=True)
             wanted = (symbols_of_interest(account) for account in accounts)
-            self.symbols, self._read_at = watched_symbols().union(*wanted), at
+            self.symbols = watched_symbols().union(self._always, *wanted)
+            self._read_at = at
         return self.symbols
 
 
@@ -164,10 +172,15 @@ class _TwinLine:
 
 
 class _QmtLine:
-    """The quotes of the real terminal: the vendor's module finds it by itself."""
+    """The quotes of the real terminal: the vendor's module finds it by itself.
+
+    Each call of the module connects again in silence when the connection was lost, and its subscriptions are gone
+    then: the line is as open as the connection it began with, and whoever opens the next one subscribes anew.
+    """
 
     def __init__(self, module: Any) -> None:
         self._xtdata = module
+        module.enable_hello = False  # it asks the terminal who it is, and prints it
         self._client = module.reconnect()
 
     @property
