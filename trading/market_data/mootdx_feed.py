@@ -192,6 +192,10 @@ class MootdxFeed(Feed):
         if seen is None or seen.first.date() != day:
             self._seen[row.symbol] = _Seen(quote.time, quote)
             return
+        if quote.previous_close != seen.quote.previous_close:
+            # It is one number all day: this server counts in another unit, or is at another day than it says.
+            self.refused[str(row.symbol), "last_close"] += 1
+            return
         if quote != seen.quote:
             seen.quote = quote
             if seen.moved:
