@@ -74,7 +74,7 @@ class Connection:
 
 def story() -> dict[str, Any]:
     """Read everything once; return what came of it."""
-    data = real_module("xtdata")
+    data: Any = real_module("xtdata")
     bson = real_module("xtbson")
     connection = Connection(lambda row: bson.BSON.encode(row))
     data.get_client = lambda: connection
