@@ -87,6 +87,19 @@ def test_reference_data_of_the_paper_terminal_are_lines_of_json(terminal, tmp_pa
     assert '"symbol": "600036.SH"' in row
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["details"], "at least one symbol"),
+        (["bars", "600036"], "--first and --last"),
+        (["details", "xyz"], "xyz"),
+    ],
+)
+def test_a_reading_of_nothing_is_refused_not_empty(terminal, arguments, says):
+    with pytest.raises(CommandError, match=says):
+        call_command("reference", *arguments, "--paper")
+
+
 @not_on_windows
 def test_reference_data_of_a_real_terminal_need_windows(home):
     with pytest.raises(CommandError, match="runs on Windows only"):
