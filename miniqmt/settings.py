@@ -163,6 +163,11 @@ WHITENOISE_AUTOREFRESH = False
 #: How fast the simulated market runs; `up --speed` tells all its processes. Live accounts live in real time.
 MINIQMT_SPEED = Decimal(str(env.float("MINIQMT_SPEED", default=1.0)))
 
+#: Quotes of TDX servers beside the terminal's (docs/mootdx.md): whether, from where, and a local TDX's folder.
+MINIQMT_MOOTDX_ENABLED = env.bool("MINIQMT_MOOTDX_ENABLED", default=False)
+MINIQMT_MOOTDX_SERVERS = env.list("MINIQMT_MOOTDX_SERVERS", default=[])
+MINIQMT_MOOTDX_FOLDER = env.str("MINIQMT_MOOTDX_FOLDER", default="")
+
 #: Broker of messages: the given one, else the one `up` runs. Without any, the commands that need one say so.
 REDIS_URL = env.str("REDIS_URL", default="") or redis_url(HOME)
 CELERY_BROKER_URL = REDIS_URL or None

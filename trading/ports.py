@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
@@ -24,8 +24,25 @@ class OrderRequest:
     price: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What a way to the broker can do; how long the gateway waits follows from it.
+
+    `lag`: what a query shows may be this old (real time). `pushes`: orders and fills are told of without being asked
+    for; else only queries show them.
+    """
+
+    lag: timedelta = timedelta(0)
+    pushes: bool = True
+
+
 class Broker(Protocol):
-    """One broker session of one account. Every call returns at once; answers arrive as events from `drain`."""
+    """One broker session of one account. Every call returns at once; answers arrive as events from `drain`.
+
+    The only thing that must come back of an order is its remark: in a push, or in a later snapshot.
+    """
+
+    channel: Channel = Channel()
 
     @property
     def epoch(self) -> int:
@@ -38,8 +55,8 @@ class Broker(Protocol):
     def connect(self, now: datetime) -> None:
         """Open the session and subscribe. Raises GatewayUnavailable."""
 
-    def submit(self, request: OrderRequest) -> int:
-        """Send once and return the seq of the answer.
+    def submit(self, request: OrderRequest) -> int | None:
+        """Send once and return the seq of the answer; None where nothing will answer.
 
         Raises OrderRejected (it certainly does not exist) or SubmitUncertain (it may).
         """
@@ -183,9 +200,9 @@ class Desk(Protocol):
         """A claimed order was not sent after all: EXPIRED."""
 
     def sent(
-        self, order_id: int, seq: int, epoch: int, now: datetime, connection: int = 0
+        self, order_id: int, seq: int | None, epoch: int, now: datetime, connection: int = 0
     ) -> None:
-        """Remember the seq of a submit, and through which broker connection it went."""
+        """Remember the seq of a submit, if it has one, and through which broker connection it went."""
 
     def refused(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
         """The order certainly does not exist: REJECTED."""
@@ -193,10 +210,10 @@ class Desk(Protocol):
     def uncertain(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
         """The order may exist: UNKNOWN, reservation kept, alarm."""
 
-    def overdue(self, epoch: int, now: datetime) -> int:
+    def overdue(self, epoch: int, now: datetime, lag: timedelta = timedelta(0)) -> int:
         """Move SUBMITTING orders without evidence for 8 s to UNKNOWN, and carry out what a person decided about those.
 
-        Returns how many moved.
+        `lag`: the channel's; evidence may come so much later. Returns how many moved.
         """
 
     def claim_cancels(self, epoch: int, seen_at: datetime | None, now: datetime) -> Sequence[int]:

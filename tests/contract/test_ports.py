@@ -6,6 +6,7 @@ import inspect
 
 import pytest
 
+from tests.full_client.broker import FullClientBroker
 from trading.broker.qmt import QmtBroker
 from trading.ports import Broker, Desk
 from trading.services.desk import AccountDesk
@@ -21,7 +22,9 @@ def methods(protocol):
     }
 
 
-@pytest.mark.parametrize(("port", "adapter"), [(Broker, QmtBroker), (Desk, AccountDesk)])
+@pytest.mark.parametrize(
+    ("port", "adapter"), [(Broker, QmtBroker), (Broker, FullClientBroker), (Desk, AccountDesk)]
+)
 def test_f009_no_caller_calls_what_is_not_there(port, adapter):
     for name, wanted in methods(port).items():
         there = vars(adapter).get(name)

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
-_FOLDERS = ("trading", "grid", "tests/simulation")
+_FOLDERS = ("trading", "grid", "tests/simulation", "tests/full_client")
 
 
 @cache

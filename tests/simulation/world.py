@@ -45,6 +45,7 @@ from trading.paper.misbehaviours import Misbehaviours
 from trading.paper.records import Account
 from trading.paper.store import Store
 from trading.paper.terminal import Terminal
+from trading.ports import Broker
 from trading.selectors import instruments_of, read_agenda, read_busy
 from trading.services import config, runner
 from trading.services.desk import AccountDesk
@@ -73,7 +74,7 @@ class Program:
     """One gateway process."""
 
     number: int
-    broker: QmtBroker
+    broker: Broker
     gateway: Gateway
     session: int
     #: Renews the lease as the command does, and ends the program that lost it.
@@ -193,8 +194,15 @@ class World:
     def _new_terminal(self) -> Terminal:
         return Terminal(self.exchange, self._twin, getattr(self, "misbehaving", None))
 
+    def _broker(self, session: int) -> Broker:
+        return QmtBroker(xttrader, xttype, self._address, session, BROKER_ACCOUNT)
+
+    def never_shown(self, order_id: int) -> bool:
+        """Whether the channel leaves out this order when it is refused."""
+        return False
+
     def _start_gateway(self, session: int = SESSION) -> Program:
-        broker = QmtBroker(xttrader, xttype, self._address, session, BROKER_ACCOUNT)
+        broker = self._broker(session)
         desk = AccountDesk(ACCOUNT, self.store, self.calendar)
         gateway = Gateway(broker, desk, killed=lambda: self.kill_file)
         watchdog = Watchdog(END_AFTER.total_seconds, self._monotonic)
@@ -585,7 +593,7 @@ class World:
             program.told.clear()
             self._gateway_back = self.now + timedelta(seconds=self.chance.randint(1, 15))
             with suppress(Exception):
-                program.broker._inbox.clear()
+                program.broker._inbox.clear()  # type: ignore[attr-defined]
 
 
 #: Where a pause of the gateway lets the others run: outside any transaction.

@@ -81,10 +81,12 @@ class Gateway:
         self._good: Snapshot | None = None
         self._first: Snapshot | None = None  # start-up: the one to be confirmed
         self._open_work = self._in_flight = True
+        self._wish: datetime | None = None  # for a snapshot that shows what had happened by then
         self._beat_at: datetime | None = None
         self._looked_at: datetime | None = None
         self._heard_at: datetime | None = None  # anything at all, through this connection
         self._pushes = PushWatch(pace.market(PATIENCE))
+        self._lag = pace.market(broker.channel.lag)
 
     # -- what a driver needs to know
 
@@ -130,7 +132,7 @@ class Gateway:
             return False
         if not self._connected and not self._connect(now):
             # Without a connection nothing answers any more, and the deadline of what was sent passes all the same.
-            return self._epoch > 0 and self._desk.overdue(self._epoch, now) > 0
+            return self._epoch > 0 and self._overdue(now)
         changed = self._observe(now)
         if not (changed or nudged or now != self._looked_at):
             return False  # only an answer without news came since the agenda was read
@@ -138,15 +140,14 @@ class Gateway:
         agenda = self._desk.agenda()
         if agenda.open_work:
             if agenda.submitting or agenda.decided:
-                changed |= self._desk.overdue(self._epoch, now) > 0
+                changed |= self._overdue(now)
             if self.status is GatewayStatus.ARMED:
                 changed |= self._act(agenda, now)
             if changed:
                 agenda = self._desk.agenda()
         self._open_work, self._in_flight = agenda.open_work, agenda.in_flight
-        wish = agenda.snapshot_wanted
-        wished = wish is not None and (self._last_ask is None or wish > self._last_ask)
-        if wished or self._poll_due(now):
+        self._wish = agenda.snapshot_wanted
+        if self._wished or self._poll_due(now):
             self._ask(now)
         return changed
 
@@ -251,6 +252,8 @@ class Gateway:
         )
 
     def _watch_pushes(self, events: Sequence[Event], now: datetime) -> None:
+        if not self._broker.channel.pushes:
+            return
         were_dead = self._pushes.dead
         self._pushes.look(events, now)
         if self._pushes.dead != were_dead:
@@ -288,7 +291,7 @@ class Gateway:
                 self._observing(self._distrust, now)
         elif self._first is None or not confirms(self._first, snapshot):
             self._first = snapshot
-        elif snapshot.taken_at - self._first.taken_at >= self._pace.market(CONFIRM_AFTER):
+        elif snapshot.as_of - self._first.taken_at >= self._pace.market(CONFIRM_AFTER):
             self.status, self.reason = GatewayStatus.ARMED, Text("armed", "已就绪")
             self._failures = 0
             crash_point("gateway.armed")
@@ -304,6 +307,9 @@ class Gateway:
         self.status, self.reason = GatewayStatus.OBSERVING, reason
         self._first = None
         self._beat(now)
+
+    def _overdue(self, now: datetime) -> bool:
+        return self._desk.overdue(self._epoch, now, self._broker.channel.lag) > 0
 
     def _act(self, agenda: Agenda, now: datetime) -> bool:
         # First the ends: an order of an earlier day has a number that may be another order's today.
@@ -326,7 +332,7 @@ class Gateway:
 
     def _send_cancels(self, now: datetime) -> bool:
         changed = False
-        seen_at = self._good.taken_at if self._good else None
+        seen_at = self._good.as_of if self._good else None
         for broker_order_id in self._desk.claim_cancels(self._epoch, seen_at, now):
             changed = True
             crash_point("gateway.cancel_claimed")
@@ -368,8 +374,19 @@ class Gateway:
         if self._last_ask is None:
             return True
         settled = self.status is GatewayStatus.ARMED and self._good is not None
-        wait = (POLL_BUSY if self._open_work else POLL_IDLE) if settled else CONFIRM_AFTER
+        busy = self._open_work or self._behind
+        wait = (POLL_BUSY if busy else POLL_IDLE) if settled else CONFIRM_AFTER
         return now - self._last_ask >= self._pace.market(wait)
+
+    @property
+    def _wished(self) -> bool:
+        return self._wish is not None and (self._last_ask is None or self._wish > self._last_ask)
+
+    @property
+    def _behind(self) -> bool:
+        """Whether what was asked for last may be older than the wish."""
+        asked = self._last_ask
+        return self._wish is not None and asked is not None and self._wish > asked - self._lag
 
     def _ask(self, now: datetime) -> None:
         try:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("trading", "0002_watch_list_and_moving_in")]
+    dependencies = [("trading", "0003_journal_mark_of_a_claim")]
 
     operations = [
         migrations.AddField(
