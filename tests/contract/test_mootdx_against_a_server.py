@@ -362,8 +362,11 @@ def test_f147_history_asks_another_server_when_the_first_fails_and_makes_nothing
     assert server.asked.count("minutes") == 1
 
     spare.how["minutes"] = How.HALF_BODY
-    with open_history([server.address, spare.address]) as history:
-        pytest.raises(GatewayUnavailable, history.minutes, BANK, ON)
+    with (
+        open_history([server.address, spare.address]) as history,
+        pytest.raises(GatewayUnavailable),
+    ):
+        history.minutes(BANK, ON)
 
 
 @pytest.mark.parametrize(
