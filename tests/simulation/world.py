@@ -22,6 +22,7 @@ from django.db import OperationalError, connection
 
 from grid.strategy import GRID
 from tests.simulation.database import ACCOUNT, BROKER_ACCOUNT, TODAY, Database
+from tests.simulation.logged import LoggedErrors
 from tests.simulation.market import EVERY, Prices
 from tests.simulation.people import act, steer
 from tests.simulation.plan import SETTLE, Plan
@@ -90,18 +91,6 @@ class Program:
         return self.gateway._epoch
 
 
-class _Errors(logging.Handler):
-    """Everything the house logged as an error."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.records: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        problem = record.exc_info[1] if record.exc_info else None
-        self.records.append(f"{record.getMessage()}: {problem!r}")
-
-
 class World:
     """The whole of one seed. `run` plays it; afterwards `tests.simulation.invariants` looks at the rows and records."""
 
@@ -114,7 +103,7 @@ class World:
         self.hits: Counter[str] = Counter()
         self.crashes: list[Crash] = []
         self.injected: list[str] = []
-        self.errors = _Errors()
+        self.errors = LoggedErrors()
         self.problems: list[str] = []  # what the checks during the run found
         self.running: Program | None = None
         self._process = "worker"

@@ -108,7 +108,7 @@ class QmtBroker(Broker):
             raise
 
     def _open(self) -> None:
-        callback = _callback_class(self._xttrader)(self._put_for(self._epoch))
+        callback = callback_class(self._xttrader)(self._put_for(self._epoch))
         with _trouble_is(GatewayUnavailable):
             path = self._path if isinstance(self._path, str) else self._path()
             trader = self._xttrader.XtQuantTrader(path, self._sessions.begin(), callback)
@@ -166,7 +166,7 @@ class QmtBroker(Broker):
         put = self._put_for(self._epoch)
 
         def part(name: str, names: Sequence[str]) -> Callable[[Any], None]:
-            return lambda answer: put("part", (this, name, _copy_answer(answer, names)))
+            return lambda answer: put("part", (this, name, copy_answer(answer, names)))
 
         with _trouble_is(GatewayUnavailable):
             trader.query_account_status_async(part("status", STATUS_FIELDS))
@@ -266,7 +266,7 @@ class QmtBroker(Broker):
         return None if None in made else tuple(made)
 
 
-def _copy_answer(answer: Any, names: Sequence[str]) -> Any:
+def copy_answer(answer: Any, names: Sequence[str]) -> Any:
     if answer is None:
         return None
     if isinstance(answer, list | tuple):
@@ -285,7 +285,7 @@ def _trouble_is(error: type[MiniqmtError]) -> Iterator[None]:
         raise error(f"the terminal's library failed: {problem!r}") from problem
 
 
-def _callback_class(xttrader: ModuleType) -> Any:
+def callback_class(xttrader: ModuleType) -> Any:
     """Return our callback class over the terminal's own base class. Its methods copy, append and return."""
 
     class Callback(xttrader.XtQuantTraderCallback):  # type: ignore[misc,name-defined]

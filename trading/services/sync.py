@@ -29,6 +29,7 @@ from trading.models.prepared import Prepared, PreparedUpdate
 from trading.ports import QuoteReader
 from trading.selectors import account_of, open_positions, symbols_of_interest
 from trading.services.adoption import adopt_missing
+from trading.services.daily_bars import saw_the_close
 from trading.services.events import journal
 from trading.services.pace import pace_of, pace_of_account
 from trading.services.reminders import remind
@@ -242,11 +243,12 @@ def _close_books(
     today = now.astimezone(CHINA).date()
     if account.previous_total_on == today or not calendar.is_session(today):
         return
-    symbols = list(symbols_of_interest(account.pk))
+    latest = quotes.latest(list(symbols_of_interest(account.pk)))
+    # A symbol whose quotes stopped before the end has no close: tomorrow says so, instead of scaling by a wrong one.
     rows = [
-        Close(symbol=symbol, on=today, close=quote.last)
-        for symbol, quote in quotes.latest(symbols).items()
-        if quote.time.astimezone(CHINA).date() == today
+        Close(symbol=symbol, on=today, close=quote.last, previous_close=quote.previous_close)
+        for symbol, quote in latest.items()
+        if saw_the_close(quote, today)
     ]
     Close.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
     Account.objects.filter(pk=account.pk).update(
