@@ -35,6 +35,24 @@ def test_a_seed_that_once_broke_an_invariant_does_not(database, seed):
     assert campaign.play(seed, database)[0].broken == []
 
 
+def test_no_seed_breaks_an_invariant_over_the_full_client(database):
+    played = [campaign.play(seed, database, channel="full_client")[0] for seed in range(8)]
+    assert {
+        campaign.repeat(one.seed, channel="full_client"): one.broken
+        for one in played
+        if one.broken
+    } == {}
+    assert sum(one.orders for one in played) >= 8
+
+
+def test_a_planted_bug_breaks_an_invariant_over_the_full_client(database):
+    outcome = campaign.first_caught("t1_from_volume", OTHERS, database, "full_client")
+    assert outcome is not None
+    assert campaign.repeat(outcome.seed, channel="full_client").endswith(
+        "--channel full_client --show"
+    )
+
+
 @pytest.mark.parametrize("bug", sorted(CAUGHT))
 def test_a_planted_bug_breaks_an_invariant(database, bug):
     outcome = campaign.first_caught(bug, [CAUGHT[bug], *OTHERS], database)
@@ -116,3 +134,11 @@ def test_the_revision_is_that_of_what_seeds_run_and_of_nothing_else():
     )
     assert {"trading.paper.exchange", "tests.simulation.invariants"} < set(ran)
     assert not [name for name in ran if ".admin" in name or ".commands" in name]
+
+
+def test_what_was_found_over_another_channel_does_not_count(tmp_path):
+    file = tmp_path / "finished.jsonl"
+    campaign.Finished(file, "full_client").add([campaign.Outcome(1, [], 2)])
+
+    assert campaign.Finished(file).outcomes == {}
+    assert sorted(campaign.Finished(file, "full_client").outcomes) == [1]
