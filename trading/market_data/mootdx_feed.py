@@ -128,10 +128,8 @@ class MootdxFeed(Feed):
             self._ask(now, rows)
         except GatewayUnavailable as problem:
             self._servers.failed(str(problem))
-            self._day, self._round_at = (
-                None,
-                float("-inf"),
-            )  # another one is tried at the next call
+            # Another one is tried at the next call.
+            self._day, self._round_at = None, float("-inf")
             if not rows:
                 raise GatewayUnavailable(f"{self.name}: {problem}") from problem
         return rows
