@@ -32,6 +32,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "strategy": _every(5, "trading.strategy", 4),
     # Grid sessions: quotes → lines and lots → orders; their fills, their ends.
     "grid": _every(5, "grid.tick", 4),
+    # Strategy plug-ins, where there are any: advice → risk → orders.
+    "plug_ins": _every(5, "trading.plug_ins", 4),
     # Timeouts, cancels, re-orders, the end of old signals.
     "orders": _every(2, "trading.orders", 1),
     # Late ticks, silent gateway or feed, stuck orders, settings, calendar, disk.

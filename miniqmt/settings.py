@@ -206,9 +206,11 @@ CELERY_BEAT_CRON_STARTING_DEADLINE = 60
 
 #: Strategies in order of precedence; each is called once per strategy tick.
 MINIQMT_STRATEGIES = ["trading.strategy.exit_signals", "trading.strategy.add_on_signals"]
+#: Strategy plug-ins by dotted path (docs/strategies.md); each is called once per tick of theirs.
+MINIQMT_PLUG_INS = env.list("MINIQMT_PLUG_INS", default=[])
 #: What other apps plug into trading, which imports none of them: ticks of their own beside the strategy tick (run by
 #: replays; the worker's are in miniqmt/schedule.py), symbols whose quotes they need, shares kept from the exits.
-MINIQMT_TICKS = ["grid.strategy.GRID"]
+MINIQMT_TICKS = ["grid.strategy.GRID", "trading.services.plug_ins.PLUG_INS"]
 MINIQMT_INTERESTS = ["grid.selectors.symbols_of_interest"]
 MINIQMT_KEPT_SHARES = ["grid.selectors.kept_from_exits"]
 #: What other apps add to `manage.py replay` (trading/replay/guests.py).

@@ -215,6 +215,12 @@ def watched_symbols() -> frozenset[Symbol]:
     return frozenset(map(Symbol, rows.values_list("symbol", flat=True)))
 
 
+def watched_by(account_id: int) -> frozenset[Symbol]:
+    """Return one account's watch list."""
+    rows = WatchedSymbol.objects.filter(account_id=account_id)
+    return frozenset(map(Symbol, rows.values_list("symbol", flat=True)))
+
+
 def kept_from_exits(account_id: int) -> dict[Symbol, int]:
     """Return the shares of each symbol that other apps keep from the exits (`settings.MINIQMT_KEPT_SHARES`)."""
     kept: dict[Symbol, int] = {}

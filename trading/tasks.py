@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from trading.services.daily_round import after_the_close
 from trading.services.nudges import Nudger
+from trading.services.plug_ins import PLUG_INS
 from trading.services.runner import ORDERS, STRATEGY, SYNC, TickSpec, run_tick
 from trading.services.shared_quotes import quotes_of_thread
 
@@ -61,6 +62,12 @@ def strategy() -> None:
 def orders() -> None:
     """Timeouts, cancels, re-orders, the end of old signals."""
     run_in_worker(ORDERS)
+
+
+@shared_task(name="trading.plug_ins", base=Task, spec=PLUG_INS)
+def plug_ins() -> None:
+    """Advice of the strategy plug-ins → risk → orders."""
+    run_in_worker(PLUG_INS)
 
 
 @shared_task(

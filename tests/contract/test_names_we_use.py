@@ -36,11 +36,12 @@ USERS = [
     ROOT / "trading/market_data/xtquant_feed.py",
     ROOT / "trading/management/commands/market_data.py",
     ROOT / "trading/management/commands/reference.py",
+    ROOT / "trading/management/commands/qmt_probe.py",
 ]
 #: A session of the trader; the module `xtdata`; the modules `xttrader` and `xttype`.
 OWNERS = {
-    "trader": {"trader", "self._trader"},
-    "data": {"xtdata", "self._xtdata", "self._data", "data"},
+    "trader": {"trader", "self._trader", "self.trader", "probe.session.trader"},
+    "data": {"xtdata", "self._xtdata", "self._data", "data", "probe.data"},
     "modules": {"xttrader", "self._xttrader", "xttype", "self._xttype"},
 }
 #: Of the connection object, and of our own look-alike's wiring; not the vendor's.

@@ -12,6 +12,7 @@ import pytest
 from tests.simulation import bugs, campaign
 from tests.simulation.plan import plan_of
 from tests.simulation.planting import NEEDS
+from tests.simulation.revision import modules
 
 pytestmark = [pytest.mark.orders, pytest.mark.unattended]
 
@@ -106,3 +107,12 @@ def test_what_other_code_found_does_not_count(tmp_path, monkeypatch):
     finished = campaign.Finished(file)
 
     assert (finished.outcomes, finished.of_others) == ({}, 1)
+
+
+def test_the_revision_is_that_of_what_seeds_run_and_of_nothing_else():
+    ran = modules()
+    assert {"trading.services.execution", "trading.broker.gateway", "grid.services.tick"} < set(
+        ran
+    )
+    assert {"trading.paper.exchange", "tests.simulation.invariants"} < set(ran)
+    assert not [name for name in ran if ".admin" in name or ".commands" in name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -65,7 +65,13 @@ class Report:
             "at": self.at.isoformat(),
             "about": self.about,
             "answers": [
-                {"question": one.number, "title": one.title.en, **asdict(one.finding)}
+                {
+                    "question": one.number,
+                    "title": one.title._asdict(),
+                    "outcome": one.finding.outcome,
+                    "note": one.finding.note._asdict(),
+                    "facts": one.finding.facts,
+                }
                 for one in self.answers
             ],
         }

@@ -89,6 +89,9 @@ def _read(data: Any, options: dict[str, Any]) -> Read[Any]:
         )
         return days(data, (options["symbols"] or ["SH"])[0].upper(), *span)
     symbols: list[Symbol] = [parse_symbol(one) for one in options["symbols"]]
+    if not symbols:
+        text = Text("Name at least one symbol.", "请至少填写一个标的。")
+        raise GatewayUnavailable(f"{text.en} {text.zh}")
     if kind == "details":
         return xt_reference.read_details(data, symbols)
     if kind == "dividends":
