@@ -32,12 +32,18 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "strategy": _every(5, "trading.strategy", 4),
     # Grid sessions: quotes → lines and lots → orders; their fills, their ends.
     "grid": _every(5, "grid.tick", 4),
+    # Strategy plug-ins, where there are any: advice → risk → orders.
+    "plug_ins": _every(5, "trading.plug_ins", 4),
     # Timeouts, cancels, re-orders, the end of old signals.
     "orders": _every(2, "trading.orders", 1),
     # Late ticks, silent gateway or feed, stuck orders, settings, calendar, disk.
     "health": _every(30, "monitoring.health", 25),
     # From 09:00 to 09:30 of a session: is everything ready?
     "premarket": _every(60, "monitoring.premarket", 50, SLOW),
+    # From 09:01 to 09:30, for live accounts: instruments, limits, days and ex-rights as the terminal states them.
+    "reference": _every(60, "trading.reference", 50, SLOW),
+    # Once a session's books are closed: its daily bars, and a child that counts the indicators.
+    "indicators": _every(60, "trading.indicators", 50, SLOW),
     # One report per account and session, once its books are closed.
     "day_report": _every(60, "monitoring.day_report", 50, SLOW),
 }
@@ -50,8 +56,8 @@ def at_speed(speed: Decimal) -> dict[str, dict[str, Any]]:
 
 
 def _faster(entry: dict[str, Any], pace: Pace) -> dict[str, Any]:
-    if entry["task"].startswith("monitoring."):
-        return entry  # these look after machines
+    if entry["options"]["queue"] == SLOW or entry["task"].startswith("monitoring."):
+        return entry  # these look after machines, or come once a session
     period = pace.period(entry["schedule"])
     # Whole seconds, and 0 would mean for ever.
     expiry = min(entry["options"]["expire_seconds"], max(1, int(period.total_seconds())))

@@ -163,8 +163,11 @@ WHITENOISE_AUTOREFRESH = False
 #: How fast the simulated market runs; `up --speed` tells all its processes. Live accounts live in real time.
 MINIQMT_SPEED = Decimal(str(env.float("MINIQMT_SPEED", default=1.0)))
 
-# The second source of quotes: `mootdx`, or none.
+#: The second source of quotes: `mootdx`, or none.
 FALLBACK_QUOTES = env.str("FALLBACK_QUOTES", default="")
+#: TDX (docs/mootdx.md): the servers, each `IP:port`, else mootdx's own list; the folder of a local installation.
+MINIQMT_MOOTDX_SERVERS = env.list("MINIQMT_MOOTDX_SERVERS", default=[])
+MINIQMT_MOOTDX_FOLDER = env.str("MINIQMT_MOOTDX_FOLDER", default="")
 
 #: Broker of messages: the given one, else the one `up` runs. Without any, the commands that need one say so.
 REDIS_URL = env.str("REDIS_URL", default="") or redis_url(HOME)
@@ -205,9 +208,11 @@ CELERY_BEAT_CRON_STARTING_DEADLINE = 60
 
 #: Strategies in order of precedence; each is called once per strategy tick.
 MINIQMT_STRATEGIES = ["trading.strategy.exit_signals", "trading.strategy.add_on_signals"]
+#: Strategy plug-ins by dotted path (docs/strategies.md); each is called once per tick of theirs.
+MINIQMT_PLUG_INS = env.list("MINIQMT_PLUG_INS", default=[])
 #: What other apps plug into trading, which imports none of them: ticks of their own beside the strategy tick (run by
 #: replays; the worker's are in miniqmt/schedule.py), symbols whose quotes they need, shares kept from the exits.
-MINIQMT_TICKS = ["grid.strategy.GRID"]
+MINIQMT_TICKS = ["grid.strategy.GRID", "trading.services.plug_ins.PLUG_INS"]
 MINIQMT_INTERESTS = ["grid.selectors.symbols_of_interest"]
 MINIQMT_KEPT_SHARES = ["grid.selectors.kept_from_exits"]
 #: What other apps add to `manage.py replay` (trading/replay/guests.py).

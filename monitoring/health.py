@@ -36,8 +36,11 @@ LASTING = (
 )
 #: Symbols a sentence names; the others are counted.
 NAMED = 5
-#: From this month on next year's trading days should be known (rules §5).
+#: From this month on next year's trading days should be known (rules §5); so long before the end it is an alarm.
 WARN_FROM_MONTH = 11
+ENDS_SOON = timedelta(days=30)
+#: What is said again every day it lasts, and not only when it begins.
+DAILY = frozenset({"CALENDAR_ENDS", "CALENDAR_ENDS_SOON", "CALENDAR_DISPUTED"})
 
 
 class Level(StrEnum):
@@ -126,6 +129,8 @@ class CalendarFacts:
 
     today: date
     known_until: date
+    #: From today on: closed, because calendar and terminal disagree.
+    disputed: Sequence[date] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,12 +306,26 @@ def _settings(problem: Text | None) -> Iterator[Finding]:
 
 def _calendar(calendar: CalendarFacts) -> Iterator[Finding]:
     today, until = calendar.today, calendar.known_until
+    if calendar.disputed:
+        days = ", ".join(map(str, calendar.disputed[:NAMED]))
+        text = Text(
+            f"Calendar and terminal disagree about {days}: closed, nothing is sent, until you decide under Trading days.",
+            f"交易日历与终端对 {days} 的说法不一致：按休市处理、不发送委托，请在“交易日历”中确定。",
+        )
+        yield Finding("CALENDAR_DISPUTED", Level.ALARM, text)
     if today > until:
         text = Text(
             f"The trading calendar ends on {until}: every later day counts as closed. Add trading days in the admin.",
             f"交易日历止于 {until}：之后的日期一律视为休市。请在管理页面补充交易日。",
         )
         yield Finding("CALENDAR_UNKNOWN", Level.ALARM, text)
+    elif until - today <= ENDS_SOON:
+        text = Text(
+            f"The trading calendar ends on {until}, in less than a month: then nothing is traded, no stop-loss either. "
+            "Add the days that follow, or update the program.",
+            f"交易日历止于 {until}，不足一个月：此后不再交易，止损也不会发出。请补充之后的交易日，或更新程序。",
+        )
+        yield Finding("CALENDAR_ENDS_SOON", Level.ALARM, text)
     elif today.month >= WARN_FROM_MONTH and until.year <= today.year:
         text = Text(
             f"The trading calendar ends on {until}; add next year's days before then, or update the program.",

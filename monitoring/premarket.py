@@ -47,6 +47,7 @@ class Facts:
     on: date
     is_session: bool | None
     known_until: date
+    disputed: bool
     gateway: GatewayStatus
     gateway_alive: bool
     gateway_reason: Text
@@ -131,6 +132,11 @@ def _calendar(facts: Facts) -> _Judged:
         return _stop(
             f"{facts.on} is unknown: add it under Trading days",
             f"{facts.on} 未知：请在“交易日历”中补充",
+        )
+    if facts.disputed:
+        return _stop(
+            f"terminal and calendar disagree about {facts.on}: decide under Trading days",
+            f"终端与交易日历对 {facts.on} 的说法不一致：请在“交易日历”中确定",
         )
     if not facts.is_session:
         return _stop(f"{facts.on} is no session", f"{facts.on} 不是交易日")

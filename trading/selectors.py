@@ -66,6 +66,9 @@ def instrument_value_of(row: Instrument) -> instruments.Instrument:
         listed_on=row.listed_on,
         delisting_from=row.delisting_from,
         index_board=instruments.Board(row.index_board) if row.index_board else None,
+        stated=None
+        if row.stated_on is None
+        else instruments.StatedLimits(row.stated_on, row.stated_up, row.stated_down),
     )
 
 
@@ -224,6 +227,12 @@ def wanted_quotes() -> tuple[frozenset[Symbol], bool]:
     accounts = dict(rows)
     wanted = (symbols_of_interest(account) for account in accounts)
     return watched_symbols().union(*wanted), bool(accounts) and all(accounts.values())
+
+
+def watched_by(account_id: int) -> frozenset[Symbol]:
+    """Return one account's watch list."""
+    rows = WatchedSymbol.objects.filter(account_id=account_id)
+    return frozenset(map(Symbol, rows.values_list("symbol", flat=True)))
 
 
 def kept_from_exits(account_id: int) -> dict[Symbol, int]:

@@ -10,10 +10,13 @@ from functools import cached_property
 
 from celery import Task, shared_task
 from django.conf import settings
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.utils import timezone
 
+from trading.services.daily_round import after_the_close
 from trading.services.nudges import Nudger
+from trading.services.plug_ins import PLUG_INS
+from trading.services.reference_round import before_the_open
 from trading.services.runner import ORDERS, STRATEGY, SYNC, TickSpec, run_tick
 from trading.services.shared_quotes import quotes_of_thread
 
@@ -60,3 +63,31 @@ def strategy() -> None:
 def orders() -> None:
     """Timeouts, cancels, re-orders, the end of old signals."""
     run_in_worker(ORDERS)
+
+
+@shared_task(name="trading.plug_ins", base=Task, spec=PLUG_INS)
+def plug_ins() -> None:
+    """Advice of the strategy plug-ins → risk → orders."""
+    run_in_worker(PLUG_INS)
+
+
+@shared_task(
+    name="trading.indicators", autoretry_for=(DatabaseError,), retry_backoff=5, max_retries=2
+)
+def indicators() -> None:
+    """After the close: the session's daily bars, and a child that counts the indicators."""
+    try:
+        after_the_close(timezone.now(), quotes_of_thread())
+    finally:
+        close_broken_connections()
+
+
+@shared_task(
+    name="trading.reference", autoretry_for=(DatabaseError,), retry_backoff=5, max_retries=2
+)
+def reference() -> None:
+    """Before the open: what the real terminal states of instruments, limits, days and ex-rights."""
+    try:
+        before_the_open(timezone.now())
+    finally:
+        close_broken_connections()

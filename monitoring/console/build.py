@@ -222,6 +222,7 @@ def _switches(settings: Settings | None) -> tuple[SwitchView, ...]:
         SwitchView(Text("buying", "允许买入"), risk.buy_enabled, False),
         SwitchView(Text("add-on buying", "补仓"), exits.add_on_enabled, False),
         SwitchView(Text("grid", "网格"), settings.grid_enabled, False),
+        SwitchView(Text("strategy orders", "策略下单"), risk.strategy_execution_enabled, False),
     )
 
 

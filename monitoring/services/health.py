@@ -23,7 +23,7 @@ from trading.models import Account, EventLevel, Order, TickLease
 from trading.ports import QuoteReader
 from trading.selectors import open_positions, symbols_of_interest
 from trading.services import leases
-from trading.services.calendar import load_calendar
+from trading.services.calendar import disputed_days, load_calendar
 from trading.services.clock import Clock, environment_of, read_clocks
 from trading.services.config import Settings
 from trading.services.events import journal, journal_once
@@ -121,7 +121,11 @@ def _facts(moment: _Moment, quotes: QuoteReader, free: int) -> health.Facts:
     account = moment.account
     settings, problem = settings_and_problem(account.pk)
     return health.Facts(
-        calendar=health.CalendarFacts(moment.now.date(), moment.calendar.known_until),
+        calendar=health.CalendarFacts(
+            moment.now.date(),
+            moment.calendar.known_until,
+            disputed_days(moment.now.date()),
+        ),
         ticks=_tick_facts(moment),
         gateway=_gateway_facts(moment),
         quotes=_quote_facts(moment, quotes),
@@ -229,6 +233,10 @@ def _tell(moment: _Moment, found: Sequence[health.Finding]) -> int:
         _begin(moment, one)
     seen = [standing[one.key].pk for one in found if one.key in standing]
     Finding.objects.filter(pk__in=seen).update(seen_at=moment.real)
+    for one in found:
+        if one.key in standing and one.code in health.DAILY:
+            level = EventLevel(one.level.value)
+            journal_once(moment.account.pk, level, one.code, one.text, moment.now)
     over = _over(moment, standing, found)
     for row in over:
         _end(moment, row)

@@ -26,7 +26,7 @@ from trading.errors import GatewayUnavailable
 from trading.models import Account, DayBooks, EventLevel, Order, Position
 from trading.ports import QuoteReader
 from trading.selectors import open_positions, position_value_of, symbols_of_interest
-from trading.services.calendar import load_calendar
+from trading.services.calendar import disputed_days, load_calendar
 from trading.services.clock import Clock, environment_of, market_at, read_clocks
 from trading.services.config import Settings
 from trading.services.events import journal
@@ -48,7 +48,8 @@ def check_before_the_open(real: datetime, quotes: QuoteReader, home: Path) -> in
         today = now.date()
         if not FROM <= now.time() < UNTIL:
             continue
-        if calendar.knows(today) and not calendar.is_session(today):
+        closed = calendar.knows(today) and not calendar.is_session(today)
+        if closed and today not in disputed_days(today):
             continue
         told += _keep(account, now, look(account, real, quotes, home, calendar, clock))
     return told
@@ -108,6 +109,7 @@ def _facts(
         on=today,
         is_session=calendar.is_session(today) if calendar.knows(today) else None,
         known_until=calendar.known_until,
+        disputed=today in disputed_days(today),
         gateway=status,
         gateway_alive=gateway_alive(status, gateway_heard_at(account, clock), real),
         gateway_reason=Text(reason.get("en", ""), reason.get("zh", "")),

@@ -20,6 +20,7 @@ ALLOWED = (
     "trading.management.commands.market_data",
     "trading.management.commands.paper_terminal",
     "trading.management.commands.qmt_probe",
+    "trading.management.commands.reference",
     "trading.management.commands.replay",
 )
 BANNED_IN_RESIDENT_PROCESSES = ("exchange_calendars", "mootdx", "numpy", "pandas", "xtquant")

@@ -171,7 +171,8 @@ def test_every_page_says_whose_market_it_shows(account, boss, mode, language, ba
 
 def test_an_instrument_keeps_its_symbol_and_takes_an_st_mark(world, boss):
     url = page(Instrument, "change", "600036.SH")
-    boss.post(url, {"symbol": "1", "name": "X", "settlement": "T+1", "special_treatment": "on"})
+    kind = {"board": "main", "category": "stock", "settlement": "T+1"}
+    boss.post(url, {"symbol": "1", "name": "X", "special_treatment": "on", **kind})
     row = Instrument.objects.get(pk="600036.SH")
     assert (row.name, row.special_treatment) == ("X", True)
 

@@ -26,7 +26,7 @@ def a_day_with_a_stop(until: str = "15:35:20") -> World:
     world.hold(BANK, "10.00", since="09:30:00", until="09:31:00")
     world.hold(BANK, "9.20", since="09:31:00", until="09:31:30")
     world.hold(LIQUOR, "10.10", since="09:30:00", until="09:31:30")
-    world.quote("14:56:57", LIQUOR, "10.20")
+    world.quote("15:00:00", LIQUOR, "10.20")
     world.run(until=until)
     return world
 

@@ -134,11 +134,6 @@ class OneLine:
         self.is_open = False
 
 
-class Noted(MemoryQuoteStore):
-    def note(self, said) -> None:
-        list(said)
-
-
 def hold(account: Account, symbol: Symbol) -> None:
     Position.objects.create(
         account=account,
@@ -182,7 +177,7 @@ def test_f133_whatever_is_held_traded_gridded_or_watched_is_asked_for_at_once_an
         lines.append(OneLine())
         return lines[-1]
 
-    sources = QuoteSources(QuoteLine(open_line), Noted())
+    sources = QuoteSources(QuoteLine(open_line), MemoryQuoteStore())
 
     def step(at: float) -> None:
         sources.step(wanted_quotes()[0], NOW + timedelta(seconds=at), at, trading=True)

@@ -396,15 +396,8 @@ class OneLine:
         self.is_open = False
 
 
-class Noted(MemoryQuoteStore):
-    """A store that forgets what the sources say."""
-
-    def note(self, said) -> None:
-        list(said)
-
-
 def sources_over(open_line) -> QuoteSources:
-    return QuoteSources(QuoteLine(open_line), Noted())
+    return QuoteSources(QuoteLine(open_line), MemoryQuoteStore())
 
 
 def test_a_lost_line_is_opened_again_and_everything_subscribed_on_it():

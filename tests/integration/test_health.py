@@ -165,6 +165,21 @@ def test_a_calendar_that_ends_this_year_is_told_in_november_once(tmp_path):
     assert Event.objects.get().level == "warning"
 
 
+def test_the_last_month_of_the_calendar_is_told_every_day_it_lasts(tmp_path):
+    house = House(tmp_path, datetime(2026, 12, 1, 10, 0, tzinfo=CHINA))
+    for _ in range(3):
+        house.look()
+    for _ in range(2):  # two days on, the house was away a night: the first look says nothing
+        house.begin += timedelta(days=1)
+        set_clock("demo", house.real, house.begin + (house.real - REAL))
+        for _ in range(3):
+            house.look()
+    told = Event.objects.filter(code="CALENDAR_ENDS_SOON")
+    assert [event.at.astimezone(CHINA).day for event in told] == [1, 2, 3]
+    assert {event.level for event in told} == {"alarm"}
+    assert house.standing() == [("CALENDAR_ENDS_SOON", "")]
+
+
 def test_settings_that_a_hand_broke_are_told_once_although_the_ticks_say_so_too(house):
     TradingConfig.objects.filter(pk=house.account.pk).update(stop_loss_ratio=Decimal(3))
     house.look()

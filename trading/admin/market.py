@@ -5,23 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
-from trading.admin.base import ReadOnly
-from trading.models import Instrument, TradingDay
+from trading.admin.base import Readable, ReadOnly, actor_of
+from trading.domain.types import Symbol
+from trading.models import DailyBar, DailyIndicator, Instrument, TradingDay
+from trading.models.fields import both
+from trading.services.calendar import DISPUTED, HAND, settle_day
+from trading.services.instruments import FIELDS, correct_instrument, release_corrections
 
 
 @admin.register(Instrument)
 class InstrumentAdmin(admin.ModelAdmin):
-    """What the sources say of a symbol; a person may correct its name, its ST mark and its settlement."""
+    """What the sources say of a symbol. A person may correct it: no source changes that field from then on."""
 
-    list_display = ("symbol", "name", "board", "category", "settlement", "special_treatment")
+    list_display = (
+        *("symbol", "name", "board", "category", "settlement", "special_treatment"),
+        *("listed_on", "source", "corrected"),
+    )
     list_filter = ("board", "category", "settlement", "special_treatment")
     search_fields = ("symbol", "name")
-    readonly_fields = (
-        *("symbol", "board", "category"),
-        *("listed_on", "delisting_from", "index_board"),
-    )
+    fields = ("symbol", *FIELDS, "source", "updated_at", "corrected")
+    readonly_fields = ("symbol", "source", "updated_at", "corrected")
+    actions = ("release",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -29,10 +37,29 @@ class InstrumentAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    @admin.display(description=both("corrected by hand", "人工修正"))
+    def corrected(self, row: Instrument) -> str:
+        names = (
+            (Instrument._meta.get_field(name).verbose_name, by)  # type: ignore[union-attr]
+            for name, by in sorted(row.corrections.items())
+        )
+        return "; ".join(f"{name} ({by})" for name, by in names) or "-"
+
+    def save_model(self, request: HttpRequest, obj: Instrument, form: Any, change: bool) -> None:
+        changes = {name: form.cleaned_data[name] for name in form.changed_data if name in FIELDS}
+        correct_instrument(Symbol(obj.symbol), changes, actor_of(request), timezone.now())
+
+    @admin.action(
+        description=both("Let the sources count again", "取消人工修正"), permissions=["change"]
+    )
+    def release(self, request: HttpRequest, queryset: QuerySet[Instrument]) -> None:
+        for row in queryset:
+            release_corrections(Symbol(row.symbol), actor_of(request), timezone.now())
+
 
 @admin.register(TradingDay)
 class TradingDayAdmin(ReadOnly, admin.ModelAdmin):
-    """Known days; one the calendar does not know can be added, none changed."""
+    """Known days. One the calendar does not know can be added, one that is disputed decided; no other is changed."""
 
     list_display = ("on", "is_session", "source")
     list_filter = ("is_session", "source")
@@ -43,6 +70,56 @@ class TradingDayAdmin(ReadOnly, admin.ModelAdmin):
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.has_perm("trading.add_tradingday"))
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        disputed = obj is not None and obj.source.startswith(DISPUTED)
+        return disputed and bool(request.user.has_perm("trading.change_tradingday"))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return () if obj is None else ("on",)
+
     def save_model(self, request: HttpRequest, obj: TradingDay, form: Any, change: bool) -> None:
-        obj.source = f"by hand: {request.user.get_username()}"[:32]
+        if change:
+            settle_day(obj.on, obj.is_session, actor_of(request))
+            return
+        obj.source = f"{HAND}: {actor_of(request)}"[:32]
         super().save_model(request, obj, form, change)
+
+
+@admin.register(DailyBar)
+class DailyBarAdmin(Readable):
+    """Completed sessions as they were traded."""
+
+    list_display = (
+        *("symbol", "on", "open", "high", "low", "close", "previous_close"),
+        *("volume", "amount", "source"),
+    )
+    list_select_related = ()
+    search_fields = ("symbol",)
+    date_hierarchy = "on"
+    ordering = ("-on", "symbol")
+
+
+@admin.register(DailyIndicator)
+class DailyIndicatorAdmin(Readable):
+    """MACD(12, 26, 9) and moving averages after each session, counted by `manage.py indicators`."""
+
+    list_display = (
+        *("symbol", "on", "close", "dif", "dea_", "histogram", "ma10", "ma20", "ma30", "ma60"),
+        "sessions",
+    )
+    list_select_related = ()
+    search_fields = ("symbol",)
+    date_hierarchy = "on"
+    ordering = ("-on", "symbol")
+
+    @admin.display(description="DIF")
+    def dif(self, row: DailyIndicator) -> str:
+        return f"{row.ema12 - row.ema26:.4f}"
+
+    @admin.display(description="DEA", ordering="dea")
+    def dea_(self, row: DailyIndicator) -> str:
+        return f"{row.dea:.4f}"
+
+    @admin.display(description="MACD")
+    def histogram(self, row: DailyIndicator) -> str:
+        return f"{2 * (row.ema12 - row.ema26 - row.dea):.4f}"

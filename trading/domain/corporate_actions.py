@@ -42,16 +42,19 @@ def detect(
     last_known: Decimal | None = None,
     limits: Limits | None = None,
     tick: Decimal = Decimal("0.01"),
+    quoted_then: Decimal | None = None,
 ) -> ExRightsVerdict:
     """Compare the exchange's previous close of today with our own records. Prices in yuan.
 
     `quoted`: previous close in today's quotes. `recorded`, `before`: the closes we recorded in the previous session
-    and in the one before it. `known_factor`: what the factor source says of today, 1 = nothing, None = it does not
-    know. `last_known`: our newest price when `recorded` is missing; `limits`: the daily limits around the newest
-    price we have (`recorded`, else `last_known`), None = not known.
+    and in the one before it. `quoted_then`: the previous close that was quoted in the previous session.
+    `known_factor`: what the factor source says of today, 1 = nothing, None = it does not know. `last_known`: our newest
+    price when `recorded` is missing; `limits`: the daily limits around the newest price we have (`recorded`, else
+    `last_known`), None = not known.
 
-    A recorded close decides: the factor is the ratio, unless the quoted price is the close before it (a feed one
-    session late), or the factor source contradicts. Without one the factor source decides.
+    A recorded close decides: the factor is the ratio, unless the quoted price is the close before it, or what was
+    quoted the session before (a feed one session late: a real sample was), or the factor source contradicts. Without
+    one the factor source decides.
     """
     if not quoted.is_finite() or quoted <= 0:
         return ExRightsVerdict(
@@ -64,7 +67,7 @@ def detect(
         return _NOTHING
     if agrees and known_factor != 1:
         return _scale(quoted, recorded)
-    if quoted == before and quoted != recorded:
+    if quoted != recorded and quoted in (before, quoted_then):
         text = Text(
             f"the quoted previous close {yuan(quoted)} is one session old, the last close was {yuan(recorded)}",
             f"行情昨收价 {yuan(quoted)} 是再前一交易日的，上一收盘为 {yuan(recorded)}",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
 
+from trading.domain.daily import Indicators
 from trading.domain.instruments import Instrument
 from trading.domain.orders import WorkingRef
 from trading.domain.positions import Position
@@ -31,7 +32,9 @@ class AccountFacts:
 class Portfolio:
     """An account at one tick. `working`: our working orders, UNKNOWN ones included, each once.
 
-    `frozen_at_broker`: client order ids of the buys whose cash the snapshot already shows as frozen.
+    `frozen_at_broker`: client order ids of the buys whose cash the snapshot already shows as frozen. For strategy
+    plug-ins only: `watched` symbols, `indicators` of the last two completed sessions (the older one first), and what was
+    ordered by a strategy, bought or sold today.
     """
 
     account: AccountFacts
@@ -40,9 +43,12 @@ class Portfolio:
     working: tuple[WorkingRef, ...] = ()
     quotes: Mapping[Symbol, Quote] = field(default_factory=dict)
     frozen_at_broker: frozenset[str] = frozenset()
+    watched: frozenset[Symbol] = frozenset()
+    indicators: Mapping[Symbol, tuple[Indicators, Indicators]] = field(default_factory=dict)
+    traded_today: frozenset[Symbol] = frozenset()
 
     def __post_init__(self) -> None:
-        for name in ("positions", "instruments", "quotes"):
+        for name in ("positions", "instruments", "quotes", "indicators"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     def held(self, symbol: Symbol) -> int:

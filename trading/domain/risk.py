@@ -35,6 +35,7 @@ Check = Callable[[Intent, RiskFacts, RiskLimits], Denial | None]
 #: The order of rules §6; the first that speaks wins.
 CHECKS: tuple[Check, ...] = (
     market.auto_off,
+    market.strategy_off,
     market.trading_state,
     market.gateway_not_armed,
     market.market_closed,

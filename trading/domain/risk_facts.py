@@ -46,6 +46,7 @@ class RiskLimits:
     buy_enabled: bool = True
     sell_enabled: bool = True
     auto_trading_enabled: bool = False
+    strategy_execution_enabled: bool = False
 
     def __post_init__(self) -> None:
         for name, low, high in _RANGES:

@@ -22,6 +22,16 @@ def auto_off(intent: Intent, facts: RiskFacts, limits: RiskLimits) -> Denial | N
     )
 
 
+def strategy_off(intent: Intent, facts: RiskFacts, limits: RiskLimits) -> Denial | None:
+    if limits.strategy_execution_enabled or intent.kind.purpose is not Purpose.STRATEGY:
+        return None
+    return denial(
+        DenialCode.STRATEGY_OFF,
+        "Signals of strategies do not trade: strategy_execution_enabled is off. Switch it on, or order by hand.",
+        "策略信号不下单：strategy_execution_enabled 为关闭。请打开该开关，或手动下单。",
+    )
+
+
 def trading_state(intent: Intent, facts: RiskFacts, limits: RiskLimits) -> Denial | None:
     state = facts.trading_state
     if state is TradingState.ACTIVE:
@@ -122,18 +132,19 @@ def no_price(intent: Intent, facts: RiskFacts, limits: RiskLimits) -> Denial | N
 
 
 def price_limit(intent: Intent, facts: RiskFacts, limits: RiskLimits) -> Denial | None:
-    """Outside the limits nothing; a buy at limit-up and a grid sale at limit-down would only rest there."""
+    """Outside the limits nothing; a buy at limit-up and a grid's or strategy's sale at limit-down would only rest there."""
     if facts.limits is None:
         return None
     up, down, price = facts.limits.up, facts.limits.down, intent.price
-    buy, grid = intent.side is Side.BUY, intent.kind.purpose is Purpose.GRID
+    buy = intent.side is Side.BUY
+    waits_badly = intent.kind.purpose in (Purpose.GRID, Purpose.STRATEGY)
     if up is not None and (price > up or (buy and price == up)):
         return denial(
             DenialCode.PRICE_LIMIT,
             f"The price {price} reaches the limit-up price {up}. Choose a lower price or wait.",
             f"委托价 {price} 触及涨停价 {up}。请降低价格或等待。",
         )
-    if down is not None and (price < down or (grid and not buy and price == down)):
+    if down is not None and (price < down or (waits_badly and not buy and price == down)):
         return denial(
             DenialCode.PRICE_LIMIT,
             f"The price {price} reaches the limit-down price {down}. Choose a higher price or wait.",

@@ -60,6 +60,28 @@ def parse_symbol(text: str) -> Symbol:
     return Symbol(f"{code}.{exchange}")
 
 
+def parse_series(text: str) -> Symbol:
+    """Return the key of a series of prices: a symbol, or an index, which has to name its exchange (`000001.SH`).
+
+    A bare code is never an index: `000001` is the share in Shenzhen. Raises SymbolError.
+    """
+    found = _FORM.fullmatch(unicodedata.normalize("NFKC", text).strip().upper())
+    if found is not None and bool(found["before"]) != bool(found["after"]):
+        stated = found["before"] or found["after"]
+        if any(found["code"].startswith(prefix) for prefix in _INDEXES.get(stated, ())):
+            return Symbol(f"{found['code']}.{stated}")
+    return parse_symbol(text)
+
+
+#: Code ranges of indexes; the same codes are shares elsewhere. Source: code allocation of the exchanges.
+_INDEXES = {"SH": ("000", "880"), "SZ": ("399",), "BJ": ("899",)}
+
+
+def is_index(symbol: Symbol) -> bool:
+    """Whether the key is an index's: counted, never traded."""
+    return symbol[:3] in _INDEXES[exchange_of(symbol)]
+
+
 def _listing_exchange(code: str) -> str | None:
     for length in range(_LONGEST_PREFIX, 0, -1):
         exchange = _EXCHANGE_BY_PREFIX.get(code[:length])

@@ -46,6 +46,7 @@ class Purpose(StrEnum):
     MANUAL = "manual"
     GRID = "grid"
     ADD_ON = "add_on"
+    STRATEGY = "strategy"
 
 
 class SignalKind(StrEnum):
@@ -57,6 +58,7 @@ class SignalKind(StrEnum):
     MANUAL = "manual"
     GRID = "grid"
     ADD_ON = "add_on"
+    STRATEGY = "strategy"  # of a plug-in (docs/strategies.md)
 
     @property
     def priority(self) -> int:
@@ -79,6 +81,7 @@ _PRIORITY = {
     SignalKind.MANUAL: 30,
     SignalKind.GRID: 20,
     SignalKind.ADD_ON: 10,
+    SignalKind.STRATEGY: 5,
 }
 _PURPOSE = {
     SignalKind.STOP_LOSS: Purpose.EXIT,
@@ -87,6 +90,7 @@ _PURPOSE = {
     SignalKind.MANUAL: Purpose.MANUAL,
     SignalKind.GRID: Purpose.GRID,
     SignalKind.ADD_ON: Purpose.ADD_ON,
+    SignalKind.STRATEGY: Purpose.STRATEGY,
 }
 
 
@@ -128,6 +132,7 @@ class DenialCode(StrEnum):
     """Why our own risk check refused or held back an order (rules §2, §6)."""
 
     AUTO_OFF = "AUTO_OFF"
+    STRATEGY_OFF = "STRATEGY_OFF"
     TRADING_STATE = "TRADING_STATE"
     GATEWAY_NOT_ARMED = "GATEWAY_NOT_ARMED"
     MARKET_CLOSED = "MARKET_CLOSED"

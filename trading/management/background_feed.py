@@ -14,8 +14,8 @@ from trading.ports import Feed
 
 #: Seconds between two calls of the feed, and after one it failed in a way that was not foreseen.
 PERIOD, LEFT_ALONE = 1.0, 10.0
-#: Seconds without an answer after which the feed counts as hanging.
-HANGS = 10.0
+#: Seconds without an answer after which the feed counts as hanging: mootdx may try servers for 10 s.
+HANGS = 20.0
 #: Quotes kept while nobody asks; the oldest go first.
 INBOX = 10_000
 
@@ -89,6 +89,8 @@ class BackgroundFeed(Feed):
                 self._problem = f"{self.name}: {type(problem).__name__}: {problem}"
                 feed, pause = None, LEFT_ALONE
             self._answered_at = self._clock()
+        if feed is not None:
+            feed.close()
 
     def _ask(self, feed: Feed) -> None:
         now = self._now

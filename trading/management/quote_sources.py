@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
 
 from trading.domain.pace import Pace
-from trading.domain.source_health import Said
 from trading.domain.types import Symbol
 from trading.management.background_feed import BackgroundFeed
 from trading.management.quote_line import QuoteLine
@@ -19,19 +17,13 @@ NOTED, ALL_NOTED = 5.0, 30.0
 _REAL = Pace()
 
 
-class SourceStore(QuoteWriter, Protocol):
-    """A quote store that keeps what the sources say, too."""
-
-    def note(self, said: Iterable[Said]) -> None: ...
-
-
 class QuoteSources:
     """Steps the line and the feeds behind it, and notes what they say at a low rate."""
 
     def __init__(
         self,
         line: QuoteLine,
-        store: SourceStore,
+        store: QuoteWriter,
         limits: LimitsOf = no_limits,
         further: Sequence[BackgroundFeed] = (),
     ) -> None:

@@ -64,6 +64,7 @@ class FileQuoteStore(QuoteReader, QuoteWriter):
         self._db: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
         self._stamper: Stamper | None = None
+        self._has_noted = False
 
     def close(self) -> None:
         if self._db is not None:
@@ -111,19 +112,20 @@ class FileQuoteStore(QuoteReader, QuoteWriter):
                 db.executemany("INSERT OR REPLACE INTO tape VALUES (?, ?, ?, ?)", tape)
                 db.execute("INSERT OR REPLACE INTO feed VALUES (?, ?)", feed)
 
-    def note(self, said: Iterable[Said], *, anew: bool) -> None:
-        """Keep what the sources say, a row per source and symbol; `anew`: forget what was said before."""
+    def note(self, said: Iterable[Said]) -> None:
+        """Keep what the sources say, a row per source and symbol; at first, forget what was said before this process."""
         rows = [(one.source, one.symbol, micros(one.taken_at), pack(one)) for one in said]
         with self._using() as db:
             if db is None:
                 raise GatewayUnavailable(f"{self._path} was opened for reading")
             with db:
                 db.execute("BEGIN IMMEDIATE")
-                if anew:
+                if not self._has_noted:
                     db.execute("DELETE FROM said")
                 db.executemany("INSERT OR REPLACE INTO said VALUES (?, ?, ?, ?)", rows)
                 oldest = max((at for _, _, at, _ in rows), default=0) - SAID_KEPT
                 db.execute("DELETE FROM said WHERE at < ?", (oldest,))
+        self._has_noted = True
 
     def records_since(self, at: int) -> list[Record]:
         """Return the newest record of every symbol and all that arrived after `at` (microseconds since 1970)."""

@@ -50,7 +50,6 @@ class SharedQuotes(QuoteWriter):
         )
         self._stamper: Stamper | None = None
         self._newest_at = 0
-        self._is_new = True  # nothing has been said by this process yet
         self._clock, self._send_at = clock, float("-inf")
         self.problems: dict[str, str] = {}
 
@@ -72,8 +71,7 @@ class SharedQuotes(QuoteWriter):
     def note(self, said: Iterable[Said]) -> None:
         """Keep what the sources say, in the file alone. A file that does not take it is a problem, not an error."""
         rows = list(said)
-        if self._try("file", lambda: self._file.note(rows, anew=self._is_new)):
-            self._is_new = False
+        self._try("file", lambda: self._file.note(rows))
 
     def clear(self) -> None:
         """Forget everything: for a demo or a replay that begins again."""

@@ -41,6 +41,8 @@ STATUS: Mapping[int, BookStatus] = {
 
 SHARES_PER_LOT = 100
 BONDS_PER_LOT = 10
+#: Funds that trade every few seconds of every session, at both exchanges: while quotes come at all, theirs do.
+CANARIES = (Symbol("510300.SH"), Symbol("510050.SH"), Symbol("159915.SZ"))
 #: Deliveries kept while nobody polls, and refusals while nobody asks; the oldest go first.
 INBOX, UNREAD = 10_000, 10_000
 
@@ -62,7 +64,11 @@ class _BadTick(Exception):
 class XtQuantFeed(Feed):
     """One terminal as a feed. A bad row is refused and counted, it never raises and never touches another row.
 
-    `refused` counts (symbol, field), under no symbol what was never asked for; `poll` is called from one thread, the vendor's callback only appends.
+    Whole-quote subscriptions only: single ones are limited to about fifty by the vendor, push each symbol by itself,
+    and tell nothing more of an A-share than the same snapshot every 3 s.
+
+    `refused` counts (symbol, field), under no symbol what was never asked for; `poll` is called from one thread, the
+    vendor's callback only appends.
     """
 
     def __init__(self, xtdata: XtData, name: str = "xtquant", heartbeat: int = 10) -> None:

@@ -7,7 +7,15 @@ from trading.models.books import BooksState, DayBooks
 from trading.models.config import TradingConfig
 from trading.models.events import BrokerEvent, BrokerSnapshot, Event, EventLevel
 from trading.models.former import FormerFill, FormerHolding
-from trading.models.market import Close, CorporateAction, Instrument, QuoteSource, TradingDay
+from trading.models.market import (
+    Close,
+    CorporateAction,
+    DailyBar,
+    DailyIndicator,
+    Instrument,
+    QuoteSource,
+    TradingDay,
+)
 from trading.models.orders import Fill, Order, OrderEvent, UnknownOutcome, Wish
 from trading.models.positions import Position
 from trading.models.signals import Denial, Signal
@@ -20,6 +28,8 @@ __all__ = [
     "BrokerSnapshot",
     "Close",
     "CorporateAction",
+    "DailyBar",
+    "DailyIndicator",
     "DayBooks",
     "Denial",
     "Event",

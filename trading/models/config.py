@@ -47,6 +47,9 @@ class TradingConfig(models.Model):
         both("pause a grid after a full exit", "清仓后暂停网格"), default=True
     )
     add_on_enabled = models.BooleanField(both("add-on buying", "补仓"), default=False)
+    strategy_execution_enabled = models.BooleanField(
+        both("strategy signals may trade", "策略信号可下单"), default=False
+    )
     buy_enabled = models.BooleanField(both("buying allowed", "允许买入"), default=True)
     sell_enabled = models.BooleanField(both("selling allowed", "允许卖出"), default=True)
 

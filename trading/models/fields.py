@@ -29,7 +29,7 @@ both: Callable[[str, str], str] = lazy(_speak, str)
 #: How the pages call the values of the domain's enumerations in Chinese; a value without a word is shown as it is.
 CHINESE = {
     "buy": "买入", "sell": "卖出",
-    "exit": "退出", "manual": "手动", "grid": "网格", "add_on": "补仓",
+    "exit": "退出", "manual": "手动", "grid": "网格", "add_on": "补仓", "strategy": "策略",
     "stop_loss": "止损", "first_take_profit": "首次止盈", "trailing_take_profit": "动态止盈",
     "pending": "待执行", "accepted": "已采纳", "denied": "已拒绝", "superseded": "已取代",
     "approved": "已批准", "submitting": "报单中", "submitted": "已报", "partially_filled": "部分成交",

@@ -1,4 +1,4 @@
-"""Instruments, trading days and recorded closes."""
+"""Instruments, trading days, daily bars and what is counted from them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db import models
 
 from trading.domain import instruments
-from trading.models.fields import MoneyField, RatioField, both, choices
+from trading.models.fields import LevelField, MoneyField, RatioField, both, choices
 
 
 class Instrument(models.Model):
@@ -34,6 +34,19 @@ class Instrument(models.Model):
         max_length=10,
         choices=choices(instruments.Board),
         blank=True,
+    )
+    #: Who said so last: empty = the code alone.
+    source = models.CharField(both("source", "来源"), max_length=32, blank=True)
+    updated_at = models.DateTimeField(both("updated", "更新时间"), null=True, blank=True)
+    #: Field → what a person set; no source changes these.
+    corrections = models.JSONField(both("corrected by hand", "人工修正"), default=dict, blank=True)
+    #: The limits a terminal stated for one day; they hold for that day only.
+    stated_on = models.DateField(both("limits stated for", "涨跌停价日期"), null=True, blank=True)
+    stated_up = MoneyField(
+        both("stated limit-up (yuan)", "终端涨停价（元）"), null=True, blank=True
+    )
+    stated_down = MoneyField(
+        both("stated limit-down (yuan)", "终端跌停价（元）"), null=True, blank=True
     )
 
     class Meta:
@@ -75,6 +88,8 @@ class Close(models.Model):
     symbol = models.CharField(max_length=12)
     on = models.DateField()
     close = MoneyField()
+    #: The previous close that was quoted that day: a feed one session late quotes it again.
+    previous_close = MoneyField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -83,6 +98,59 @@ class Close(models.Model):
 
     def __str__(self) -> str:
         return f"{self.symbol} {self.on} {self.close}"
+
+
+class DailyBar(models.Model):
+    """日线: one completed session of one symbol as it was traded, nothing adjusted."""
+
+    symbol = models.CharField(both("symbol", "代码"), max_length=12)
+    on = models.DateField(both("session", "交易日"))
+    open = MoneyField(both("open", "开盘"))
+    high = MoneyField(both("high", "最高"))
+    low = MoneyField(both("low", "最低"))
+    close = MoneyField(both("close", "收盘"))
+    #: The exchange's, ex-rights included; empty where the source does not say.
+    previous_close = MoneyField(both("previous close", "昨收"), null=True, blank=True)
+    volume = models.BigIntegerField(both("volume (shares)", "成交量（股）"))
+    amount = MoneyField(both("turnover (yuan)", "成交额（元）"), exact=False)
+    source = models.CharField(both("source", "来源"), max_length=32)
+
+    class Meta:
+        verbose_name = both("daily bar", "日线")
+        verbose_name_plural = both("daily bars", "日线")
+        constraints = [
+            models.UniqueConstraint(fields=["symbol", "on"], name="one_bar_per_session")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.on}"
+
+
+class DailyIndicator(models.Model):
+    """日线指标 after one session, prices as they count after it. Floats are the state the next session goes on from."""
+
+    symbol = models.CharField(both("symbol", "代码"), max_length=12)
+    on = models.DateField(both("session", "交易日"))
+    #: How many sessions it was counted over; the first few dozen still remember where they began.
+    sessions = models.PositiveIntegerField(both("sessions", "累计交易日"))
+    close = MoneyField(both("close", "收盘"))
+    ema12 = models.FloatField("EMA12")
+    ema26 = models.FloatField("EMA26")
+    dea = models.FloatField("DEA")
+    ma10 = LevelField("MA10", null=True, blank=True)
+    ma20 = LevelField("MA20", null=True, blank=True)
+    ma30 = LevelField("MA30", null=True, blank=True)
+    ma60 = LevelField("MA60", null=True, blank=True)
+
+    class Meta:
+        verbose_name = both("daily indicators", "日线指标")
+        verbose_name_plural = both("daily indicators", "日线指标")
+        constraints = [
+            models.UniqueConstraint(fields=["symbol", "on"], name="one_indicator_per_session")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.on}"
 
 
 class CorporateAction(models.Model):

@@ -21,6 +21,7 @@ _KINDS = {
     "manual": "手动",
     "grid": "网格",
     "add_on": "补仓",
+    "strategy": "策略",
 }
 _SIDES = {"buy": "买入", "sell": "卖出"}
 _STATES = {

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 
+from django.db import transaction
 from django.db.models import Count, Max, Min, Q
 
 from trading.domain.calendar import TradingCalendar
 from trading.models import TradingDay
 
 SOURCE = "exchange_calendars XSHG"
+#: Beginnings of other sources: a person's word, and a day on which the calendar and a terminal disagree.
+HAND, DISPUTED = "by hand", "disputed"
+#: So far back a terminal's dates are compared; what was before is over.
+_BACK = timedelta(days=30)
+
+
+class Compared(NamedTuple):
+    """What a terminal's trading dates said: days that are disputed now, days learned, past days that differ."""
+
+    disputed: tuple[date, ...]
+    learned: tuple[date, ...]
+    past: tuple[date, ...]
 
 
 def fill_calendar(first: date = date(2005, 1, 1)) -> int:
@@ -38,15 +53,63 @@ def load_calendar() -> TradingCalendar:
     facts = TradingDay.objects.aggregate(
         days=Count("on"),
         sessions=Count("on", filter=Q(is_session=True)),
+        decided=Count("on", filter=Q(source__startswith=HAND)),
+        disputed=Count("on", filter=Q(source__startswith=DISPUTED)),
         first=Min("on"),
         last=Max("on"),
     )
-    return _load(facts["days"], facts["sessions"], facts["first"], facts["last"])
+    counts = tuple(facts[name] for name in ("days", "sessions", "decided", "disputed"))
+    return _load(counts, facts["first"], facts["last"])
 
 
 @lru_cache(maxsize=2)
-def _load(days: int, sessions: int, first: date | None, last: date | None) -> TradingCalendar:
+def _load(counts: tuple[int, ...], first: date | None, last: date | None) -> TradingCalendar:
     if first is None or last is None:
         return TradingCalendar((), date.min, date.min)
     dates = TradingDay.objects.filter(is_session=True).values_list("on", flat=True)
     return TradingCalendar(dates, first, last)
+
+
+def cross_check(sessions: Iterable[date], source: str, today: date) -> Compared:
+    """Compare the calendar with the trading dates a terminal states; its word covers its first date to its last.
+
+    Days beyond the calendar are learned from it. A day from today on where the two disagree is closed until a person
+    decides it (`settle_day`): nothing is sent on a day that may be none. Health and pre-market check say so. A day
+    that a person decided stays as it is. Safe to repeat.
+    """
+    stated = frozenset(sessions)
+    if not stated:
+        return Compared((), (), ())
+    first, last = max(min(stated), today - _BACK), max(stated)
+    days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
+    with transaction.atomic():
+        rows = TradingDay.objects.in_bulk(days)
+        learned = [day for day in days if day not in rows]
+        TradingDay.objects.bulk_create(
+            [TradingDay(on=on, is_session=on in stated, source=source[:32]) for on in learned],
+            ignore_conflicts=True,
+            batch_size=500,
+        )
+        differing = [
+            on
+            for on, row in sorted(rows.items())
+            if row.is_session != (on in stated) and not row.source.startswith((HAND, DISPUTED))
+        ]
+        ahead = [on for on in differing if on >= today]
+        mark = f"{DISPUTED}: {source}"[:32]
+        TradingDay.objects.filter(on__in=ahead).update(is_session=False, source=mark)
+    past = tuple(on for on in differing if on < today)
+    return Compared(disputed_days(today), tuple(learned), past)
+
+
+def disputed_days(today: date) -> tuple[date, ...]:
+    """Return the days from today on that count as closed because calendar and terminal disagree; one query."""
+    rows = TradingDay.objects.filter(on__gte=today, source__startswith=DISPUTED).order_by("on")
+    return tuple(rows.values_list("on", flat=True))
+
+
+def settle_day(on: date, is_session: bool, actor: str) -> bool:
+    """Decide a disputed day; True when it was one. No source changes it from then on."""
+    source = f"{HAND}: {actor}"[:32]
+    rows = TradingDay.objects.filter(on=on, source__startswith=DISPUTED)
+    return bool(rows.update(is_session=is_session, source=source))

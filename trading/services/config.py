@@ -105,6 +105,7 @@ def settings_of(row: Any) -> Settings:
                 buy_enabled=row.buy_enabled,
                 sell_enabled=row.sell_enabled,
                 auto_trading_enabled=row.auto_trading_enabled,
+                strategy_execution_enabled=row.strategy_execution_enabled,
             ),
             buy_amount=row.buy_amount,
             grid_enabled=row.grid_enabled,

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from trading.domain import positions
 from trading.domain.corporate_actions import ExRights, ExRightsVerdict, detect
 from trading.domain.instruments import tick_size
 from trading.domain.limits import daily_limits
-from trading.domain.types import CHINA, Quote, Symbol
+from trading.domain.types import CHINA, Limits, Quote, Symbol
 from trading.models import Close, CorporateAction, Event, EventLevel, Position
 from trading.selectors import position_value_of
 from trading.services.booking import assign, state_fields
 from trading.services.view import TickView
 
+#: An older close than this says nothing of today's price; so many missed sessions are enough for any price.
+_OLDEST, _MOST_MISSED = timedelta(days=30), 10
 _COLUMNS = ["checked_close_on", "ex_rights_unverified", "paused_by_ex_rights"]
 
 
@@ -59,36 +62,57 @@ def ex_rights_of(
     previous = view.calendar.previous_session(view.on)
     before = view.calendar.previous_session(previous) if previous is not None else None
     closes = _closes(symbols, [day for day in (previous, before) if day is not None])
+    unseen = [symbol for symbol in symbols if (symbol, previous) not in closes]
+    older = _newest_closes(unseen, view.on) if unseen else {}
     rows = CorporateAction.objects.filter(on=view.on, symbol__in=symbols)
     actions = {Symbol(row.symbol): row for row in rows}
     found = {}
     for symbol in symbols:
         recorded, action = closes.get((symbol, previous)), actions.get(symbol)
-        verdict = _verdict(view, symbol, recorded, closes.get((symbol, before)), action)
-        found[symbol] = verdict, action
+        factor = None if action is None else action.factor
+        known = _Known(recorded, closes.get((symbol, before)), older.get(symbol), factor)
+        found[symbol] = _verdict(view, symbol, known), action
     return found
 
 
-def _verdict(
-    view: TickView,
-    symbol: Symbol,
-    recorded: Decimal | None,
-    before: Decimal | None,
-    action: CorporateAction | None,
-) -> ExRightsVerdict:
+class _Known(NamedTuple):
+    """Of one symbol: the closes of the previous session and the one before, else an older one, and today's factor."""
+
+    recorded: Close | None
+    before: Close | None
+    older: Close | None
+    factor: Decimal | None
+
+
+def _verdict(view: TickView, symbol: Symbol, known: _Known) -> ExRightsVerdict:
     quote, instrument = view.latest(symbol), view.instrument(symbol)
     assert quote is not None  # only symbols with a quote of today are due
-    limits = (
-        daily_limits(instrument, recorded, view.on, view.session(symbol)) if recorded else None
-    )
+    recorded, before, older, factor = known
+    newest = recorded or older
+    limits = _reach(view, symbol, newest) if newest is not None and newest.close > 0 else None
     return detect(
         quote.previous_close,
-        recorded,
-        before,
-        known_factor=action.factor if action is not None else None,
+        recorded.close if recorded is not None else None,
+        before.close if before is not None else None,
+        known_factor=factor,
+        last_known=older.close if older is not None else None,
         limits=limits,
         tick=tick_size(instrument, view.on),
+        quoted_then=recorded.previous_close if recorded is not None else None,
     )
+
+
+def _reach(view: TickView, symbol: Symbol, newest: Close) -> Limits:
+    """Return how far the price could get since a close we have: one day's limits for each session that we missed."""
+    instrument, session = view.instrument(symbol), view.session(symbol)
+    missed = len(view.calendar.sessions_between(newest.on, view.on)) - 2
+    limits = daily_limits(instrument, newest.close, view.on, session)
+    for _ in range(min(missed, _MOST_MISSED)):
+        if limits.up is None or limits.down is None:
+            break
+        up = daily_limits(instrument, limits.up, view.on, session).up
+        limits = Limits(up, daily_limits(instrument, limits.down, view.on, session).down)
+    return limits
 
 
 def _apply(
@@ -124,9 +148,16 @@ def _event(view: TickView, symbol: Symbol, verdict: ExRightsVerdict) -> Event:
 
 def _closes(
     symbols: Sequence[Symbol], days: list[date]
-) -> dict[tuple[Symbol, date | None], Decimal]:
+) -> dict[tuple[Symbol, date | None], Close]:
     rows = Close.objects.filter(symbol__in=symbols, on__in=days)
-    return {(Symbol(row.symbol), row.on): row.close for row in rows}
+    return {(Symbol(row.symbol), row.on): row for row in rows}
+
+
+def _newest_closes(symbols: Sequence[Symbol], before: date) -> dict[Symbol, Close]:
+    """Return the newest older close of symbols whose previous session nobody recorded; one query."""
+    since = before - _OLDEST
+    rows = Close.objects.filter(symbol__in=symbols, on__lt=before, on__gte=since).order_by("on")
+    return {Symbol(row.symbol): row for row in rows}
 
 
 def of_today(quote: Quote | None, on: date) -> bool:

@@ -35,11 +35,15 @@ class CapturedQuotes(QuoteReader):
         return self._fed.get(symbol, Fed())
 
 
-def capture(account_id: int, quotes: QuoteReader) -> CapturedQuotes:
-    """Read everything a tick of this account may ask of the store: holdings, pending signals, unsettled orders."""
+def capture(account_id: int, quotes: QuoteReader, also: Iterable[Symbol] = ()) -> CapturedQuotes:
+    """Read everything a tick of this account may ask of the store: holdings, pending signals, unsettled orders.
+
+    `also`: symbols of which the newest quote is wanted besides.
+    """
     marks = symbols_of_interest(account_id)
     arrivals = quotes.since(marks)
     # Usually most holdings have a new quote, and it is their newest: nothing is read twice.
     latest = {symbol: new[-1].quote for symbol, new in arrivals.items()}
-    latest.update(quotes.latest(marks.keys() - latest.keys()))
-    return CapturedQuotes(arrivals, latest, quotes.feeds(marks))
+    wanted = marks.keys() | set(also)
+    latest.update(quotes.latest(wanted - latest.keys()))
+    return CapturedQuotes(arrivals, latest, quotes.feeds(wanted))

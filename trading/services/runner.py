@@ -6,7 +6,7 @@ A tick that fails is logged and left: the next one is the retry (docs/adr/0002).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ from django.utils.module_loading import import_string
 
 from trading.domain.calendar import MarketPhase, TradingCalendar, books_closed, phase_at
 from trading.domain.pace import Pace
-from trading.domain.types import AccountMode
+from trading.domain.types import AccountMode, Symbol
 from trading.faults import crash_point
 from trading.models import Account
 from trading.ports import QuoteReader
@@ -42,6 +42,8 @@ class TickSpec:
     period: timedelta
     run: Run
     useful: Callable[[MarketPhase, datetime], bool]
+    #: Symbols whose newest quotes it needs besides those of the account.
+    also: Callable[[], Iterable[Symbol]] = frozenset
 
 
 def in_session(phase: MarketPhase, now: datetime) -> bool:
@@ -135,7 +137,7 @@ def _run(
     lease, period = lease_name(spec, due.account_id), due.pace.period(spec.period)
     if not leases.is_due(lease, period, clock()):
         return False
-    captured = capture(due.account_id, quotes)
+    captured = capture(due.account_id, quotes, spec.also())
     with transaction.atomic():
         if not leases.claim(lease, period, clock()):
             return False

@@ -75,6 +75,11 @@ GROUPS: dict[Text, dict[str, SettingHelp]] = {
             "Buy more of a holding that fell by the add-on drop.",
             "持仓跌幅达到补仓跌幅时加仓买入。",
         ),
+        "strategy_execution_enabled": _help(
+            _SWITCH,
+            "Signals of strategy plug-ins may send orders. Off: they are shown, and denied with STRATEGY_OFF.",
+            "策略插件的信号可以下单。关闭时仍显示信号，并以 STRATEGY_OFF 拒绝。",
+        ),
         "buy_enabled": _help(_SWITCH, "Any buying at all.", "是否允许任何买入。"),
         "sell_enabled": _help(
             _SWITCH,

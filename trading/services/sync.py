@@ -30,6 +30,7 @@ from trading.models.prepared import Prepared, PreparedUpdate
 from trading.ports import QuoteReader
 from trading.selectors import account_of, open_positions, symbols_of_interest
 from trading.services.adoption import adopt_missing
+from trading.services.daily_bars import saw_the_close
 from trading.services.events import journal
 from trading.services.pace import pace_of, pace_of_account
 from trading.services.reminders import remind
@@ -146,7 +147,8 @@ def project(account_id: int, now: datetime) -> None:
     snapshot = _SNAPSHOT(account_id)[0]
     account, reported = account_of(account_id), _positions_of(snapshot.payload)
     ours = _project_positions(account, reported)
-    settled = adopt_missing(account, ours, reported.values(), snapshot.taken_at, now)
+    shown_for = (account.snapshot_at or snapshot.taken_at) - snapshot.taken_at
+    settled = adopt_missing(account, ours, reported.values(), shown_for, now)
     crash_point("sync.positions_projected")
     cash, frozen = (Decimal(text) for text in snapshot.payload["cash"])
     _VALUES(account_id, cash=cash, frozen_cash=frozen)
@@ -249,11 +251,12 @@ def _close_books(
     today = now.astimezone(CHINA).date()
     if account.previous_total_on == today or not calendar.is_session(today):
         return
-    symbols = list(symbols_of_interest(account.pk))
+    latest = quotes.latest(list(symbols_of_interest(account.pk)))
+    # A symbol whose quotes stopped before the end has no close: tomorrow says so, instead of scaling by a wrong one.
     rows = [
-        Close(symbol=symbol, on=today, close=quote.last)
-        for symbol, quote in quotes.latest(symbols).items()
-        if quote.time.astimezone(CHINA).date() == today
+        Close(symbol=symbol, on=today, close=quote.last, previous_close=quote.previous_close)
+        for symbol, quote in latest.items()
+        if saw_the_close(quote, today)
     ]
     Close.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
     Account.objects.filter(pk=account.pk).update(

@@ -54,6 +54,7 @@ BUY = Intent(
     tick=Decimal("0.01"),
 )
 MANUAL_BUY = replace(BUY, kind=K.MANUAL)
+STRATEGY_BUY = replace(BUY, kind=K.STRATEGY)
 GRID_SELL = replace(BUY, side=Side.SELL)
 MANUAL_SELL = replace(GRID_SELL, kind=K.MANUAL)
 STOP = replace(GRID_SELL, kind=K.STOP_LOSS)
@@ -99,6 +100,7 @@ def test_an_order_without_objection_may_go(intent):
 #: What makes each code speak, in the order of rules §6: intent changes, facts, limits.
 OBJECTIONS: list[tuple[DenialCode, Intent, Changes, Changes, Changes]] = [
     (C.AUTO_OFF, BUY, {}, {}, {"auto_trading_enabled": False}),
+    (C.STRATEGY_OFF, STRATEGY_BUY, {}, {}, {"strategy_execution_enabled": False}),
     (C.TRADING_STATE, BUY, {}, {"trading_state": TradingState.REDUCING}, {}),
     (C.GATEWAY_NOT_ARMED, BUY, {}, {"gateway_armed": False}, {}),
     (C.MARKET_CLOSED, BUY, {}, {"phase": MarketPhase.LUNCH}, {}),

@@ -11,6 +11,7 @@ from monitoring.health import (
     CalendarFacts,
     Facts,
     GatewayFacts,
+    Level,
     OrderFacts,
     QuoteFacts,
     TickFacts,
@@ -149,12 +150,27 @@ def test_an_order_without_an_answer_is_stuck_after_a_while(state, age, found):
         (date(2026, 10, 31), date(2026, 12, 31), []),
         (date(2026, 11, 1), date(2026, 12, 31), ["CALENDAR_ENDS"]),
         (date(2026, 11, 1), date(2027, 12, 31), []),
-        (date(2026, 12, 31), date(2026, 12, 31), ["CALENDAR_ENDS"]),
+        (date(2026, 11, 30), date(2026, 12, 31), ["CALENDAR_ENDS"]),
+        (date(2026, 12, 1), date(2026, 12, 31), ["CALENDAR_ENDS_SOON"]),
+        (date(2026, 6, 1), date(2026, 6, 30), ["CALENDAR_ENDS_SOON"]),  # whenever it ends
+        (date(2026, 12, 31), date(2026, 12, 31), ["CALENDAR_ENDS_SOON"]),
         (date(2027, 1, 1), date(2026, 12, 31), ["CALENDAR_UNKNOWN"]),
     ],
 )
 def test_the_end_of_the_calendar_is_announced_from_november_on(today, until, found):
     assert codes(replace(WELL, calendar=CalendarFacts(today, until))) == found
+
+
+def test_the_last_month_of_the_calendar_and_a_disputed_day_are_alarms():
+    disputed = date(2026, 8, 11)
+    facts = CalendarFacts(date(2026, 8, 10), date(2026, 9, 1), (disputed,))
+    found = findings(replace(WELL, calendar=facts))
+    assert [(one.code, one.level) for one in found] == [
+        ("CALENDAR_DISPUTED", Level.ALARM),
+        ("CALENDAR_ENDS_SOON", Level.ALARM),
+    ]
+    assert "2026-08-11" in found[0].text.zh
+    assert "2026-09-01" in found[1].text.zh
 
 
 def test_wrong_settings_and_a_full_disk_are_findings():

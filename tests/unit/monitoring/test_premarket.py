@@ -16,6 +16,7 @@ READY = Facts(
     on=date(2026, 8, 10),
     is_session=True,
     known_until=date(2026, 12, 31),
+    disputed=False,
     gateway=GatewayStatus.ARMED,
     gateway_alive=True,
     gateway_reason=Text("", ""),
@@ -53,6 +54,7 @@ SEVEN = tuple(f"60000{n}.SH" for n in range(7))
     [
         ({"is_session": None}, Verdict.STOP, "add it under Trading days"),
         ({"is_session": False}, Verdict.STOP, "no session"),
+        ({"is_session": False, "disputed": True}, Verdict.STOP, "decide under Trading days"),
         ({"known_until": date(2026, 9, 1)}, Verdict.WARNING, "update or add"),
         ({"gateway_alive": False}, Verdict.STOP, "silent"),
         ({"gateway": GatewayStatus.OBSERVING, "gateway_reason": Text("no login", "未登录")}, Verdict.STOP, "no login"),

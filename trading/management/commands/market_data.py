@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -31,6 +31,7 @@ from trading.management.paper_files import read_token, terminal_address
 from trading.management.quote_line import Line, QuoteLine
 from trading.management.quote_sources import QuoteSources
 from trading.management.waiting import StopSignal
+from trading.market_data.xtquant_feed import CANARIES
 from trading.paper import tcp_client, xtdata
 from trading.selectors import wanted_quotes
 from trading.services.clock import market_time
@@ -75,7 +76,8 @@ class Command(BaseCommand):
             line = QuoteLine(_opener(mode, home))
             sources = QuoteSources(line, store, limits_by_rule(calendar), fallback_feeds())
             with closing(sources):
-                interest = _Interest()
+                # The twin's market has none of them.
+                interest = _Interest(CANARIES if mode is AccountMode.LIVE else ())
                 self.stdout.write("Market data is running. 行情进程已启动。")
                 self.stdout.flush()
                 while not stop.asked():
@@ -86,10 +88,12 @@ class Command(BaseCommand):
 class _Interest:
     """The symbols that enabled accounts hold, trade, wait for or watch; read again every few seconds.
 
-    `all_trade_on_any`: whether every one of them may trade on quotes of the fallback, too.
+    `all_trade_on_any`: whether every one of them may trade on quotes of the fallback, too. `always`: symbols that trade
+    every few seconds. With them among the others, silence is the line's, not that of a holding that is suspended.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, always: Iterable[Symbol] = ()) -> None:
+        self._always = frozenset(always)
         self._read_at = float("-inf")
         self.symbols: frozenset[Symbol] = frozenset()
         self.all_trade_on_any = False
@@ -97,6 +101,7 @@ class _Interest:
     def read(self, at: float) -> frozenset[Symbol]:
         if at - self._read_at >= LOOK_AGAIN:
             symbols, self.all_trade_on_any = wanted_quotes()
+            symbols = symbols.union(self._always)
             if symbols != self.symbols:
                 self.symbols = symbols
             self._read_at = at
@@ -173,10 +178,15 @@ class _TwinLine:
 
 
 class _QmtLine:
-    """The quotes of the real terminal: the vendor's module finds it by itself."""
+    """The quotes of the real terminal: the vendor's module finds it by itself.
+
+    Each call of the module connects again in silence when the connection was lost, and its subscriptions are gone
+    then: the line is as open as the connection it began with, and whoever opens the next one subscribes anew.
+    """
 
     def __init__(self, module: Any) -> None:
         self._xtdata = module
+        module.enable_hello = False  # it asks the terminal who it is, and prints it
         self._client = module.reconnect()
 
     @property

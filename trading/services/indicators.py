@@ -1,0 +1,149 @@
+"""Daily indicators as rows: what is there is right, what is missing is counted from the newest state on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import Exists, Max, OuterRef
+
+from trading.domain.calendar import TradingCalendar
+from trading.domain.daily import DailyBar, Indicators, price_factors
+from trading.domain.types import Symbol
+from trading.models import CorporateAction, DailyIndicator
+from trading.models import DailyBar as DailyBarRow
+from trading.services.macd import WINDOWS, Point, State, calculate
+
+#: Rows kept per symbol: about a year. Older ones are counted through, not stored.
+KEEP = 250
+_AVERAGES = tuple(f"ma{length}" for length in WINDOWS)
+_COLUMNS = ("sessions", "close", "ema12", "ema26", "dea", *_AVERAGES)
+
+
+def symbols_with_bars() -> list[Symbol]:
+    """Return every symbol and index that has a daily bar."""
+    rows = DailyBarRow.objects.order_by("symbol").values_list("symbol", flat=True).distinct()
+    return [Symbol(symbol) for symbol in rows]
+
+
+def are_missing() -> bool:
+    """Whether a bar of the newest session waits for its indicators; two queries."""
+    newest = DailyBarRow.objects.aggregate(on=Max("on"))["on"]
+    if newest is None:
+        return False
+    there = DailyIndicator.objects.filter(symbol=OuterRef("symbol"), on=newest)
+    return DailyBarRow.objects.filter(on=newest).exclude(Exists(there)).exists()
+
+
+def update(symbols: Iterable[Symbol], calendar: TradingCalendar) -> int:
+    """Count what is missing of each symbol; returns how many rows were written. Needs pandas."""
+    return sum(_update(symbol, calendar) for symbol in symbols)
+
+
+def rebuild(symbols: Iterable[Symbol], calendar: TradingCalendar) -> int:
+    """Count everything again from the bars; returns how many rows were written."""
+    written = 0
+    for symbol in symbols:
+        with transaction.atomic():
+            DailyIndicator.objects.filter(symbol=symbol).delete()
+            written += _update(symbol, calendar)
+    return written
+
+
+def wrong(symbol: Symbol, calendar: TradingCalendar) -> list[date]:
+    """Return the sessions whose stored row is not, bit for bit, what counting everything from the bars gives."""
+    expected = {state.on: state for state in calculate(_points(symbol, calendar))[-KEEP:]}
+    rows = {row.on: _state(row) for row in DailyIndicator.objects.filter(symbol=symbol)}
+    recent = {on: state for on, state in rows.items() if not expected or on >= min(expected)}
+    return sorted(
+        on for on in expected.keys() | recent.keys() if expected.get(on) != recent.get(on)
+    )
+
+
+def indicators_on(
+    symbols: Iterable[Symbol], days: Sequence[date]
+) -> Mapping[tuple[Symbol, date], Indicators]:
+    """Return the stored indicators of some sessions; one query."""
+    rows = DailyIndicator.objects.filter(symbol__in=list(symbols), on__in=days)
+    return {(Symbol(row.symbol), row.on): indicators_value_of(row) for row in rows}
+
+
+def indicators_value_of(row: DailyIndicator) -> Indicators:
+    """Return the domain value of a row; a float becomes the decimal that it is exactly."""
+    return Indicators(
+        on=row.on,
+        close=row.close,
+        sessions=row.sessions,
+        ema12=Decimal(row.ema12),
+        ema26=Decimal(row.ema26),
+        dea=Decimal(row.dea),
+        ma10=row.ma10,
+        ma20=row.ma20,
+        ma30=row.ma30,
+        ma60=row.ma60,
+    )
+
+
+def _update(symbol: Symbol, calendar: TradingCalendar) -> int:
+    newest = DailyIndicator.objects.filter(symbol=symbol).order_by("-on").first()
+    points = _points(symbol, calendar)
+    if newest is None:
+        states = calculate(points)
+    else:
+        earlier = [point for point in points if point.on <= newest.on]
+        later = points[len(earlier) :]
+        states = calculate(later, _state(newest), earlier[-(max(WINDOWS) - 1) :]) if later else []
+    rows = [_row(symbol, state) for state in states[-KEEP:]]
+    DailyIndicator.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["symbol", "on"],
+        update_fields=_COLUMNS,
+        batch_size=500,
+    )
+    if states:
+        outlived = states[-1].sessions - KEEP
+        DailyIndicator.objects.filter(symbol=symbol, sessions__lte=outlived).delete()
+    return len(rows)
+
+
+def _points(symbol: Symbol, calendar: TradingCalendar) -> list[Point]:
+    bars = [_bar(row) for row in DailyBarRow.objects.filter(symbol=symbol).order_by("on")]
+    actions = CorporateAction.objects.filter(symbol=symbol)
+    known = dict(actions.values_list("on", "factor"))
+    factors = price_factors(bars, calendar, known)
+    return [Point(bar.on, bar.close, f) for bar, f in zip(bars, factors, strict=True)]
+
+
+def _bar(row: DailyBarRow) -> DailyBar:
+    return DailyBar(
+        symbol=Symbol(row.symbol),
+        on=row.on,
+        open=row.open,
+        high=row.high,
+        low=row.low,
+        close=row.close,
+        volume=row.volume,
+        amount=row.amount,
+        previous_close=row.previous_close,
+    )
+
+
+def _state(row: DailyIndicator) -> State:
+    averages = tuple(getattr(row, name) for name in _AVERAGES)
+    return State(row.on, row.close, row.sessions, row.ema12, row.ema26, row.dea, averages)
+
+
+def _row(symbol: Symbol, state: State) -> DailyIndicator:
+    return DailyIndicator(
+        symbol=symbol,
+        on=state.on,
+        sessions=state.sessions,
+        close=state.close,
+        ema12=state.ema12,
+        ema26=state.ema26,
+        dea=state.dea,
+        **dict(zip(_AVERAGES, state.averages, strict=True)),
+    )
