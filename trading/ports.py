@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from trading.domain.calendar import books_closed
 from trading.domain.reports import Event, Snapshot
+from trading.domain.source_health import Said
 from trading.domain.types import CHINA, GatewayStatus, Quote, Side, Symbol, Text
 
 
@@ -88,12 +89,36 @@ class Feed(Protocol):
     def poll(self, now: datetime) -> Sequence[Quote]:
         """Return the quotes that arrived since the last call, oldest first. Raises GatewayUnavailable."""
 
+    def unreadable(self) -> Sequence[tuple[Symbol, str]]:
+        """Return and forget the symbol and field of each quote since the last call that could not even be read."""
+        return ()
+
+    def close(self) -> None:
+        """End it; safe to call twice."""
+        return None
+
 
 class Arrival(NamedTuple):
-    """An accepted quote and when its batch reached the store; batches arrive at strictly rising times."""
+    """An accepted quote and when its batch reached the store; batches arrive at strictly rising times.
+
+    `source`: the name of the feed that delivered it.
+    """
 
     at: datetime
     quote: Quote
+    source: str = ""
+
+
+#: Heartbeat in seconds of a symbol no feed has delivered yet.
+DEFAULT_HEARTBEAT = 10
+
+
+class Fed(NamedTuple):
+    """The feed that serves a symbol: when it last delivered any accepted quote, its heartbeat in seconds, its name."""
+
+    at: datetime | None = None
+    heartbeat: int = DEFAULT_HEARTBEAT
+    source: str = ""
 
 
 class QuoteReader(Protocol):
@@ -108,15 +133,12 @@ class QuoteReader(Protocol):
     def latest(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, Quote]:
         """Return the newest accepted quote of each symbol that has one."""
 
-    def fed_at(self, symbol: Symbol) -> datetime | None:
-        """Return when the feed of this symbol last delivered any accepted quote, None = never."""
+    def fed(self, symbol: Symbol) -> Fed:
+        """Return the feed of this symbol; `Fed()` before any quote."""
 
-    def heartbeat(self, symbol: Symbol) -> int:
-        """Return the heartbeat of the feed of this symbol, in seconds."""
-
-    def feeds(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, tuple[datetime | None, int]]:
-        """Return `fed_at` and `heartbeat` of many symbols at once."""
-        return {symbol: (self.fed_at(symbol), self.heartbeat(symbol)) for symbol in symbols}
+    def feeds(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, Fed]:
+        """Return the feeds of many symbols at once."""
+        return {symbol: self.fed(symbol) for symbol in symbols}
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,3 +253,7 @@ class QuoteWriter(Protocol):
 
         `heartbeat`: the feed's, in seconds. Without quotes nothing changes: silence is not a delivery.
         """
+
+    def note(self, said: Iterable[Said]) -> None:
+        """Keep what the sources say, for people to read; a store may forget it."""
+        return None

@@ -218,6 +218,17 @@ def watched_symbols() -> frozenset[Symbol]:
     return frozenset(map(Symbol, rows.values_list("symbol", flat=True)))
 
 
+def wanted_quotes() -> tuple[frozenset[Symbol], bool]:
+    """Return the symbols that enabled accounts hold, trade, wait for or watch: their quotes are always wanted.
+
+    And whether every one of these accounts may trade on quotes of any source (`allow_mootdx_trading`).
+    """
+    rows = Account.objects.filter(enabled=True).values_list("pk", "config__allow_mootdx_trading")
+    accounts = dict(rows)
+    wanted = (symbols_of_interest(account) for account in accounts)
+    return watched_symbols().union(*wanted), bool(accounts) and all(accounts.values())
+
+
 def watched_by(account_id: int) -> frozenset[Symbol]:
     """Return one account's watch list."""
     rows = WatchedSymbol.objects.filter(account_id=account_id)

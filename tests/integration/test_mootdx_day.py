@@ -32,7 +32,7 @@ class TdxWorld(World):
     """A world whose services see no quote of the terminal: the servers show what the exchange does, every few seconds."""
 
     def __init__(self, feed: MootdxFeed, *servers: TdxServer, every: int = 3) -> None:
-        super().__init__(holdings=[(BANK, 1000, "10.00")])
+        super().__init__(holdings=[(BANK, 1000, "10.00")], settings={"allow_mootdx_trading": "on"})
         self.feed, self.servers, self.every = feed, servers, every
         self.market_data = MarketData([feed], self.store, limits_by_rule(self.calendar))
         self.market_data.subscribe([Symbol(BANK)])

@@ -12,6 +12,7 @@ from tests.unit.market_data.test_terminal_feed import NOW, SYMBOL, tick
 from trading.domain.types import Symbol
 from trading.management.commands.market_data import _Interest, _QmtLine
 from trading.management.quote_line import SILENT, QuoteLine
+from trading.management.quote_sources import QuoteSources
 from trading.market_data.store import MemoryQuoteStore
 from trading.market_data.xtquant_feed import CANARIES
 
@@ -62,13 +63,14 @@ class Module:
             self.push = lambda _: None
 
 
-def step(line: QuoteLine, seconds: float, *symbols: Symbol) -> int:
-    return line.step(symbols or (SYMBOL,), NOW + timedelta(seconds=seconds), seconds, trading=True)
+def step(line: QuoteSources, seconds: float, *symbols: Symbol) -> int:
+    wanted = frozenset(symbols or (SYMBOL,))
+    return line.step(wanted, NOW + timedelta(seconds=seconds), seconds, trading=True)
 
 
 def test_a_connection_that_was_replaced_in_silence_is_a_new_line_that_subscribes_again():
     module = Module()
-    line = QuoteLine(lambda: _QmtLine(module), MemoryQuoteStore(), "xtquant")
+    line = QuoteSources(QuoteLine(lambda: _QmtLine(module)), MemoryQuoteStore())
     step(line, 0.0)
     module.push({SYMBOL: tick()})
     assert step(line, 0.5) == 1
@@ -84,7 +86,7 @@ def test_a_connection_that_was_replaced_in_silence_is_a_new_line_that_subscribes
 
 def test_a_suspended_holding_is_no_dead_line_while_the_canaries_sing():
     module, quiet, second = Module(), Symbol("603776.SH"), 0.0
-    line = QuoteLine(lambda: _QmtLine(module), MemoryQuoteStore(), "xtquant")
+    line = QuoteSources(QuoteLine(lambda: _QmtLine(module)), MemoryQuoteStore())
     step(line, second, quiet, *CANARIES)
     for count in range(20):
         second += 3.0

@@ -57,6 +57,16 @@ class Instrument(models.Model):
         return f"{self.symbol} {self.name}".strip()
 
 
+class QuoteSource(Instrument):
+    """行情源: no rows of its own; its page shows what each source says of each symbol, and its permission who may look."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ("view",)
+        verbose_name = both("quotes by source", "行情源")
+        verbose_name_plural = both("quotes by source", "行情源")
+
+
 class TradingDay(models.Model):
     """One calendar day the house knows; a day without a row is unknown, and closed."""
 

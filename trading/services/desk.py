@@ -14,6 +14,7 @@ from trading.domain.orders import OrderState, state_at_day_end
 from trading.domain.pace import Pace
 from trading.domain.reports import Event, Snapshot
 from trading.domain.risk import cancel_allowed
+from trading.domain.source_health import FALLBACK
 from trading.domain.types import (
     CHINA,
     GatewayStatus,
@@ -159,14 +160,22 @@ class AccountDesk(Desk):
             return "MARKET_CLOSED"
         if kind != SignalKind.MANUAL:
             quote = self._quotes.latest([symbol]).get(symbol)
-            fed_at, heartbeat = self._quotes.fed_at(symbol), self._quotes.heartbeat(symbol)
-            if not freshness(quote, fed_at, heartbeat, now, self._pace):
+            fed = self._quotes.fed(symbol)
+            if not freshness(quote, fed.at, fed.heartbeat, now, self._pace):
                 return "QUOTE_STALE"
+            if fed.source == FALLBACK and not self._allows_fallback():
+                return "QUOTE_SOURCE"
         crash_point("gateway.checked")
         # The main switch last: the call comes next.
         state = TradingState(_SWITCH(self._account_id)[0])
         buys_in_reducing = state is TradingState.REDUCING and side == Side.BUY
         return "TRADING_STATE" if state is TradingState.HALTED or buys_in_reducing else None
+
+    def _allows_fallback(self) -> bool:
+        try:
+            return config.load(self._account_id).allow_mootdx_trading
+        except ConfigError:
+            return False
 
     def kill(self, name: str, now: datetime) -> None:
         latch(self._account_id, name, now)

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import F, Max
 
 from trading.domain.calendar import TradingCalendar, books_closed
+from trading.domain.freshness import from_the_future
 from trading.domain.reports import BrokerPosition, Snapshot
 from trading.domain.types import CHINA, AccountMode, Symbol, Text
 from trading.faults import crash_point
@@ -123,12 +124,19 @@ def sync_tick(
     with transaction.atomic():
         project(account_id, now)
         account = account_of(account_id)
-        old = pace_of(AccountMode(account.mode)).market(ASK_AFTER)
-        if account.snapshot_at is None or now - account.snapshot_at >= old:
+        if _is_old(account, now):
             _VALUES(account_id, snapshot_wanted_at=now)
         remind(account, now, calendar)
         if books_closed(now):
             _close_books(account, now, quotes, calendar)
+
+
+def _is_old(account: Account, now: datetime) -> bool:
+    """Whether a fresh snapshot is due; one from the future was dated by a clock that is right again."""
+    pace, taken = pace_of(AccountMode(account.mode)), account.snapshot_at
+    return (
+        taken is None or now - taken >= pace.market(ASK_AFTER) or from_the_future(taken, now, pace)
+    )
 
 
 def project(account_id: int, now: datetime) -> None:
