@@ -163,8 +163,7 @@ WHITENOISE_AUTOREFRESH = False
 #: How fast the simulated market runs; `up --speed` tells all its processes. Live accounts live in real time.
 MINIQMT_SPEED = Decimal(str(env.float("MINIQMT_SPEED", default=1.0)))
 
-#: Quotes of TDX servers beside the terminal's (docs/mootdx.md): whether, from where, and a local TDX's folder.
-MINIQMT_MOOTDX_ENABLED = env.bool("MINIQMT_MOOTDX_ENABLED", default=False)
+#: TDX (docs/mootdx.md): the servers, each `IP:port`, else mootdx's own list; the folder of a local installation.
 MINIQMT_MOOTDX_SERVERS = env.list("MINIQMT_MOOTDX_SERVERS", default=[])
 MINIQMT_MOOTDX_FOLDER = env.str("MINIQMT_MOOTDX_FOLDER", default="")
 

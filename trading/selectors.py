@@ -66,6 +66,9 @@ def instrument_value_of(row: Instrument) -> instruments.Instrument:
         listed_on=row.listed_on,
         delisting_from=row.delisting_from,
         index_board=instruments.Board(row.index_board) if row.index_board else None,
+        stated=None
+        if row.stated_on is None
+        else instruments.StatedLimits(row.stated_on, row.stated_up, row.stated_down),
     )
 
 

@@ -145,7 +145,6 @@ THREADS = {
     "monitoring/embedded_redis.py": "at most two a client, and clients are counted",
     "monitoring/processes.py": "one a process: it reads the end of its parent",
     "trading/management/watchdog.py": "one a gateway",
-    "trading/market_data/mootdx_feed.py": "one a feed; ends with it",
     "trading/paper/tcp_client.py": "one a line; ends with it",
     "trading/services/nudges.py": "one a gateway",
 }

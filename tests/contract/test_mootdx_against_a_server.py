@@ -18,12 +18,12 @@ import pytest
 
 from tests.tdx_server import Bar, How, Sale, TdxServer
 from trading.domain.types import CHINA, BookStatus, Level, Quote, Side, Symbol
-from trading.errors import GatewayUnavailable
+from trading.errors import ConfigError, GatewayUnavailable
 from trading.market_data import mootdx_client
 from trading.market_data.mootdx_client import Address, TdxClient
 from trading.market_data.mootdx_feed import MootdxFeed, open_feed
 from trading.market_data.mootdx_history import open_history
-from trading.market_data.mootdx_servers import Servers
+from trading.market_data.mootdx_servers import Servers, servers_of_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 ON = date(2023, 2, 1)
@@ -80,16 +80,18 @@ class Clock:
 
 @pytest.fixture
 def feed_of() -> Iterator[Callable[..., MootdxFeed]]:
-    """Make feeds nobody's thread polls, which wait 0.3 s for an answer."""
+    """Make feeds that ask at every poll, and wait 0.8 s for an answer."""
     with ExitStack() as made:
 
         def make(*servers: TdxServer, clock: Clock | None = None) -> MootdxFeed:
             feed = MootdxFeed(
                 Servers(
                     lambda: [address(one) for one in servers],
-                    lambda where: TdxClient(where, to_connect=0.3, to_answer=0.3),
+                    lambda where: TdxClient(where, to_connect=0.8, to_answer=0.8),
                     clock or monotonic,
-                )
+                ),
+                pace=0,
+                clock=clock or monotonic,
             )
             made.callback(feed.close)
             return feed
@@ -97,10 +99,14 @@ def feed_of() -> Iterator[Callable[..., MootdxFeed]]:
         yield make
 
 
+def in_use(feed: MootdxFeed) -> Address:
+    [found] = [one.address for one in feed.health() if one.in_use]
+    return found
+
+
 def asked(feed: MootdxFeed, server: TdxServer, *quotes: Quote, now: datetime = NOW) -> list[Quote]:
-    """Show the quotes, let the feed ask, and return what it has."""
+    """Show the quotes, and return what the feed makes of them."""
     server.show(quotes)
-    feed.round()
     return list(feed.poll(now))
 
 
@@ -154,7 +160,6 @@ def test_what_did_not_change_comes_again_once_a_round_as_a_sign_of_life(feed_of,
     asked(feed, server, older, newer)
 
     assert asked(feed, server, older, newer) == [newer]
-    assert feed.poll(NOW) == []  # nobody asked in between
 
 
 def test_beijing_has_no_fallback_and_the_feed_says_so_as_a_value(feed_of, server):
@@ -163,8 +168,7 @@ def test_beijing_has_no_fallback_and_the_feed_says_so_as_a_value(feed_of, server
 
     assert list(feed.not_covered) == ["920001.BJ"]
     assert "Beijing" in feed.not_covered[Symbol("920001.BJ")].en
-    asked(feed, server, quote())
-    assert feed.problem == ""
+    assert asked(feed, server, quote()) == []  # and no failure: nothing of Beijing was asked for
 
 
 def test_daily_bars_come_in_yuan_and_shares_however_the_server_counts(server):
@@ -262,26 +266,28 @@ FAILURES = [
 
 
 @pytest.mark.parametrize("how", FAILURES, ids=lambda how: how.value)
-def test_a_server_that_fails_is_left_for_another_and_nothing_of_its_answer_is_used(
+def test_f147_a_server_that_fails_is_left_for_another_and_nothing_of_its_answer_is_used(
     feed_of, server, spare, how
 ):
     feed = feed_of(server, spare)
     feed.subscribe([BANK])
-    spare.day = server.day = ON
-    for one in (server, spare):
-        one.show([told_again(quote())])
-    feed.round()
-    used = next(health.address for health in feed.health() if health.in_use)
-    bad, good = (server, spare) if used == address(server) else (spare, server)
-    bad.slow = 0.4 if how is How.SLOW else 0.02
+    spare.show([told_again(quote())])
+    assert asked(feed, server, told_again(quote())) == []
+    bad, good = (server, spare) if in_use(feed) == address(server) else (spare, server)
+    bad.slow = 1.0 if how is How.SLOW else 0.02
     bad.how["quotes"] = how
-    feed.poll(NOW)
 
-    bad.show([quote(last="99.99")])
+    begun = monotonic()
+    with pytest.raises(GatewayUnavailable, match=f"{address(bad)}: "):
+        asked(feed, bad, quote(last="99.99"))
+    assert monotonic() - begun < 3
 
-    assert asked(feed, good, quote()) == [quote()]  # in the same round
-    assert [health.failures for health in feed.health() if health.address == used] == [1]
-    assert [health.in_use for health in feed.health() if health.address == address(good)] == [True]
+    assert asked(feed, good, quote()) == [quote()]
+    assert in_use(feed) == address(good)
+    assert {one.address: one.failures for one in feed.health()} == {
+        address(bad): 1,
+        address(good): 0,
+    }
 
 
 @pytest.mark.parametrize("what", ["greeting", "bars"])
@@ -290,8 +296,7 @@ def test_a_server_that_fails_at_the_start_is_not_chosen(feed_of, server, spare, 
     feed = feed_of(server, spare)
     feed.subscribe([BANK])
     asked(feed, spare, quote())
-    assert feed.problem == ""
-    assert [health.in_use for health in feed.health()] == [False, True]
+    assert in_use(feed) == address(spare)
 
 
 def test_the_fastest_server_at_the_newest_day_is_chosen(feed_of, server, spare):
@@ -302,29 +307,41 @@ def test_the_fastest_server_at_the_newest_day_is_chosen(feed_of, server, spare):
         quick_but_of_yesterday.day = ON - timedelta(days=1)
         feed = feed_of(quick_but_of_yesterday, server, spare)
         feed.subscribe([BANK])
-        feed.round()
-        assert [health.in_use for health in feed.health()] == [False, False, True]
+        feed.poll(NOW)
+        assert in_use(feed) == address(spare)
         assert feed.health()[1].latency > feed.health()[2].latency
-        feed.close()
+
+
+def test_f146_a_server_at_an_earlier_day_is_a_failure_while_the_exchange_trades_and_silence_else(
+    feed_of, server
+):
+    feed = feed_of(server)
+    feed.subscribe([BANK])
+    next_day = NOW + timedelta(days=1)
+    assert asked(feed, server, quote(), now=next_day.replace(hour=8)) == []
+    with pytest.raises(GatewayUnavailable, match="at 2023-02-01, not at today"):
+        feed.poll(next_day)
+    assert "quotes" not in server.asked
 
 
 def test_without_any_server_the_feed_says_so_and_comes_back_by_itself(feed_of, server):
     clock = Clock()
     feed = feed_of(server, clock=clock)
     feed.subscribe([BANK])
+    server.show([told_again(quote())])
     server.how["quotes"] = How.CLOSED
     for failures, rest in enumerate((2, 4, 8, 16, 32, 60, 60), 1):
-        feed.round()
-        assert feed.health()[0].failures == failures
-        feed.round()  # too early: not even tried
-        assert feed.health()[0].failures == failures
-        with pytest.raises(GatewayUnavailable, match="no TDX server answers"):
+        with pytest.raises(GatewayUnavailable, match=str(address(server))):
             feed.poll(NOW)
-        clock.at += rest
+        clock.at += rest - 1
+        with pytest.raises(GatewayUnavailable, match="no TDX server answers"):
+            feed.poll(NOW)  # too early: not even tried
+        assert [one.failures for one in feed.health()] == [failures]
+        clock.at += 1
     server.how["quotes"] = How.PACKED
-    asked(feed, server, told_again(quote()))
+    assert asked(feed, server) == []
     assert asked(feed, server, quote()) == [quote()]
-    assert feed.health()[0].failures == 0
+    assert [one.failures for one in feed.health()] == [0]
 
 
 def test_a_server_that_is_switched_off_and_on_is_found_again(feed_of, server):
@@ -333,10 +350,9 @@ def test_a_server_that_is_switched_off_and_on_is_found_again(feed_of, server):
     feed.subscribe([BANK])
     asked(feed, server, told_again(quote()))
     server.close()
-    feed.poll(NOW)
-    feed.round()
-    with pytest.raises(GatewayUnavailable, match="no TDX server answers"):
-        feed.poll(NOW)
+    for _ in range(2):
+        with pytest.raises(GatewayUnavailable, match=str(address(server))):
+            feed.poll(NOW)
     with TdxServer(port=address(server).port) as again:
         clock.at += 60
         assert asked(feed, again, quote()) == [quote()]
@@ -346,10 +362,45 @@ def test_an_answer_to_another_question_is_refused_whole(feed_of, server):
     server.lie = lambda quote: replace(quote, symbol=Symbol("600000.SH"))
     feed = feed_of(server)
     feed.subscribe([BANK])
-    server.show([quote()])
-    feed.round()
     with pytest.raises(GatewayUnavailable, match="600000 that was not asked for"):
-        feed.poll(NOW)
+        asked(feed, server, quote())
+
+
+def test_a_previous_close_that_changes_within_the_day_is_refused(feed_of, server):
+    feed = feed_of(server)
+    feed.subscribe([BANK])
+    asked(feed, server, told_again(quote()))
+    assert asked(feed, server, quote(previous_close=Decimal("9.60"))) == []
+    assert feed.refused == {(BANK, "last_close"): 1}
+
+
+def test_a_row_that_cannot_be_read_is_told_and_touches_no_other_symbol(feed_of, server):
+    feed = feed_of(server)
+    feed.subscribe([BANK, FUND])
+    asked(feed, server, told_again(quote()), told_again(quote(FUND, "1.023")))
+    bad = quote(FUND, "1.023", low=Decimal("-0.001"))
+    assert asked(feed, server, quote(), bad) == [quote()]
+    assert feed.unreadable() == [(FUND, "low")]
+    assert feed.unreadable() == []
+
+
+def test_a_round_that_takes_long_is_handed_over_in_parts(feed_of, server):
+    symbols = [Symbol(f"{600000 + number}.SH") for number in range(160)]
+    clock = Clock()
+    feed = feed_of(server, clock=clock)
+    feed.subscribe(symbols)
+    server.show(quote(symbol, at=NOW - timedelta(seconds=3)) for symbol in symbols)
+    feed.poll(NOW)
+    server.show(map(quote, symbols))
+
+    def slowly(quote: Quote) -> Quote:
+        clock.at += 0.05  # 80 of them: 4 s
+        return quote
+
+    server.lie = slowly
+    first, second = feed.poll(NOW), feed.poll(NOW)
+    assert {one.symbol for one in first} == set(symbols[:80])
+    assert {one.symbol for one in second} == set(symbols[80:])
 
 
 def test_f147_history_asks_another_server_when_the_first_fails_and_makes_nothing_up(server, spare):
@@ -384,47 +435,53 @@ def test_f147_a_history_with_a_wrong_bar_in_it_is_refused_whole(server, bar):
         history.daily_bars(BANK, 2)
 
 
-# --- the thread ---------------------------------------------------------------------------------
+# --- the settings -------------------------------------------------------------------------------
 
 
-def test_poll_never_waits_for_the_network(server, settings):
+def test_opening_the_feed_waits_for_nothing_and_imports_nothing_heavy(server):
     server.how["greeting"] = How.SILENT
-    feed = open_feed([server.address])
-    assert feed is not None
     begun = monotonic()
-    feed.subscribe([BANK])
-    for _ in range(20):
-        feed.poll(NOW)
-    assert monotonic() - begun < 0.5
-    server.close()  # so that the thread's request ends
-
-
-def test_the_feed_is_off_unless_it_is_switched_on(settings):
-    assert open_feed() is None
-    settings.MINIQMT_MOOTDX_ENABLED = True
-    settings.MINIQMT_MOOTDX_SERVERS = ["127.0.0.1:1"]
-    feed = open_feed(start=False)
-    assert feed is not None
-    feed.subscribe([BANK])
-    feed.round()
-    with pytest.raises(
-        GatewayUnavailable, match=r"no TDX server answers: 127\.0\.0\.1:1: ConnectionRefused"
-    ):
-        feed.poll(NOW)
-
-
-def test_quotes_arrive_from_the_feeds_own_thread(server, monkeypatch):
-    monkeypatch.setattr("trading.market_data.mootdx_feed.OPEN", 0.02)
-    server.show([told_again(quote())])
     feed = open_feed([server.address])
-    assert feed is not None
     feed.subscribe([BANK])
-    got: list[Quote] = []
-    until = monotonic() + 10
-    while not got and monotonic() < until:
-        got += feed.poll(NOW)
-        if server.asked.count("quotes") >= 1:
-            server.show([quote()])
-        feed._ends.wait(0.02)
+    assert monotonic() - begun < 0.1
+    assert server.asked == []
+
+
+def test_the_servers_are_those_of_the_settings_or_the_librarys(settings, monkeypatch, tmp_path):
+    settings.MINIQMT_MOOTDX_SERVERS = ["127.0.0.1:1"]
+    feed = open_feed()
+    feed.subscribe([BANK])
+    with pytest.raises(GatewayUnavailable, match=r"127\.0\.0\.1:1: ConnectionRefused"):
+        feed.poll(NOW)
+
+    for home in ("HOME", "USERPROFILE"):  # the library makes its folder there
+        monkeypatch.setenv(home, str(tmp_path))
+    settings.MINIQMT_MOOTDX_SERVERS = []
+    tried: list[Address] = []
+
+    def refused(where: Address) -> TdxClient:
+        tried.append(where)
+        raise GatewayUnavailable(str(where))
+
+    servers = servers_of_settings()
+    servers._connect = refused
+    with pytest.raises(GatewayUnavailable, match=r"and \d+ more"):
+        servers.client()
+    assert len(tried) > 10
+
+
+@pytest.mark.parametrize("text", ["localhost:7709", "192.0.2.7", "192.0.2.7:port", ""])
+def test_an_address_that_is_none_is_an_error_of_the_settings(settings, text):
+    settings.MINIQMT_MOOTDX_SERVERS = [text]
+    with pytest.raises(ConfigError, match="MINIQMT_MOOTDX_SERVERS"):
+        open_feed()
+
+
+def test_quotes_wait_for_their_round(server):
+    feed = open_feed([server.address])
+    feed.subscribe([BANK])
+    server.show([quote()])
+    for _ in range(5):
+        feed.poll(NOW)
+    assert server.asked.count("quotes") == 1  # every 3 s
     feed.close()
-    assert got[0] == quote()

@@ -45,7 +45,6 @@ class TdxWorld(World):
         shown = self.exchange.quote_of(Symbol(BANK))
         for server in self.servers:
             server.show([shown] if shown else [])
-        self.feed.round()
         self._new_quotes = bool(self.market_data.step(now)) or self._new_quotes
 
 
@@ -65,8 +64,7 @@ def spare() -> Iterator[TdxServer]:
 
 @pytest.fixture
 def feed(server: TdxServer, spare: TdxServer) -> Iterator[MootdxFeed]:
-    made = open_feed([server.address, spare.address], start=False)
-    assert made is not None
+    made = open_feed([server.address, spare.address], pace=0)
     with closing(made):
         yield made
 
@@ -174,7 +172,8 @@ def test_f146_a_server_that_is_still_at_yesterday_causes_no_order_and_says_so(fe
     world.run(until="09:31:30")
 
     assert world.orders() == []
-    assert feed.refused["", "day"] > 10
+    assert all(one.failures for one in feed.health())
+    assert "at 2023-01-31, not at today" in world.market_data.health["mootdx"].last_failure
 
 
 def test_the_world_would_sell_on_the_price_the_liars_tell(feed, server, spare):

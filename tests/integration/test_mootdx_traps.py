@@ -92,8 +92,7 @@ answers = st.lists(
 def test_no_quote_with_a_trap_of_recorded_data_passes_into_a_decision(answers, other_day):
     store = MemoryQuoteStore()
     with TdxServer() as server:
-        feed = open_feed([server.address], start=False)
-        assert feed is not None
+        feed = open_feed([server.address], pace=0)
         data = MarketData([feed], store, lambda quote: LIMITS)
         data.subscribe([BANK])
         now, volume = START, 100_000
@@ -105,7 +104,6 @@ def test_no_quote_with_a_trap_of_recorded_data_passes_into_a_decision(answers, o
             server.show([quote])
             server.day = START.date() - timedelta(days=other_day)
             feed._day = None  # a day is asked again every 15 s of real time
-            feed.round()
             before = store.latest([BANK]).get(BANK)
             data.step(now)
             after = store.latest([BANK]).get(BANK)
@@ -140,14 +138,12 @@ def test_honest_answers_pass():
     """Else the test above could not fail."""
     store = MemoryQuoteStore()
     with TdxServer() as server:
-        feed = open_feed([server.address], start=False)
-        assert feed is not None
+        feed = open_feed([server.address], pace=0)
         data = MarketData([feed], store, lambda quote: LIMITS)
         data.subscribe([BANK])
         for minute in range(3):
             now = START.replace(hour=10, minute=minute)
             server.show([true(now, Decimal("10.05"), 100_000 + minute)])
-            feed.round()
             data.step(now)
         feed.close()
     assert store.latest([BANK])[BANK].time == now
@@ -155,10 +151,8 @@ def test_honest_answers_pass():
 
 
 def test_a_feed_without_a_server_is_counted_as_a_failure_with_its_reason():
-    feed = open_feed(["127.0.0.1:1"], start=False)
-    assert feed is not None
+    feed = open_feed(["127.0.0.1:1"], pace=0)
     feed.subscribe([BANK])
-    feed.round()
     with pytest.raises(GatewayUnavailable):
         feed.poll(START)
     data = MarketData([feed], MemoryQuoteStore())

@@ -166,9 +166,11 @@ def _dividend(symbol: Symbol, index: object, row: Mapping[str, Any]) -> Dividend
     stamp = row.get("time")
     on = _day(index) if stamp is None else _moment(stamp, "time").date()
     numbers = [_positive(row, name) for name in _DIVIDEND_FIELDS]
-    if numbers[-1] <= 0:
+    found = Dividend(symbol, _required(on, "time"), *numbers)
+    # Cash and free shares make the price fall: a divisor below 1 would be somebody's factor.
+    if found.divisor <= 0 or (found.divisor < 1 and not found.rights_shares):
         raise Refusal("dr")
-    return Dividend(symbol, _required(on, "time"), *numbers)
+    return found
 
 
 def _bar(symbol: Symbol, row: Mapping[str, Any]) -> HistoryBar:

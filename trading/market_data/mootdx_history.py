@@ -14,6 +14,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, TypeVar
 
+from trading.domain.daily import DailyBar
 from trading.domain.types import CHINA, Side, Symbol
 from trading.errors import GatewayUnavailable
 from trading.market_data import mootdx_client as client
@@ -33,22 +34,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class DayBar:
-    """One session of a symbol, unadjusted: prices in yuan, volume in shares, amount in yuan (about seven digits)."""
-
-    symbol: Symbol
-    on: date
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
-    volume: int
-    amount: Decimal
-
-
-@dataclass(frozen=True, slots=True)
 class MinuteBar:
-    """`minutes` of a symbol from `start` on; units as in DayBar. The protocol names the end, we name the start."""
+    """`minutes` of a symbol from `start` on; units as in DailyBar. The protocol names the end, we name the start."""
 
     symbol: Symbol
     start: datetime
@@ -82,10 +69,10 @@ class Transaction:
     side: Side | None
 
 
-def daily_bars(symbol: Symbol, count: int) -> list[DayBar]:
+def daily_bars(symbol: Symbol, count: int) -> list[DailyBar]:
     """Return the newest `count` daily bars of a symbol, oldest first, from the servers of the settings.
 
-    During a session the last one is that session's so far: who wants closed sessions leaves out `on` = today. Fewer
+    During a session the last one is that session's so far, which `keep_bars` (services/daily_bars.py) refuses. Fewer
     come when the share is younger. Takes at most about 4 s a request of 800 bars, and 6 s for each server that is
     tried. Raises GatewayUnavailable; ValueError for a symbol that mootdx does not cover.
     """
@@ -112,7 +99,7 @@ class History:
     def __init__(self, servers: Servers) -> None:
         self._servers = servers
 
-    def daily_bars(self, symbol: Symbol, count: int) -> list[DayBar]:
+    def daily_bars(self, symbol: Symbol, count: int) -> list[DailyBar]:
         """Return the newest `count` daily bars, oldest first; the running session's is among them."""
         rows = self._pages(
             symbol,
@@ -123,7 +110,9 @@ class History:
         )
         bars = self._read(
             rows,
-            lambda row: DayBar(symbol, _moment(row).date(), *_prices(row), *_volume(symbol, row)),
+            lambda row: DailyBar(
+                symbol, _moment(row).date(), *_prices(row), *_volume(symbol, row)
+            ),
         )
         self._in_order([bar.on for bar in bars])
         return bars

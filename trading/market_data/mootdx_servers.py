@@ -18,6 +18,8 @@ from trading.market_data.mootdx_client import Address, TdxClient
 FIRST_REST, LONGEST_REST = 2.0, 60.0
 #: Servers that must have answered before one is chosen; more are not asked.
 ENOUGH = 5
+#: Seconds after which no further server is tried in one choice; who was not, is first in the next.
+TO_CHOOSE = 5.0
 
 
 class ServerHealth(NamedTuple):
@@ -115,7 +117,7 @@ class Servers:
             client = self._measure(server)
             if client is not None:
                 answered.append((server, client))
-            if len(answered) == ENOUGH:
+            if len(answered) == ENOUGH or self._clock() - at >= TO_CHOOSE:
                 break
         if not answered:
             raise GatewayUnavailable(self._why_none())

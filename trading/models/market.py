@@ -40,6 +40,14 @@ class Instrument(models.Model):
     updated_at = models.DateTimeField(both("updated", "更新时间"), null=True, blank=True)
     #: Field → what a person set; no source changes these.
     corrections = models.JSONField(both("corrected by hand", "人工修正"), default=dict, blank=True)
+    #: The limits a terminal stated for one day; they hold for that day only.
+    stated_on = models.DateField(both("limits stated for", "涨跌停价日期"), null=True, blank=True)
+    stated_up = MoneyField(
+        both("stated limit-up (yuan)", "终端涨停价（元）"), null=True, blank=True
+    )
+    stated_down = MoneyField(
+        both("stated limit-down (yuan)", "终端跌停价（元）"), null=True, blank=True
+    )
 
     class Meta:
         verbose_name = both("instrument", "标的")

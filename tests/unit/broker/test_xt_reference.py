@@ -36,9 +36,9 @@ from trading.domain.reference import (
 )
 from trading.domain.types import CHINA, Symbol
 from trading.errors import GatewayUnavailable
-from trading.management.reference_process import read_apart
 from trading.paper import transport, xtdata
 from trading.paper.terminal import Terminal
+from trading.services.reference_process import read_apart
 
 pytestmark = pytest.mark.fast
 
@@ -238,7 +238,7 @@ def test_f141_an_ex_rights_day_is_read_from_its_time_or_its_index(index, row):
     assert [one.on for one in read.rows] == [FRIDAY]
 
 
-@pytest.mark.parametrize("divisor", [0.0, float("nan"), -1.0, None])
+@pytest.mark.parametrize("divisor", [0.0, float("nan"), -1.0, None, 0.8])
 def test_an_ex_rights_day_without_a_divisor_is_refused(divisor):
     numbers = dict.fromkeys(("interest", "stockBonus", "stockGift", "allotNum", "allotPrice"), 0.0)
     table = pd.DataFrame([{**numbers, "dr": divisor}], index=["20260807"])

@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.market_data.files import DATA, needs
 from trading.domain.types import Symbol
-from trading.errors import GatewayUnavailable, SourceError
+from trading.errors import SourceError
 from trading.market_data.sources import open_source
 from trading.market_data.tdx_local import local_daily_bars
 
@@ -178,10 +178,10 @@ def test_daily_bars_of_an_installation_need_no_network(tmp_path):
 def test_a_file_that_cannot_be_read_is_no_empty_history(tmp_path, records):
     if records is not None:
         write(tmp_path, "vipdoc/sh/lday/sh600036.day", *records)
-    with pytest.raises(GatewayUnavailable):
+    with pytest.raises(SourceError):
         local_daily_bars(Symbol("600036.SH"), 1, tmp_path)
 
 
 def test_without_a_folder_of_tdx_there_are_no_local_bars(settings):
-    with pytest.raises(GatewayUnavailable, match="no local TDX file of 600036"):
+    with pytest.raises(SourceError, match="MINIQMT_MOOTDX_FOLDER"):
         local_daily_bars(Symbol("600036.SH"), 1)

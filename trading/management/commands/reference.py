@@ -50,10 +50,11 @@ class Command(BaseCommand):
         except (GatewayUnavailable, SymbolError) as problem:
             raise CommandError(str(problem)) from None
         refused = [[*where, count] for where, count in sorted(found.refused.items())]
-        lines = [json.dumps({"refused": refused}, ensure_ascii=False)]
+        # ASCII: a pipe has the console's encoding on a Chinese Windows.
+        lines = [json.dumps({"refused": refused})]
         for row in found.rows:
             shown = row.isoformat() if isinstance(row, date) else to_row(row)
-            lines.append(json.dumps(shown, ensure_ascii=False))
+            lines.append(json.dumps(shown))
         text = "\n".join(lines)
         if options["out"] is None:
             self.stdout.write(text)

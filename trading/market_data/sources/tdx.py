@@ -23,14 +23,6 @@ RECORD = 32
 FOLDERS = {".day": "lday", ".lc1": "minline", ".lc5": "fzline"}
 HEADER = ("time", "symbol", "open", "high", "low", "close", "volume", "amount", "label")
 
-#: Yuan of one unit of a price in a `.day`.
-_UNIT = {
-    Category.STOCK: Decimal("0.01"),
-    Category.DEPOSITARY_RECEIPT: Decimal("0.01"),
-    Category.FUND: Decimal("0.001"),
-    Category.CONVERTIBLE_BOND: Decimal("0.001"),
-}
-
 
 class Record(NamedTuple):
     """One bar as text: `time` a date (`20210514`) or the end of the minutes (`2021-04-23 09:31`)."""
@@ -63,12 +55,12 @@ def records(path: Path, symbol: Symbol) -> Iterable[Record]:
     if size == 0 or size % RECORD:
         expected = f"records of {RECORD} bytes"
         raise SourceError(path.name, None, "size", f"{size} bytes", expected)
-    unit = _UNIT.get(instrument_for(symbol).category)
-    if unit is None:
+    if instrument_for(symbol).category is Category.OTHER:
         expected = "a share, a fund or a convertible bond"
         raise SourceError(path.name, None, "symbol", symbol, expected)
     daily, minutes = _readers(path)
     if path.suffix.lower() == ".day":
+        unit = day_unit(symbol)
         return (_day(raw, unit) for raw in daily.parse_data_by_file(path))
     return map(_minute, minutes.parse_data_by_file(path))
 
@@ -80,6 +72,13 @@ def symbol_of(path: Path) -> Symbol:
     except SymbolError:
         expected = "a name such as sh600000 of a share, a fund or a convertible bond"
         raise SourceError(path.name, None, "file", path.stem, expected) from None
+
+
+def day_unit(symbol: Symbol) -> Decimal:
+    """Return the yuan of one unit in a `.day` file: 0.01, for funds and bonds 0.001 (as TDX's own readers have it)."""
+    category = instrument_for(symbol).category
+    thousandths = category in (Category.FUND, Category.CONVERTIBLE_BOND)
+    return Decimal("0.001") if thousandths else Decimal("0.01")
 
 
 def _day(raw: tuple[Any, ...], unit: Decimal) -> Record:
