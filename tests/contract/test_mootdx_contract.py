@@ -5,11 +5,16 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import struct
+from datetime import date, datetime
+from decimal import Decimal
 from importlib.metadata import version
 from typing import Any
 
 import pytest
 
+from tests.tdx_server import Bar, Sale, TdxServer
+from trading.domain.types import CHINA, Quote, Symbol
 from trading.market_data import mootdx_client, mootdx_codes
 from trading.market_data.sources import tdx
 
@@ -54,6 +59,26 @@ CONSTANTS = {
 }
 
 
+_BOOK = {
+    f"{side}{what}{depth}"
+    for side in ("bid", "ask")
+    for what in ("", "_vol")
+    for depth in range(1, 6)
+}
+_BAR = {"open", "high", "low", "close", "vol", "amount", "year", "month", "day", "hour", "minute"}
+#: The fields that are read of each answer.
+FIELDS = {
+    "quotes": {
+        "market", "code", "price", "last_close", "open", "high", "low", "vol", "amount", "servertime", *_BOOK,
+    },
+    "bars": _BAR,
+    "index": {"year", "month", "day"},
+    "minutes": {"price", "vol"},
+    "transactions": {"time", "price", "vol", "buyorsell"},
+    "past transactions": {"time", "price", "vol", "buyorsell"},
+}  # fmt: skip
+
+
 def there(dotted: str) -> Any:
     """Return what a dotted name names, modules first."""
     parts = dotted.split(".")
@@ -82,6 +107,43 @@ def test_what_is_called_takes_what_it_is_given(name):
 @pytest.mark.parametrize("name", CONSTANTS)
 def test_numbers_are_the_librarys(name):
     assert there(name) == CONSTANTS[name], name
+
+
+@pytest.fixture(scope="module")
+def answers() -> dict[str, Any]:
+    """One row of each kind, as the library returns it."""
+    symbol, on = Symbol("600036.SH"), date(2023, 2, 1)
+    price = Decimal(10)
+    with TdxServer() as server:
+        server.show([Quote(symbol, datetime(2023, 2, 1, 10, tzinfo=CHINA), price, price)])
+        server.bars[symbol, mootdx_client.DAY] = [Bar(on, "10", "10", "10", "10", 1000, 1e6)]
+        server.minutes[symbol, on] = [("10", 1)]
+        server.sales[symbol, on] = [Sale(570, "10", 1, 0)]
+        host, port = server.address.split(":")
+        client = mootdx_client.TdxClient(mootdx_client.Address(host, int(port)))
+        index = client._api.get_index_bars(mootdx_client.DAY, *mootdx_codes.INDEX, 0, 1)
+        rows = {
+            "quotes": client.quotes([symbol])[0].fields,
+            "bars": client.bars(symbol, mootdx_client.DAY, 0, 1)[0],
+            "index": index[0],
+            "minutes": client.minutes(symbol, on)[0],
+            "transactions": client.transactions(symbol, None, 0, 1)[0],
+            "past transactions": client.transactions(symbol, on, 0, 1)[0],
+        }
+        client.close()
+    return rows
+
+
+@pytest.mark.parametrize("answer", FIELDS)
+def test_every_field_that_is_read_is_there(answers, answer):
+    assert FIELDS[answer] - answers[answer].keys() == set()
+
+
+def test_the_records_of_files_have_the_fields_that_are_read(tmp_path):
+    file = tmp_path / "sh600000.lc1"
+    file.write_bytes(struct.pack("<HHfffffII", 38 * 2048 // 2 + 201, 571, 1, 1, 1, 1, 1, 1, 0))
+    [record] = there("tdxpy.reader.TdxLCMinBarReader")().parse_data_by_file(file)
+    assert {"date", "open", "high", "low", "close", "volume", "amount"} - record.keys() == set()
 
 
 def test_the_client_has_the_attributes_that_are_set():

@@ -12,6 +12,7 @@ from tests.misbehaving import Misbehaving, lost, pushes
 from tests.world import World
 from trading.broker.gateway import GIVE_UP_AFTER, Gateway
 from trading.broker.qmt import QmtBroker
+from trading.management.commands.gateway import _userdata
 from trading.paper import xtconstant, xttrader, xttype
 from trading.replay.engine import BROKER_ACCOUNT
 from trading.services.desk import AccountDesk
@@ -113,6 +114,25 @@ def test_a_terminal_that_refuses_again_and_again_is_left_to_a_new_process():
     assert connects == GIVE_UP_AFTER
     assert tried > 300  # with growing waits
     assert "connect returned -1" in gateway.over.en
+
+
+def test_a_folder_that_is_none_is_the_gateways_reason_until_it_is_put_right(tmp_path):
+    world = falling()
+    world.terminal.release_session(100)
+    asked = []
+
+    def path() -> str:
+        asked.append(_userdata)
+        return _userdata(str(tmp_path / "userdata_mini")) if len(asked) < 3 else world._address
+
+    broker = QmtBroker(xttrader, xttype, path, 110, BROKER_ACCOUNT)
+    gateway = Gateway(broker, AccountDesk(world.account.pk, world.store, world.calendar))
+    run(world, gateway, "09:20:00", 2)
+    said = account(world).gateway_reason
+    assert "There is no folder" in said["en"]
+    assert "不存在" in said["zh"]
+    run(world, gateway, "09:20:02", 30)
+    assert gateway.status.value == "armed"
 
 
 def test_the_session_of_yesterday_is_over_before_the_open():

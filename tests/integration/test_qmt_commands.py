@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from tests.unit.paper.terminal_over_tcp import TOKEN, Running
 from trading.domain.types import AccountMode
+from trading.management.commands.qmt_probe import _objection
 from trading.management.one_instance import gateway_lock, one_instance
 from trading.management.paper_files import write_notice
-from trading.models import Account
+from trading.models import Account, GatewayLease
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db]
 
@@ -65,6 +69,25 @@ def test_a_probe_with_orders_is_refused_while_the_gateway_of_the_account_runs(ho
     lock = home / gateway_lock(Account.objects.get(name="demo").pk)
     with one_instance(lock), pytest.raises(CommandError, match="stop it before a probe"):
         call_command("qmt_probe", "demo", "--paper", "--with-orders", "--symbol", "600036")
+
+
+@pytest.mark.parametrize(
+    ("place", "state", "says"),
+    [
+        ({"expires_at": timezone.now() + timedelta(days=1)}, "active", "runs elsewhere"),
+        ({"expires_at": timezone.now() - timedelta(days=1)}, "active", None),
+        ({"expires_at": None}, "reducing", "REDUCING|reducing"),
+    ],
+)
+def test_a_lease_held_elsewhere_and_a_stopped_account_keep_orders_from_being_probed(
+    home, place, state, says
+):
+    account = Account.objects.get(name="demo")
+    Account.objects.update(trading_state=state)
+    GatewayLease.objects.create(account=account, epoch=3, owner="elsewhere", **place)
+    why = _objection(account)
+    assert (why is None) is (says is None)
+    assert why is None or re.search(says, why.en)
 
 
 def test_a_probe_that_reads_runs_beside_the_gateway_and_leaves_a_report(home, terminal):

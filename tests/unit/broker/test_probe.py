@@ -232,6 +232,22 @@ def test_a_price_near_the_market_is_refused(bench):
     assert bench.orders() == []
 
 
+@pytest.mark.parametrize("call", ["order_stock_async", "cancel_order_stock_async"])
+def test_whatever_breaks_once_an_order_may_be_there_a_person_is_told_to_look(bench, call):
+    probe = bench.probe()
+    real = getattr(probe.session.trader, call)
+
+    def breaks(*arguments: Any) -> int:
+        real(*arguments)
+        raise OSError("the client is gone")
+
+    setattr(probe.session.trader, call, breaks)
+    found = findings(probe, "P1")
+    assert "MAY STILL BE THERE" in bench.asked[-1]
+    assert found["P1"].outcome is Outcome.FAILED
+    assert len(bench.orders()) == 1
+
+
 def test_an_order_whose_cancels_come_to_nothing_is_left_to_the_person_by_its_number(bench):
     policy = Misbehaving(
         on_the_way=lambda message, now: () if message["op"] == "cancel_order_stock" else None

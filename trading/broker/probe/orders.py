@@ -138,23 +138,21 @@ def _send(probe: Probe, side: Side, quantity: int, price: Decimal) -> Trace:
     kept.remarks["sent"] = remark
     kept.before = _money(session, symbol)
     mark, since = len(session.heard), probe.clock()
-    trader = session.trader
-    seq = trader.order_stock_async(
-        session.account,
-        symbol,
-        STOCK_BUY if side is Side.BUY else STOCK_SELL,
-        quantity,
-        FIX_PRICE,
-        float(price),
-        STRATEGY,
-        remark,
-    )
-    kept.sent["seq"] = seq
     try:
+        kept.sent["seq"] = session.trader.order_stock_async(
+            session.account,
+            symbol,
+            STOCK_BUY if side is Side.BUY else STOCK_SELL,
+            quantity,
+            FIX_PRICE,
+            float(price),
+            STRATEGY,
+            remark,
+        )
         _watch_birth(probe, kept, mark, since, remark)
         kept.resting = _money(session, symbol)
     finally:
-        _cancel(probe, kept)
+        _leave_nothing(probe, kept)
     kept.after = _money(session, symbol)
     kept.states = [
         str(one.row["order_status"])
@@ -198,11 +196,25 @@ def _is_it(row: dict[str, Any], kept: Trace, remark: str) -> bool:
     return number == kept.order_id > 0 or str(row.get("order_remark"))[:10] == remark[:10]
 
 
+def _leave_nothing(probe: Probe, kept: Trace) -> None:
+    """Cancel it; a person looks whenever that is not seen to have worked, also when the client broke down meanwhile."""
+    if kept.sent.get("refused"):
+        return
+    try:
+        _cancel(probe, kept)
+    finally:
+        if not kept.ended and probe.person is not None:
+            probe.person.asked(
+                Text(
+                    f"THE ORDER ({kept.order_id}) MAY STILL BE THERE: cancel it in the client by hand, then press Enter.",
+                    f"委托（{kept.order_id}）可能仍未撤单：请在客户端手动撤单，然后按回车。",
+                )
+            )
+
+
 def _cancel(probe: Probe, kept: Trace) -> None:
     """Cancel until it is gone, three times at most; then once more, to see how a cancel of a dead order is refused."""
     session, trader = probe.session, probe.session.trader
-    if kept.sent.get("refused"):
-        return
     if kept.order_id > 0:
         for _ in range(CANCELS):
             _one_cancel(probe, kept)
@@ -215,14 +227,6 @@ def _cancel(probe: Probe, kept: Trace) -> None:
         session.listen(1.0)
         kept.cancels.append(
             {"of the dead order": [(one.kind, one.row) for one in session.heard[mark:]]}
-        )
-        return
-    if probe.person is not None:
-        probe.person.asked(
-            Text(
-                f"THE ORDER ({kept.order_id}) MAY STILL BE THERE: cancel it in the client by hand, then press Enter.",
-                f"委托（{kept.order_id}）可能仍未撤销：请在客户端手动撤单，然后按回车。",
-            )
         )
 
 

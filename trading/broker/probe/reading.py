@@ -70,8 +70,8 @@ def visibility(probe: Probe) -> Finding:
     if isinstance(found, Text):
         return Finding(Outcome.SKIPPED, found)
     note = Text(
-        f"One sample; {ENOUGH} make a distribution. The journal of a running gateway collects them: submitted → first push, first list.",
-        f"仅一个样本；形成分布需 {ENOUGH} 个，可由运行中的网关逐步积累。",
+        f"One sample; {ENOUGH} make a distribution: run P3 on several days, at quiet and at busy times.",
+        f"仅一个样本；形成分布需 {ENOUGH} 个：请在不同日期、清淡与繁忙时段分别运行 P3。",
     )
     return Finding(Outcome.PARTLY, note, {"seconds": found.seconds, "samples": 1})
 

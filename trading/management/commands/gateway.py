@@ -18,6 +18,7 @@ from django.utils import timezone
 from trading.broker import vendor
 from trading.broker.gateway import Gateway
 from trading.broker.qmt import QmtBroker
+from trading.broker.refusals import NoSession
 from trading.broker.userdata import Sessions, first_session, folder_problem
 from trading.domain.types import AccountMode, Text
 from trading.errors import GatewayUnavailable, StandDown
@@ -178,11 +179,18 @@ def _broker(account: Account, home: Path, arrived: Callable[[], None]) -> QmtBro
     except GatewayUnavailable as problem:
         raise CommandError(str(problem)) from None
     folder = account.terminal_folder or os.environ.get("MINIQMT_QMT_PATH", "")
+    sessions = Sessions(session, Path(folder))
+    return QmtBroker(
+        real_xttrader, real_xttype, lambda: _userdata(folder), sessions, number, arrived
+    )
+
+
+def _userdata(folder: str) -> str:
+    """Return the folder when it can be one; what is wrong with it is the gateway's reason, until it is put right."""
     wrong = folder_problem(folder)
     if wrong is not None:
-        raise _problem(*wrong)
-    sessions = Sessions(session, Path(folder))
-    return QmtBroker(real_xttrader, real_xttype, folder, sessions, number, arrived)
+        raise NoSession(wrong)
+    return folder
 
 
 def _twin_at(home: Path) -> str:

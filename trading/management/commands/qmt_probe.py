@@ -37,9 +37,10 @@ from trading.management.known_days import calendar_known_on
 from trading.management.one_instance import AlreadyRunning, gateway_lock, one_instance
 from trading.management.paper_files import read_token, terminal_address
 from trading.management.watchdog import Watchdog
-from trading.models import Account
+from trading.models import Account, GatewayLease
 from trading.paper import tcp_client, xtdata, xttrader, xttype
 from trading.services.clock import SIMULATED, market_time
+from trading.services.gateway_lease import unexpired
 
 #: Seconds a call of the vendor's library may hang before the probe ends itself.
 HANGS = 90.0
@@ -268,6 +269,14 @@ def _paper() -> _Where:
 
 
 def _objection(account: Account) -> Text | None:
+    """Say why no order may be sent for the account now: a gateway elsewhere, or its main switch."""
+    if GatewayLease.objects.filter(
+        unexpired(), account=account, expires_at__isnull=False
+    ).exists():
+        return Text(
+            "Refused: a gateway of this account runs elsewhere.",
+            "拒绝：该账户的网关正在其他地方运行。",
+        )
     account.refresh_from_db(fields=["trading_state"])
     if account.trading_state == TradingState.ACTIVE:
         return None
