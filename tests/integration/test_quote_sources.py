@@ -356,4 +356,6 @@ def test_the_switch_plugs_the_real_mootdx_client_in_behind_the_terminal(
                 time.sleep(0.05)
         finally:
             feed.close()
-    assert reader.latest([BANK])[BANK].last == Decimal("10.01")
+    newest = reader.latest([BANK])[BANK]
+    reader.close()
+    assert newest.last == Decimal("10.01")
