@@ -13,6 +13,7 @@ from monitoring import premarket
 from monitoring.models import PremarketCheck
 from trading.domain.calendar import TradingCalendar
 from trading.domain.orders import OrderState
+from trading.domain.source_health import may_trade
 from trading.domain.types import (
     CHINA,
     AccountMode,
@@ -101,7 +102,8 @@ def _facts(
     settings, problem = settings_and_problem(account.pk)
     rows = open_positions(account.pk)
     wanted = sorted(symbols_of_interest(account.pk))
-    latest = _latest(quotes, wanted)
+    allows = settings is not None and settings.allow_mootdx_trading
+    latest = _latest(quotes, wanted, allows)
     limits_of = limits_by_rule(calendar)
     newest = max((quote.time for quote in latest.values()), default=now)
     reason = account.gateway_reason
@@ -140,12 +142,19 @@ def _facts(
     )
 
 
-def _latest(quotes: QuoteReader, wanted: list[Symbol]) -> Mapping[Symbol, Quote]:
-    """Quotes that cannot be read are none: the items say so."""
+def _latest(
+    quotes: QuoteReader, wanted: list[Symbol], allows_fallback: bool
+) -> Mapping[Symbol, Quote]:
+    """Quotes that cannot be read, or that this account may not trade on, are none: the items say so."""
     try:
-        return quotes.latest(wanted)
+        feeds, latest = quotes.feeds(wanted), quotes.latest(wanted)
     except GatewayUnavailable:
         return {}
+    return {
+        symbol: quote
+        for symbol, quote in latest.items()
+        if may_trade(feeds[symbol].source, allows_fallback)
+    }
 
 
 def _has_no_cost(row: Position) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from io import StringIO
 from pathlib import Path
@@ -14,8 +15,9 @@ from monitoring.models import PremarketCheck
 from monitoring.services.premarket import check_before_the_open
 from tests.integration.days import BANK
 from tests.world import World
-from trading.domain.types import TradingState
-from trading.models import Account, Event, TradingDay
+from trading.domain.source_health import FALLBACK
+from trading.domain.types import Symbol, TradingState
+from trading.models import Account, Event, TradingConfig, TradingDay
 from trading.services.clock import set_clock
 
 pytestmark = [pytest.mark.unattended, pytest.mark.django_db, pytest.mark.usefixtures("calendar")]
@@ -89,6 +91,16 @@ def test_quotes_of_yesterday_are_none_of_today(world: World, tmp_path: Path) -> 
         one["name_en"] for one in PremarketCheck.objects.get().items if one["verdict"] == "stop"
     ]
     assert wrong == ["quotes"]
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_a_quote_that_may_not_trade_is_none(world: World, tmp_path: Path, allowed: bool) -> None:
+    TradingConfig.objects.update(allow_mootdx_trading=allowed)
+    now = world.moment("09:24:30")
+    before = world.store.latest([Symbol(BANK)])[Symbol(BANK)]
+    world.store.put(FALLBACK, [replace(before, time=now)], 10, now)
+    look(world, "09:24:40", tmp_path)
+    assert PremarketCheck.objects.get().ready is allowed
 
 
 def test_the_command_says_it_in_words_and_by_its_exit_code(world: World) -> None:
