@@ -40,6 +40,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "health": _every(30, "monitoring.health", 25),
     # From 09:00 to 09:30 of a session: is everything ready?
     "premarket": _every(60, "monitoring.premarket", 50, SLOW),
+    # From 09:01 to 09:30, for live accounts: instruments, limits, days and ex-rights as the terminal states them.
+    "reference": _every(60, "trading.reference", 50, SLOW),
     # Once a session's books are closed: its daily bars, and a child that counts the indicators.
     "indicators": _every(60, "trading.indicators", 50, SLOW),
     # One report per account and session, once its books are closed.

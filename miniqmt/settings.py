@@ -163,6 +163,12 @@ WHITENOISE_AUTOREFRESH = False
 #: How fast the simulated market runs; `up --speed` tells all its processes. Live accounts live in real time.
 MINIQMT_SPEED = Decimal(str(env.float("MINIQMT_SPEED", default=1.0)))
 
+#: The second source of quotes: `mootdx`, or none.
+FALLBACK_QUOTES = env.str("FALLBACK_QUOTES", default="")
+#: TDX (docs/mootdx.md): the servers, each `IP:port`, else mootdx's own list; the folder of a local installation.
+MINIQMT_MOOTDX_SERVERS = env.list("MINIQMT_MOOTDX_SERVERS", default=[])
+MINIQMT_MOOTDX_FOLDER = env.str("MINIQMT_MOOTDX_FOLDER", default="")
+
 #: Broker of messages: the given one, else the one `up` runs. Without any, the commands that need one say so.
 REDIS_URL = env.str("REDIS_URL", default="") or redis_url(HOME)
 CELERY_BROKER_URL = REDIS_URL or None

@@ -6,7 +6,7 @@ whether the market needed something for long enough to miss it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
@@ -31,6 +31,7 @@ LOW_DISK = 1_000_000_000
 LASTING = (
     *(Protection.HALTED, Protection.AUTO_OFF, Protection.STOP_LOSS_OFF, Protection.SELL_OFF),
     *(Protection.HOLDING_OFF, Protection.PAUSED, Protection.NO_COST, Protection.SUSPENDED),
+    *(Protection.QUOTE_REFUSED, Protection.QUOTE_SOURCE),
     *(Protection.EX_RIGHTS_UNVERIFIED, Protection.UNKNOWN_ORDER, Protection.ATTEMPTS_EXHAUSTED),
 )
 #: Symbols a sentence names; the others are counted.
@@ -98,6 +99,21 @@ class QuoteFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """One source of quotes while the market trades, and how it serves the symbols this account holds or trades.
+
+    `down`: it does not answer, and why. `refused`: symbols whose quotes it gives are refused, with the last reason.
+    `late`: symbols whose quotes it brings late. `fills_in`: symbols it serves although another source comes first.
+    """
+
+    name: str
+    down: Text | None = None
+    refused: Mapping[Symbol, Text] = field(default_factory=dict)
+    late: Sequence[Symbol] = ()
+    fills_in: Sequence[Symbol] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class OrderFacts:
     """An order that waits for an answer; `age` since it was claimed for sending."""
 
@@ -125,6 +141,7 @@ class Facts:
     ticks: Sequence[TickFacts] = ()
     gateway: GatewayFacts | None = None
     quotes: QuoteFacts = QuoteFacts()
+    sources: Sequence[SourceFacts] = ()
     orders: Sequence[OrderFacts] = ()
     #: Holdings that are not protected now, by the reason.
     unprotected: Mapping[Protection, Sequence[Symbol]] = field(default_factory=dict)
@@ -143,6 +160,7 @@ def findings(facts: Facts) -> list[Finding]:
         *_ticks(facts.ticks),
         *_gateway(facts.gateway),
         *_quotes(facts.quotes),
+        *_sources(facts.sources),
         *_orders(facts.orders),
         *_protection(facts.unprotected),
         *_settings(facts.config_problem),
@@ -210,6 +228,49 @@ def _quotes(quotes: QuoteFacts) -> Iterator[Finding]:
             yield Finding("QUOTE_OLD", Level.ALARM, text, symbol)
 
 
+def _sources(sources: Sequence[SourceFacts]) -> Iterator[Finding]:
+    """What a source does is a warning: whether a holding suffers from it is said by the findings about holdings."""
+    for source in sources:
+        name = source.name
+        if source.down is not None:
+            text = Text(
+                f"The source of quotes {name} is down: {source.down.en}.",
+                f"行情源 {name} 中断：{source.down.zh}。",
+            )
+            yield Finding("SOURCE_DOWN", Level.WARNING, text, subject=name)
+        if source.refused:
+            first = min(source.refused)
+            why, names = source.refused[first], _names(source.refused)
+            text = Text(
+                f"Quotes of {name} are refused for {names.en}; {first}: {why.en}.",
+                f"行情源 {name} 的行情被拒收：{names.zh}；{first}：{why.zh}。",
+            )
+            yield Finding("QUOTES_REFUSED", Level.WARNING, text, subject=name)
+        if source.late:
+            names = _names(source.late)
+            text = Text(
+                f"The source of quotes {name} brings its quotes late: {names.en}.",
+                f"行情源 {name} 的行情延迟：{names.zh}。",
+            )
+            yield Finding("SOURCE_LATE", Level.WARNING, text, subject=name)
+        if source.fills_in:
+            names = _names(source.fills_in)
+            text = Text(
+                f"Quotes come from {name} instead of a better source: {names.en}.",
+                f"以下标的改用行情源 {name}：{names.zh}。",
+            )
+            yield Finding("SOURCE_FILLS_IN", Level.WARNING, text, subject=name)
+
+
+def _names(symbols: Iterable[Symbol]) -> Text:
+    ordered = sorted(symbols)
+    more, names = len(ordered) - NAMED, ", ".join(ordered[:NAMED])
+    return Text(
+        names + (f" and {more} more" if more > 0 else ""),
+        names + (f" 等 {len(ordered)} 只" if more > 0 else ""),
+    )
+
+
 def _orders(orders: Sequence[OrderFacts]) -> Iterator[Finding]:
     limits = {
         OrderState.SUBMITTING: SUBMITTING_PATIENCE,
@@ -230,15 +291,11 @@ def _orders(orders: Sequence[OrderFacts]) -> Iterator[Finding]:
 def _protection(unprotected: Mapping[Protection, Sequence[Symbol]]) -> Iterator[Finding]:
     """One finding a reason: a stop-loss is never off in silence."""
     for status in LASTING:
-        symbols = sorted(unprotected.get(status, ()))
+        symbols = unprotected.get(status, ())
         if not symbols:
             continue
-        more, why = len(symbols) - NAMED, WORDS[status]
-        names = ", ".join(symbols[:NAMED])
-        text = Text(
-            f"Not protected, {why.en}: {names}" + (f" and {more} more." if more > 0 else "."),
-            f"未受保护（{why.zh}）：{names}" + (f" 等 {len(symbols)} 只。" if more > 0 else "。"),
-        )
+        why, names = WORDS[status], _names(symbols)
+        text = Text(f"Not protected, {why.en}: {names.en}.", f"未受保护（{why.zh}）：{names.zh}。")
         yield Finding("UNPROTECTED", Level.ALARM, text, subject=status.value)
 
 

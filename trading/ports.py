@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from trading.domain.calendar import books_closed
 from trading.domain.reports import Event, Snapshot
+from trading.domain.source_health import Said
 from trading.domain.types import CHINA, GatewayStatus, Quote, Side, Symbol, Text
 
 
@@ -24,8 +25,25 @@ class OrderRequest:
     price: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What a way to the broker can do; how long the gateway waits follows from it.
+
+    `lag`: what a query shows may be this old (real time). `pushes`: orders and fills are told of without being asked
+    for; else only queries show them.
+    """
+
+    lag: timedelta = timedelta(0)
+    pushes: bool = True
+
+
 class Broker(Protocol):
-    """One broker session of one account. Every call returns at once; answers arrive as events from `drain`."""
+    """One broker session of one account. Every call returns at once; answers arrive as events from `drain`.
+
+    The only thing that must come back of an order is its remark: in a push, or in a later snapshot.
+    """
+
+    channel: Channel = Channel()
 
     @property
     def epoch(self) -> int:
@@ -38,8 +56,8 @@ class Broker(Protocol):
     def connect(self, now: datetime) -> None:
         """Open the session and subscribe. Raises GatewayUnavailable."""
 
-    def submit(self, request: OrderRequest) -> int:
-        """Send once and return the seq of the answer.
+    def submit(self, request: OrderRequest) -> int | None:
+        """Send once and return the seq of the answer; None where nothing will answer.
 
         Raises OrderRejected (it certainly does not exist) or SubmitUncertain (it may).
         """
@@ -71,12 +89,36 @@ class Feed(Protocol):
     def poll(self, now: datetime) -> Sequence[Quote]:
         """Return the quotes that arrived since the last call, oldest first. Raises GatewayUnavailable."""
 
+    def unreadable(self) -> Sequence[tuple[Symbol, str]]:
+        """Return and forget the symbol and field of each quote since the last call that could not even be read."""
+        return ()
+
+    def close(self) -> None:
+        """End it; safe to call twice."""
+        return None
+
 
 class Arrival(NamedTuple):
-    """An accepted quote and when its batch reached the store; batches arrive at strictly rising times."""
+    """An accepted quote and when its batch reached the store; batches arrive at strictly rising times.
+
+    `source`: the name of the feed that delivered it.
+    """
 
     at: datetime
     quote: Quote
+    source: str = ""
+
+
+#: Heartbeat in seconds of a symbol no feed has delivered yet.
+DEFAULT_HEARTBEAT = 10
+
+
+class Fed(NamedTuple):
+    """The feed that serves a symbol: when it last delivered any accepted quote, its heartbeat in seconds, its name."""
+
+    at: datetime | None = None
+    heartbeat: int = DEFAULT_HEARTBEAT
+    source: str = ""
 
 
 class QuoteReader(Protocol):
@@ -91,15 +133,12 @@ class QuoteReader(Protocol):
     def latest(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, Quote]:
         """Return the newest accepted quote of each symbol that has one."""
 
-    def fed_at(self, symbol: Symbol) -> datetime | None:
-        """Return when the feed of this symbol last delivered any accepted quote, None = never."""
+    def fed(self, symbol: Symbol) -> Fed:
+        """Return the feed of this symbol; `Fed()` before any quote."""
 
-    def heartbeat(self, symbol: Symbol) -> int:
-        """Return the heartbeat of the feed of this symbol, in seconds."""
-
-    def feeds(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, tuple[datetime | None, int]]:
-        """Return `fed_at` and `heartbeat` of many symbols at once."""
-        return {symbol: (self.fed_at(symbol), self.heartbeat(symbol)) for symbol in symbols}
+    def feeds(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, Fed]:
+        """Return the feeds of many symbols at once."""
+        return {symbol: self.fed(symbol) for symbol in symbols}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +222,9 @@ class Desk(Protocol):
         """A claimed order was not sent after all: EXPIRED."""
 
     def sent(
-        self, order_id: int, seq: int, epoch: int, now: datetime, connection: int = 0
+        self, order_id: int, seq: int | None, epoch: int, now: datetime, connection: int = 0
     ) -> None:
-        """Remember the seq of a submit, and through which broker connection it went."""
+        """Remember the seq of a submit, if it has one, and through which broker connection it went."""
 
     def refused(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
         """The order certainly does not exist: REJECTED."""
@@ -193,10 +232,10 @@ class Desk(Protocol):
     def uncertain(self, order_id: int, why: str, epoch: int, now: datetime) -> None:
         """The order may exist: UNKNOWN, reservation kept, alarm."""
 
-    def overdue(self, epoch: int, now: datetime) -> int:
+    def overdue(self, epoch: int, now: datetime, lag: timedelta = timedelta(0)) -> int:
         """Move SUBMITTING orders without evidence for 8 s to UNKNOWN, and carry out what a person decided about those.
 
-        Returns how many moved.
+        `lag`: the channel's; evidence may come so much later. Returns how many moved.
         """
 
     def claim_cancels(self, epoch: int, seen_at: datetime | None, now: datetime) -> Sequence[int]:
@@ -214,3 +253,7 @@ class QuoteWriter(Protocol):
 
         `heartbeat`: the feed's, in seconds. Without quotes nothing changes: silence is not a delivery.
         """
+
+    def note(self, said: Iterable[Said]) -> None:
+        """Keep what the sources say, for people to read; a store may forget it."""
+        return None

@@ -66,6 +66,9 @@ def instrument_value_of(row: Instrument) -> instruments.Instrument:
         listed_on=row.listed_on,
         delisting_from=row.delisting_from,
         index_board=instruments.Board(row.index_board) if row.index_board else None,
+        stated=None
+        if row.stated_on is None
+        else instruments.StatedLimits(row.stated_on, row.stated_up, row.stated_down),
     )
 
 
@@ -213,6 +216,17 @@ def watched_symbols() -> frozenset[Symbol]:
     """Return what enabled accounts have on their watch lists: quotes are wanted of them, nothing decides on them."""
     rows = WatchedSymbol.objects.filter(account__enabled=True)
     return frozenset(map(Symbol, rows.values_list("symbol", flat=True)))
+
+
+def wanted_quotes() -> tuple[frozenset[Symbol], bool]:
+    """Return the symbols that enabled accounts hold, trade, wait for or watch: their quotes are always wanted.
+
+    And whether every one of these accounts may trade on quotes of any source (`allow_mootdx_trading`).
+    """
+    rows = Account.objects.filter(enabled=True).values_list("pk", "config__allow_mootdx_trading")
+    accounts = dict(rows)
+    wanted = (symbols_of_interest(account) for account in accounts)
+    return watched_symbols().union(*wanted), bool(accounts) and all(accounts.values())
 
 
 def watched_by(account_id: int) -> frozenset[Symbol]:

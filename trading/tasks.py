@@ -16,6 +16,7 @@ from django.utils import timezone
 from trading.services.daily_round import after_the_close
 from trading.services.nudges import Nudger
 from trading.services.plug_ins import PLUG_INS
+from trading.services.reference_round import before_the_open
 from trading.services.runner import ORDERS, STRATEGY, SYNC, TickSpec, run_tick
 from trading.services.shared_quotes import quotes_of_thread
 
@@ -77,5 +78,16 @@ def indicators() -> None:
     """After the close: the session's daily bars, and a child that counts the indicators."""
     try:
         after_the_close(timezone.now(), quotes_of_thread())
+    finally:
+        close_broken_connections()
+
+
+@shared_task(
+    name="trading.reference", autoretry_for=(DatabaseError,), retry_backoff=5, max_retries=2
+)
+def reference() -> None:
+    """Before the open: what the real terminal states of instruments, limits, days and ex-rights."""
+    try:
+        before_the_open(timezone.now())
     finally:
         close_broken_connections()

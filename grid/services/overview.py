@@ -121,10 +121,10 @@ def _quote(row: GridSession, quotes: QuoteReader, now: datetime) -> tuple[Quote 
     symbol = Symbol(row.symbol)
     try:
         quote = quotes.latest([symbol]).get(symbol)
-        fed, beat = quotes.fed_at(symbol), quotes.heartbeat(symbol)
+        fed = quotes.fed(symbol)
     except GatewayUnavailable:
         return None, False
-    return quote, freshness(quote, fed, beat, now)
+    return quote, freshness(quote, fed.at, fed.heartbeat, now)
 
 
 def _words_and_lines(

@@ -114,7 +114,7 @@ class GridTick:
         marks = {
             work.symbol: fold_mark(work.row.seen, work.row.behind, before) for work in watching
         }
-        since = view.quotes.since(marks)
+        since = view.since(marks)
         mark = max((arrivals[-1].at for arrivals in since.values()), default=before)
         for work in watching:
             # Quotes of a symbol that is not fresh wait, they are not lost.

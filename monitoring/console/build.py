@@ -39,6 +39,7 @@ from trading.services.calendar import load_calendar
 from trading.services.clock import Clock, environment_of, market_at, read_clocks
 from trading.services.config import Settings
 from trading.services.protection import gateway_alive, gateway_heard_at, protection_reports
+from trading.services.quote_sources import refused_since
 from trading.services.quotes import CapturedQuotes
 from trading.services.view import TickView
 
@@ -74,8 +75,7 @@ def build(real: datetime, quotes: QuoteReader, home: Path) -> Console:
 def _capture(symbols: Iterable[Symbol], quotes: QuoteReader) -> CapturedQuotes:
     wanted = list(symbols)
     latest = dict(quotes.latest(wanted))
-    fed = {symbol: (quotes.fed_at(symbol), quotes.heartbeat(symbol)) for symbol in latest}
-    return CapturedQuotes({}, latest, fed)
+    return CapturedQuotes({}, latest, quotes.feeds(latest))
 
 
 class _AccountBuilder:
@@ -103,7 +103,7 @@ class _AccountBuilder:
         gateway = self._gateway()
         todays = TodaysRows(account, view.now)
         names = instruments_today({*view.rows, *todays.symbols()}, view.now)
-        reports = protection_reports(view, gateway.is_alive)
+        reports = protection_reports(view, gateway.is_alive, refused_since(view.rows))
         holdings = [
             self._holding(symbol, reports[symbol], names[symbol].name) for symbol in view.rows
         ]

@@ -37,6 +37,9 @@ _WHY = {
     "TRADING_STATE": Text("not sent: the main switch", "未报出：总开关"),
     "MARKET_CLOSED": Text("not sent: the market is closed", "未报出：休市"),
     "QUOTE_STALE": Text("not sent: the quote is stale", "未报出：行情过时"),
+    "QUOTE_SOURCE": Text(
+        "not sent: fallback quotes may not trade", "未报出：备用行情不可用于交易"
+    ),
     "REJECTED": Text("rejected by the broker", "柜台废单"),
 }
 

@@ -13,13 +13,15 @@ from django.db import transaction
 
 from monitoring import health
 from monitoring.models import Finding
+from monitoring.services.source_facts import source_facts
 from trading.domain.calendar import MarketPhase, TradingCalendar, phase_at
 from trading.domain.orders import OrderState
 from trading.domain.protection import Protection
 from trading.domain.types import AccountMode, GatewayStatus, Symbol, Text
+from trading.errors import GatewayUnavailable
 from trading.models import Account, EventLevel, Order, TickLease
 from trading.ports import QuoteReader
-from trading.selectors import open_positions
+from trading.selectors import open_positions, symbols_of_interest
 from trading.services import leases
 from trading.services.calendar import disputed_days, load_calendar
 from trading.services.clock import Clock, environment_of, read_clocks
@@ -27,6 +29,7 @@ from trading.services.config import Settings
 from trading.services.events import journal, journal_once
 from trading.services.pace import pace_of
 from trading.services.protection import protection_reports
+from trading.services.quote_sources import refused_since
 from trading.services.runner import TICKS, TickSpec, lease_name
 from trading.services.tick import settings_and_problem
 from trading.services.view import TickView
@@ -126,6 +129,7 @@ def _facts(moment: _Moment, quotes: QuoteReader, free: int) -> health.Facts:
         ticks=_tick_facts(moment),
         gateway=_gateway_facts(moment),
         quotes=_quote_facts(moment, quotes),
+        sources=_source_facts(moment),
         orders=_order_facts(moment),
         unprotected={} if settings is None else _unprotected(moment, settings, quotes),
         config_problem=problem,
@@ -168,13 +172,23 @@ def _quote_facts(moment: _Moment, quotes: QuoteReader) -> health.QuoteFacts:
     symbols = [Symbol(row.symbol) for row in open_positions(moment.account.pk)]
     latest = quotes.latest(symbols)
     moving = [one for one in symbols if one not in latest or not latest[one].suspended]
-    fed = [at for at in map(quotes.fed_at, moving) if at is not None]
+    fed = [feed.at for feed in quotes.feeds(moving).values() if feed.at is not None]
     return health.QuoteFacts(
         feed_silent_for=moment.age(max(fed, default=None)),
         feed_needed=True,
         ages={one: moment.now - latest[one].time if one in latest else None for one in moving},
         quotes_needed=moment.traded_for(health.QUOTE_PATIENCE),
     )
+
+
+def _source_facts(moment: _Moment) -> list[health.SourceFacts]:
+    """What the sources of quotes say; nothing while none is expected, or the process that notes it has not begun."""
+    if not moment.traded_for(health.FEED_PATIENCE * float(moment.clock.speed)):
+        return []
+    try:
+        return source_facts(symbols_of_interest(moment.account.pk))
+    except GatewayUnavailable:
+        return []
 
 
 def _order_facts(moment: _Moment) -> list[health.OrderFacts]:
@@ -200,7 +214,8 @@ def _unprotected(
     if moment.phase is MarketPhase.CLOSED:
         return found
     view = TickView(moment.account.pk, settings, moment.now, moment.phase, quotes, moment.calendar)
-    for symbol, report in protection_reports(view, alive=True).items():
+    refused = refused_since(view.rows)
+    for symbol, report in protection_reports(view, alive=True, refused=refused).items():
         if report.status is not Protection.PROTECTED:
             found[report.status].append(symbol)
     return found

@@ -20,6 +20,7 @@ ALLOWED = (
     "trading.management.commands.market_data",
     "trading.management.commands.paper_terminal",
     "trading.management.commands.qmt_probe",
+    "trading.management.commands.reference",
     "trading.management.commands.replay",
 )
 BANNED_IN_RESIDENT_PROCESSES = ("exchange_calendars", "mootdx", "numpy", "pandas", "xtquant")
@@ -56,6 +57,7 @@ RESIDENT = {
     "web": "import miniqmt.asgi, django.urls; django.urls.get_resolver().url_patterns",
     "gateway": "import trading.management.commands.gateway",
     "market_data": "import trading.management.commands.market_data",
+    "market_data with a fallback": "from trading.market_data.mootdx_feed import open_feed; open_feed()",
     "paper_terminal": "import trading.management.commands.paper_terminal",
     "up": "import monitoring.management.commands.up",
 }

@@ -144,6 +144,7 @@ THREADS = {
     "monitoring/child_log.py": "one a child of `up`; ends with the child's output",
     "monitoring/embedded_redis.py": "at most two a client, and clients are counted",
     "monitoring/processes.py": "one a process: it reads the end of its parent",
+    "trading/management/background_feed.py": "one a second source of quotes, made once",
     "trading/management/watchdog.py": "one a gateway",
     "trading/paper/tcp_client.py": "one a line; ends with it",
     "trading/services/nudges.py": "one a gateway",

@@ -6,8 +6,10 @@ import inspect
 
 import pytest
 
+from tests.full_client.broker import FullClientBroker
 from trading.broker.qmt import QmtBroker
-from trading.ports import Broker, Desk
+from trading.market_data.mootdx_feed import MootdxFeed
+from trading.ports import Broker, Desk, Feed
 from trading.services.desk import AccountDesk
 
 pytestmark = [pytest.mark.fast, pytest.mark.orders]
@@ -21,7 +23,15 @@ def methods(protocol):
     }
 
 
-@pytest.mark.parametrize(("port", "adapter"), [(Broker, QmtBroker), (Desk, AccountDesk)])
+@pytest.mark.parametrize(
+    ("port", "adapter"),
+    [
+        (Broker, QmtBroker),
+        (Broker, FullClientBroker),
+        (Desk, AccountDesk),
+        (Feed, MootdxFeed),
+    ],
+)
 def test_f009_no_caller_calls_what_is_not_there(port, adapter):
     for name, wanted in methods(port).items():
         there = vars(adapter).get(name)

@@ -142,10 +142,10 @@ def test_f146_the_store_says_when_a_feed_last_delivered_so_nothing_is_served_pas
     store.put("terminal", [quote()], 10, START)
     store.put("bars", [quote(symbol=OTHER)], 60, START + timedelta(seconds=5))
     store.put("terminal", [], 10, START + timedelta(seconds=30))  # silence is no delivery
-    assert store.fed_at(SYMBOL) == START
-    assert store.fed_at(OTHER) == START + timedelta(seconds=5)
-    assert (store.heartbeat(SYMBOL), store.heartbeat(OTHER)) == (10, 60)
-    assert (store.fed_at(UNSEEN), store.heartbeat(UNSEEN)) == (None, 10)
+    assert store.fed(SYMBOL).at == START
+    assert store.fed(OTHER).at == START + timedelta(seconds=5)
+    assert (store.fed(SYMBOL).heartbeat, store.fed(OTHER).heartbeat) == (10, 60)
+    assert (store.fed(UNSEEN).at, store.fed(UNSEEN).heartbeat) == (None, 10)
 
 
 @every_store
@@ -153,7 +153,7 @@ def test_any_quote_of_a_feed_keeps_its_quiet_symbols_alive(make):
     store = make()
     store.put("terminal", [quote()], 10, START)
     store.put("terminal", [quote(8, symbol=OTHER)], 10, START + timedelta(seconds=8))
-    assert store.fed_at(SYMBOL) == START + timedelta(seconds=8)
+    assert store.fed(SYMBOL).at == START + timedelta(seconds=8)
 
 
 @every_store
@@ -239,7 +239,7 @@ def test_another_process_reads_what_was_written(make):
     assert reader.latest([SYMBOL, UNSEEN]) == {SYMBOL: full}
     writer.put("terminal", [quote(3, 11)], 10, START + timedelta(seconds=3))
     assert prices(reader, START) == [11]
-    assert reader.fed_at(SYMBOL) in (START, START + timedelta(seconds=3))
+    assert reader.fed(SYMBOL).at in (START, START + timedelta(seconds=3))
 
 
 @every_durable_store
@@ -252,7 +252,7 @@ def test_a_writer_that_starts_again_goes_on_where_it_was_whatever_its_clock_says
     assert [int(arrival.quote.last) for arrival in arrivals] == [11]
     assert arrivals[0].at > mark
     assert arrivals[0].quote.time == START + timedelta(seconds=3, microseconds=1)
-    assert again.heartbeat(SYMBOL) == 60
+    assert again.fed(SYMBOL).heartbeat == 60
 
 
 @every_durable_store
@@ -363,13 +363,13 @@ def test_f110_a_redis_that_hangs_is_asked_once_and_then_answered_for_by_the_file
             before = time.monotonic()
             for _ in range(20):
                 assert prices(reader, START - timedelta(days=1)) == [10]
-                assert reader.fed_at(SYMBOL) == START
+                assert reader.fed(SYMBOL).at == START
             assert time.monotonic() - before < 0.6
             assert reader.uses_fallback
         finally:
             server.process.send_signal(signal.SIGCONT)
         clock[0] += 3
-        assert reader.heartbeat(SYMBOL) == 10
+        assert reader.fed(SYMBOL).heartbeat == 10
         assert not reader.uses_fallback
 
 
@@ -416,7 +416,7 @@ def test_nothing_is_assumed_when_no_store_answers(tmp_path):
 def test_a_reader_may_be_there_before_the_file_and_survives_its_replacement(tmp_path):
     path = tmp_path / "quotes.sqlite3"
     reader = FileQuoteStore(path)
-    assert (reader.latest([SYMBOL]), reader.fed_at(SYMBOL)) == ({}, None)
+    assert (reader.latest([SYMBOL]), reader.fed(SYMBOL).at) == ({}, None)
     writer = FileQuoteStore(path, writes=True)
     writer.put("terminal", [quote(0, 10)], 10, START)
     assert prices(reader, START - timedelta(days=1)) == [10]

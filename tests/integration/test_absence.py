@@ -18,6 +18,7 @@ from tests.integration.scenes import (
     wish,
 )
 from tests.misbehaving import Misbehaving, lost, news
+from trading.domain.reports import Event, SubmitResponse
 from trading.domain.types import CHINA, Side
 from trading.models import Order, OrderEvent, UnknownOutcome, Wish
 from trading.services import unknown_outcomes
@@ -77,6 +78,25 @@ def test_a_swallowed_order_is_absent_after_a_minute_and_two_clean_queries_and_it
     assert codes(world, "ORDER_ABSENT") == ["ORDER_ABSENT"]
     assert len([m for m in terminal.calls("order_stock") if m["stock_code"] == STOCK]) == 2
     assert UnknownOutcome.objects.get().resolved_at == first.ended_at
+
+
+def test_an_order_whose_only_answer_came_behind_a_list_is_doubted_all_the_same():
+    requests = ("order_stock", "cancel_order_stock")
+    nothing_arrives = Misbehaving(on_the_way=lambda m, now: () if m["op"] in requests else None)
+    world = scene(nothing_arrives, earlier_order=False)
+
+    def answer():
+        order = ours(world)[0]
+        accepted = SubmitResponse(order.seq, 1_190_000_001, order.client_order_id)
+        list_ = world.gateway._good
+        now, epoch = world.moment("09:31:05"), list_.epoch
+        world.gateway._desk.record([Event(one, epoch, now) for one in (list_, accepted)], now)
+
+    world.at("09:31:05", answer)
+    states = []
+    world.at("09:31:06", lambda: states.append(ours(world)[0].state))
+    world.run(until="09:32:20")
+    assert [*states, ours(world)[0].state] == ["submitted", "unknown"]
 
 
 def test_without_any_order_today_it_takes_two_minutes_and_unchanged_books():

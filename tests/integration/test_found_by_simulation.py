@@ -38,6 +38,7 @@ from trading.domain.reports import (
 from trading.domain.types import CHINA, Side, Symbol
 from trading.models import Account, Fill, Position
 from trading.paper.delivery import PERFORM, Delivery, Message
+from trading.replay.engine import BROKER_ACCOUNT
 from trading.services import config
 from trading.services.desk import AccountDesk
 
@@ -339,3 +340,21 @@ def test_what_a_failed_transaction_read_is_read_again(desk):
     _read(desk, WHOLE, WHOLE)
 
     assert Fill.objects.count() == 1
+
+
+def test_f003_what_a_person_sold_before_our_call_is_never_taken_for_ours_however_alike():
+    # Seed 2354: our order was lost on its way, and by its timeout the person's would have been cancelled.
+    terminal = Misbehaving(on_the_way=lost(lambda m: m.get("op") == "order_stock"))
+    world = World(holdings=((STOCK, 1000, "10.00"),))
+    world.terminal.delivery = terminal
+    world.hold(STOCK, "10.00", since="09:30:00", until=FELL, **QUIET)
+    world.hold(STOCK, "9.20", since=FELL, until="09:33:00", **QUIET)
+    theirs = (Symbol(STOCK), Side.SELL, 1000, Decimal("9.20"), "", "")
+    at = world.moment("09:30:59")
+    world.at(at, lambda: world.exchange.submit(BROKER_ACCOUNT, *theirs, world.exchange.now))
+    world.run(until="09:32:30")
+
+    [order] = world.orders()
+    assert moves(order) == ["approved", "submitting", "unknown", "absent"]
+    assert codes(world, "EXTERNAL_ORDER", "ORDER_BOUND_WEAKLY") == ["EXTERNAL_ORDER"]
+    assert terminal.calls("cancel_order_stock") == []

@@ -28,6 +28,7 @@ from trading.management.one_instance import (
     one_instance,
 )
 from trading.management.quote_line import SILENT, QuoteLine
+from trading.management.quote_sources import QuoteSources
 from trading.management.simulated_time import SimulatedTime
 from trading.management.waiting import StopSignal
 from trading.market_data.store import MemoryQuoteStore
@@ -395,9 +396,13 @@ class OneLine:
         self.is_open = False
 
 
+def sources_over(open_line) -> QuoteSources:
+    return QuoteSources(QuoteLine(open_line), MemoryQuoteStore())
+
+
 def test_a_lost_line_is_opened_again_and_everything_subscribed_on_it():
     terminal = Terminal()
-    line = QuoteLine(terminal.open, MemoryQuoteStore(), "xtquant")
+    line = sources_over(terminal.open)
     line.step([ONE], MARKET, 0.0, trading=False)
     line.step([ONE, OTHER], MARKET, 1.0, trading=False)
     assert terminal.lines[0].codes == [ONE, OTHER]
@@ -421,7 +426,7 @@ def test_f110_a_terminal_that_does_not_let_us_in_is_left_alone_for_a_while_not_a
         asked.append(at)
         return terminal.open()
 
-    line = QuoteLine(open_line, MemoryQuoteStore(), "xtquant")
+    line = sources_over(open_line)
     for at in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.5, 4.0):
         assert line.step([ONE, OTHER], MARKET, at, trading=True) == 0
     assert asked == [0.0, 2.0, 4.0]
@@ -430,7 +435,7 @@ def test_f110_a_terminal_that_does_not_let_us_in_is_left_alone_for_a_while_not_a
 
 def test_a_line_that_is_silent_while_the_exchange_trades_is_opened_anew():
     terminal = Terminal()
-    line = QuoteLine(terminal.open, MemoryQuoteStore(), "xtquant")
+    line = sources_over(terminal.open)
     line.step([ONE], MARKET, 0.0, trading=False)
     line.step([ONE], MARKET, 1000.0, trading=False)
     line.step([ONE], MARKET, 1000.0 + SILENT, trading=True)

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from tests.integration.days import BANK, LIQUOR, POSITIONS, Down, Liar, codes, lie
-from tests.integration.scenes import restart
+from tests.integration.scenes import restart, stop_gateway
 from tests.world import World
 from trading.domain.types import CHINA, Side
 from trading.models import Position
@@ -158,6 +158,16 @@ def test_f065_a_holding_that_was_sold_does_not_come_back_with_a_late_row_or_a_re
     lie(world, POSITIONS, late, "09:30:01", "09:31:00")
     world.at("09:30:40", lambda: restart(world))
     world.run(until="09:32:30")
+    assert [(p.life, p.quantity) for p in lives(world)] == [(1, 0)]
+
+
+def test_f065_a_holding_that_was_sold_does_not_come_back_while_nobody_asks_the_terminal():
+    world = a_day()
+    world.hold(BANK, "9.20", since="09:30:00", until="09:35:00")
+    late = lambda rows: [{**row, "volume": 1000, "can_use_volume": 0} for row in rows]  # noqa: E731
+    lie(world, POSITIONS, late, "09:30:01", "09:35:00")
+    world.at("09:30:40", lambda: stop_gateway(world))
+    world.run(until="09:34:00")
     assert [(p.life, p.quantity) for p in lives(world)] == [(1, 0)]
 
 

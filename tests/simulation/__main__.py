@@ -1,4 +1,4 @@
-"""`python -m tests.simulation --seeds N --from SEED [--plant BUG,BUG|all] [--json FILE] [--jobs 2] [--finished FILE] [--show]`,
+"""`python -m tests.simulation --seeds N --from SEED [--plant BUG,BUG|all] [--json FILE] [--jobs 2] [--finished FILE] [--channel NAME] [--show]`,
 and `--processes N --from SEED [--only SCENARIO] [--jobs 2] [--finished FILE] [--json FILE]` with real processes.
 """
 
@@ -26,6 +26,12 @@ def main() -> int:
     parser.add_argument(
         "--finished", type=Path, help="JSON lines of finished seeds, to go on later"
     )
+    parser.add_argument(
+        "--channel",
+        choices=("xttrader", "full_client"),
+        default="xttrader",
+        help="the way to the broker; full_client: a strategy inside the full client",
+    )
     parser.add_argument("--show", action="store_true", help="tell the story of each seed")
     parser.add_argument("--processes", type=int, help="so many runs of real processes instead")
     parser.add_argument("--only", help="with --processes: the scenario of every run")
@@ -51,18 +57,19 @@ def main() -> int:
 
     seeds = range(options.first, options.first + options.seeds)
     if options.show:
-        return _show(seeds, options.plant)
+        return _show(seeds, options.plant, options.channel)
     if options.plant:
-        return _plant(options.plant, seeds, options.json)
-    started, finished = campaign.timed(), campaign.Finished(options.finished)
+        return _plant(options.plant, seeds, options.json, options.channel)
+    started, finished = campaign.timed(), campaign.Finished(options.finished, options.channel)
     if finished.of_others:
         _say(f"{finished.of_others} lines of another revision of the code do not count")
-    for outcome in campaign.run(seeds, options.jobs, finished):
+    for outcome in campaign.run(seeds, options.jobs, finished, options.channel):
         if outcome.broken:
             _say(f"seed {outcome.seed}: {'; '.join(outcome.broken[:3])}")
-            _say(f"    {campaign.repeat(outcome.seed)}")
+            _say(f"    {campaign.repeat(outcome.seed, channel=options.channel)}")
     chosen = [finished.outcomes[seed] for seed in seeds]
-    figures = campaign.summary(chosen, campaign.timed() - started)
+    seconds = campaign.timed() - started
+    figures = {"channel": options.channel, **campaign.summary(chosen, seconds)}
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
     _say(
@@ -72,7 +79,7 @@ def main() -> int:
     return 1 if figures["failing"] else 0
 
 
-def _show(seeds: range, bug: str | None) -> int:
+def _show(seeds: range, bug: str | None, channel: str) -> int:
     from tests.simulation import campaign
     from tests.simulation.database import Database
     from tests.simulation.telling import story
@@ -80,13 +87,13 @@ def _show(seeds: range, bug: str | None) -> int:
     database, failing = Database(), 0
     with database.in_use():
         for seed in seeds:
-            outcome, world = campaign.play(seed, database, bug)
+            outcome, world = campaign.play(seed, database, bug, channel)
             failing += bool(outcome.broken)
             _say("\n".join([str(world.plan), *story(world), *outcome.broken]))
     return 1 if failing else 0
 
 
-def _plant(bug: str, seeds: range, path: Path | None) -> int:
+def _plant(bug: str, seeds: range, path: Path | None, channel: str) -> int:
     """Find for each bug the first seed that catches it; what is found is written after every bug."""
     from tests.simulation import bugs, campaign
     from tests.simulation.database import Database
@@ -95,8 +102,8 @@ def _plant(bug: str, seeds: range, path: Path | None) -> int:
     table: list[dict[str, Any]] = []
     with database.in_use():
         for name in names:
-            outcome = campaign.first_caught(name, seeds, database)
-            table.append(campaign.row_of(name, bugs.meaning(name), seeds, outcome))
+            outcome = campaign.first_caught(name, seeds, database, channel)
+            table.append(campaign.row_of(name, bugs.meaning(name), seeds, outcome, channel))
             found = (
                 "NOT CAUGHT" if outcome is None else f"seed {outcome.seed}: {outcome.broken[0]}"
             )

@@ -124,7 +124,7 @@ def _after_snapshot(seen: Callable[[Execution, Snapshot, datetime], None]) -> Pa
 def retry_after_timeout() -> list[Patch]:
     """What got no answer in 8 s is sent again."""
 
-    def overdue(self: AccountDesk, epoch: int, now: datetime) -> int:
+    def overdue(self: AccountDesk, epoch: int, now: datetime, lag: timedelta) -> int:
         late = self._orders(OrderState.SUBMITTING).filter(
             claimed_at__lte=now - desk.SUBMIT_DEADLINE
         )

@@ -9,12 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.simulation.aims import aimed
 from tests.simulation.bugs import planted
 from tests.simulation.database import Database
+from tests.simulation.full_client import FullClientWorld
 from tests.simulation.grid_bugs import GRID
 from tests.simulation.grids import with_grids
 from tests.simulation.invariants import broken
@@ -29,6 +31,9 @@ from trading.paper.misbehaviours import NAMES as MISBEHAVIOURS
 
 #: Seeds one process plays before it hands in what it found.
 BATCH = 25
+#: The ways to the broker that seeds are played over; the first one is meant where none is named.
+CHANNELS: dict[str, type[World]] = {"xttrader": World, "full_client": FullClientWorld}
+DEFAULT = next(iter(CHANNELS))
 
 
 @dataclass(slots=True)
@@ -53,10 +58,12 @@ def whole_plan(seed: int) -> Plan:
     return aimed(with_grids(shaped(plan_of(seed))))
 
 
-def play(seed: int, database: Database, bug: str | None = None) -> tuple[Outcome, World]:
+def play(
+    seed: int, database: Database, bug: str | None = None, channel: str = DEFAULT
+) -> tuple[Outcome, World]:
     """Play one seed on this database, which is in use; `bug` is planted meanwhile."""
     with planted(bug):
-        world = World(whole_plan(seed), database).run()
+        world = CHANNELS[channel](whole_plan(seed), database).run()
         sentences = broken(world)
     crashed = Counter(crash.point for crash in world.crashes)
     outcome = Outcome(
@@ -70,13 +77,16 @@ def play(seed: int, database: Database, bug: str | None = None) -> tuple[Outcome
     return outcome, world
 
 
-def repeat(seed: int, bug: str | None = None) -> str:
+def repeat(seed: int, bug: str | None = None, channel: str = DEFAULT) -> str:
     """Return the command that plays a seed again and shows what happened."""
     plant = f" --plant {bug}" if bug else ""
-    return f"python -m tests.simulation --from {seed} --seeds 1{plant} --show"
+    over = f" --channel {channel}" if channel != DEFAULT else ""
+    return f"python -m tests.simulation --from {seed} --seeds 1{plant}{over} --show"
 
 
-def first_caught(bug: str, seeds: Iterable[int], database: Database) -> Outcome | None:
+def first_caught(
+    bug: str, seeds: Iterable[int], database: Database, channel: str = DEFAULT
+) -> Outcome | None:
     """Return the first outcome in which a planted bug, and nothing else, breaks an invariant; None when no seed shows it.
 
     A seed that fails without the bug too proves nothing, nor does one in which the planted code itself broke down (I19).
@@ -85,14 +95,16 @@ def first_caught(bug: str, seeds: Iterable[int], database: Database) -> Outcome 
     proof = _OF_GRIDS if bug in GRID else _OF_ORDERS
     may_show = NEEDS.get(bug, lambda plan: True)
     for seed in filter(lambda one: may_show(whole_plan(one)), seeds):
-        outcome, _ = play(seed, database, bug)
+        outcome, _ = play(seed, database, bug, channel)
         caught = proof & set(outcome.invariants) and "I19" not in outcome.invariants
-        if caught and not play(seed, database)[0].broken:
+        if caught and not play(seed, database, channel=channel)[0].broken:
             return outcome
     return None
 
 
-def row_of(bug: str, meaning: str, seeds: range, outcome: Outcome | None) -> dict[str, Any]:
+def row_of(
+    bug: str, meaning: str, seeds: range, outcome: Outcome | None, channel: str = DEFAULT
+) -> dict[str, Any]:
     """Return what is to be told of a planted bug: the seed that catches it, by which invariant, and how many it took."""
     caught: dict[str, Any] = {
         "seed": None,
@@ -107,7 +119,7 @@ def row_of(bug: str, meaning: str, seeds: range, outcome: Outcome | None) -> dic
             "seeds": seeds.index(outcome.seed) + 1,
             "invariants": outcome.invariants,
             "sentence": outcome.broken[0],
-            "repeat": repeat(outcome.seed, bug),
+            "repeat": repeat(outcome.seed, bug, channel),
         }
     return {"bug": bug, "meaning": meaning, **caught}
 
@@ -119,11 +131,12 @@ _OF_GRIDS = _OF_ORDERS | {f"I{number}" for number in range(21, 26)}
 class Finished:
     """The seeds that are done, one JSON line each; a campaign that is started again leaves them out.
 
-    What another revision of the code found stays in the file and does not count: `of_others` lines.
+    What another revision of the code, or another channel, found stays in the file and does not count: `of_others` lines.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self._path, self._revision = path, revision()  # of now: files may change meanwhile
+    def __init__(self, path: Path | None, channel: str = DEFAULT) -> None:
+        over = f" {channel}" if channel != DEFAULT else ""
+        self._path, self._revision = path, revision() + over  # of now: files may change meanwhile
         self.outcomes: dict[int, Outcome] = {}
         self.of_others = 0
         if path is not None and path.exists():
@@ -152,17 +165,20 @@ class Finished:
                 )
 
 
-def run(seeds: Sequence[int], jobs: int, finished: Finished) -> Iterator[Outcome]:
+def run(
+    seeds: Sequence[int], jobs: int, finished: Finished, channel: str = DEFAULT
+) -> Iterator[Outcome]:
     """Play what is not finished yet, in `jobs` processes; yields each outcome when it is kept."""
     left = [seed for seed in seeds if seed not in finished.outcomes]
     batches = [left[start : start + BATCH] for start in range(0, len(left), BATCH)]
+    play_batch = partial(_batch, channel=channel)
     if jobs == 1:
-        results: Iterable[list[Outcome]] = map(_batch, batches)
+        results: Iterable[list[Outcome]] = map(play_batch, batches)
         yield from _kept(results, finished)
         return
     # The initializer is of a module that needs no Django: a spawned process starts without it.
     with multiprocessing.get_context("spawn").Pool(jobs, initializer=set_up) as pool:
-        yield from _kept(pool.imap_unordered(_batch, batches), finished)
+        yield from _kept(pool.imap_unordered(play_batch, batches), finished)
 
 
 def _kept(results: Iterable[list[Outcome]], finished: Finished) -> Iterator[Outcome]:
@@ -174,12 +190,12 @@ def _kept(results: Iterable[list[Outcome]], finished: Finished) -> Iterator[Outc
 _database: Database | None = None
 
 
-def _batch(seeds: Sequence[int]) -> list[Outcome]:
+def _batch(seeds: Sequence[int], channel: str) -> list[Outcome]:
     global _database
     if _database is None:
         _database = Database()
     with _database.in_use():
-        return [play(seed, _database)[0] for seed in seeds]
+        return [play(seed, _database, channel=channel)[0] for seed in seeds]
 
 
 def summary(outcomes: Iterable[Outcome], seconds: float) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from trading.models import (
     Signal,
     TradingConfig,
 )
+from trading.models.prepared import Prepared
 from trading.paper.records import Order as BrokerOrder
 from trading.paper.records import Trade
 
@@ -42,15 +43,25 @@ class FillRow:
     fees: Decimal
 
 
+#: Asked of every world.
+_ACCOUNT = Prepared(lambda: Account.objects.filter(pk=ACCOUNT))
+_ORDERS = Prepared(lambda: Order.objects.order_by("pk"))
+_POSITIONS = Prepared(lambda: Position.objects.order_by("pk"))
+_SIGNALS = Prepared(lambda: Signal.objects.order_by("pk"))
+_FILLS = Prepared(lambda: Fill.objects.order_by("pk"))
+_MOVES = Prepared(lambda: OrderEvent.objects.order_by("pk"))
+_EVENTS = Prepared(lambda: Event.objects.order_by("pk"))
+
+
 class Facts:
     """The rows and records of one settled world."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.account = Account.objects.get(pk=ACCOUNT)
-        self.orders = {row.client_order_id: row for row in Order.objects.order_by("pk")}
-        self.positions = list(Position.objects.order_by("pk"))
-        self.signals = list(Signal.objects.order_by("pk"))
+        [self.account] = _ACCOUNT()
+        self.orders = {row.client_order_id: row for row in _ORDERS()}
+        self.positions = _POSITIONS()
+        self.signals = _SIGNALS()
         self.broker_orders: list[BrokerOrder] = list(world.account.orders.values())
         self.trades: list[Trade] = list(world.account.trades)
         self.opening_cash = OPENING_CASH
@@ -66,10 +77,10 @@ class Facts:
                 row.price,
                 row.commission + row.stamp_duty + row.transfer_fee,
             )
-            for row in Fill.objects.order_by("pk")
+            for row in _FILLS()
         ]
         self.moves: dict[int, list[Any]] = defaultdict(list)
-        for event in OrderEvent.objects.order_by("pk"):
+        for event in _MOVES():
             self.moves[event.order_id].append(event)
 
     @cached_property
@@ -78,7 +89,7 @@ class Facts:
 
     @cached_property
     def events(self) -> list[Event]:
-        return list(Event.objects.order_by("pk"))
+        return _EVENTS()
 
     @cached_property
     def reasons(self) -> dict[int, str]:

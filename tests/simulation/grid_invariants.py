@@ -108,7 +108,8 @@ def _left(order: Order, fills: list[Fill], at: datetime) -> int:
 
 def _free(facts: Facts, symbol: str, fills: list[Fill], at: datetime) -> int:
     """Shares that could be sold at a moment by our books: yesterday's, and today's where they need not rest."""
-    known = [one for one in fills if one.booked_at <= at]
+    # Of a stranger's fill that was booked in this very second nobody can say whether it was known.
+    known = [one for one in fills if one.booked_at < at or (one.booked_at == at and one.order_id)]
     sold = sum(one.quantity for one in known if one.side == "sell")
     bought = sum(one.quantity for one in known if one.side == "buy")
     yesterday = facts.opening_yesterday.get(symbol, 0)

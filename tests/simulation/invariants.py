@@ -57,6 +57,8 @@ def i2_every_broker_order_is_ours(facts: Facts) -> Iterator[str]:
         row = facts.orders.get(order.remark)
         if order.remark and row is None:
             yield f"I2 broker order {order.order_id} carries {order.remark}, which no order has"
+        elif order.refused and facts.world.never_shown(order.order_id):
+            continue
         elif row is not None and row.state in ("absent", "expired"):
             yield f"I2 {order.remark} is {row.state} in our books and exists at the broker"
     for row in facts.orders.values():
@@ -270,7 +272,7 @@ def i19_no_error_swallowed(facts: Facts) -> Iterator[str]:
     for text in unexpected:
         yield f"I19 {text}"
     for program in facts.world.programs:
-        trader = program.broker._trader
+        trader = getattr(program.broker, "_trader", None)
         for problem in trader.swallowed if trader is not None else ():
             yield f"I19 a callback raised {problem!r}"
 

@@ -22,6 +22,7 @@ from django.db import OperationalError, connection
 
 from grid.strategy import GRID
 from tests.simulation.database import ACCOUNT, BROKER_ACCOUNT, TODAY, Database
+from tests.simulation.logged import LoggedErrors
 from tests.simulation.market import EVERY, Prices
 from tests.simulation.people import act, steer
 from tests.simulation.plan import SETTLE, Plan
@@ -45,6 +46,7 @@ from trading.paper.misbehaviours import Misbehaviours
 from trading.paper.records import Account
 from trading.paper.store import Store
 from trading.paper.terminal import Terminal
+from trading.ports import Broker
 from trading.selectors import instruments_of, read_agenda, read_busy
 from trading.services import config, runner
 from trading.services.desk import AccountDesk
@@ -73,7 +75,7 @@ class Program:
     """One gateway process."""
 
     number: int
-    broker: QmtBroker
+    broker: Broker
     gateway: Gateway
     session: int
     #: Renews the lease as the command does, and ends the program that lost it.
@@ -89,18 +91,6 @@ class Program:
         return self.gateway._epoch
 
 
-class _Errors(logging.Handler):
-    """Everything the house logged as an error."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.records: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        problem = record.exc_info[1] if record.exc_info else None
-        self.records.append(f"{record.getMessage()}: {problem!r}")
-
-
 class World:
     """The whole of one seed. `run` plays it; afterwards `tests.simulation.invariants` looks at the rows and records."""
 
@@ -113,7 +103,7 @@ class World:
         self.hits: Counter[str] = Counter()
         self.crashes: list[Crash] = []
         self.injected: list[str] = []
-        self.errors = _Errors()
+        self.errors = LoggedErrors()
         self.problems: list[str] = []  # what the checks during the run found
         self.running: Program | None = None
         self._process = "worker"
@@ -193,8 +183,15 @@ class World:
     def _new_terminal(self) -> Terminal:
         return Terminal(self.exchange, self._twin, getattr(self, "misbehaving", None))
 
+    def _broker(self, session: int) -> Broker:
+        return QmtBroker(xttrader, xttype, self._address, session, BROKER_ACCOUNT)
+
+    def never_shown(self, order_id: int) -> bool:
+        """Whether the channel leaves out this order when it is refused."""
+        return False
+
     def _start_gateway(self, session: int = SESSION) -> Program:
-        broker = QmtBroker(xttrader, xttype, self._address, session, BROKER_ACCOUNT)
+        broker = self._broker(session)
         desk = AccountDesk(ACCOUNT, self.store, self.calendar)
         gateway = Gateway(broker, desk, killed=lambda: self.kill_file)
         watchdog = Watchdog(END_AFTER.total_seconds, self._monotonic)
@@ -585,7 +582,7 @@ class World:
             program.told.clear()
             self._gateway_back = self.now + timedelta(seconds=self.chance.randint(1, 15))
             with suppress(Exception):
-                program.broker._inbox.clear()
+                program.broker._inbox.clear()  # type: ignore[attr-defined]
 
 
 #: Where a pause of the gateway lets the others run: outside any transaction.

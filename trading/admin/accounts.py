@@ -48,9 +48,12 @@ class AccountAdmin(PlainNumbers, admin.ModelAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
-            return [(None, {"fields": ("name", "broker_account_id", "mode")}), _FEE_GROUP]
+            return [
+                (None, {"fields": ("name", "broker_account_id", "mode", "terminal_folder")}),
+                _FEE_GROUP,
+            ]
         return [
-            (None, {"fields": ("name", "number", "mode", "enabled")}),
+            (None, {"fields": ("name", "number", "mode", "enabled", "terminal_folder")}),
             (both("State", "状态"), {"fields": _STATE}),
             (both("Money", "资金"), {"fields": _MONEY}),
             _FEE_GROUP,

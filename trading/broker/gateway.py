@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from trading.broker.pushes import PATIENCE, PushWatch
+from trading.broker.refusals import NoSession
+from trading.broker.renewal import is_due
 from trading.domain.arming import confirms
 from trading.domain.pace import Pace
 from trading.domain.reports import BrokerTrade, ConnectionReport, Event, Snapshot
@@ -35,12 +37,18 @@ SNAPSHOT_TOO_OLD = timedelta(seconds=15)
 BEAT = timedelta(seconds=30)
 #: Not one word for this long: the terminal may have been restarted without saying so; connect again.
 DEAF = timedelta(seconds=30)
+#: So many refusals in a row, and a new process tries: nothing of a library that failed so often is kept.
+GIVE_UP_AFTER = 10
 #: An unanswered round of queries is asked again after this long.
 ASK_AGAIN = timedelta(seconds=8)
 
 
 class Gateway:
-    """See the module. `killed` names the kill file that forbids sending, if there is one. `wanted` may be set by a nudge; `due(now)` says whether a step has anything to do."""
+    """See the module. `killed` names the kill file that forbids sending, if there is one. `wanted` may be set by a nudge; `due(now)` says whether a step has anything to do.
+
+    `one_session`: the vendor's library is not used for a second session. When the first one is lost, or of yesterday,
+    `over` says why, nothing is done any more, and the process ends; the supervisor starts the next one.
+    """
 
     def __init__(
         self,
@@ -48,7 +56,13 @@ class Gateway:
         desk: Desk,
         pace: Pace = Pace(),  # noqa: B008 - immutable
         killed: Callable[[], str | None] = lambda: None,
+        *,
+        one_session: bool = False,
     ) -> None:
+        self._one_session = one_session
+        self.over: Text | None = None
+        self._connected_at: datetime | None = None
+        self._login: Text | None = None  # what is wrong with the account's login, as it was pushed
         self._broker, self._desk, self._pace, self._killed = broker, desk, pace, killed
         # A kill file was seen, and the account does not say so yet.
         self._to_latch: str | None = None
@@ -67,10 +81,12 @@ class Gateway:
         self._good: Snapshot | None = None
         self._first: Snapshot | None = None  # start-up: the one to be confirmed
         self._open_work = self._in_flight = True
+        self._wish: datetime | None = None  # for a snapshot that shows what had happened by then
         self._beat_at: datetime | None = None
         self._looked_at: datetime | None = None
         self._heard_at: datetime | None = None  # anything at all, through this connection
         self._pushes = PushWatch(pace.market(PATIENCE))
+        self._lag = pace.market(broker.channel.lag)
 
     # -- what a driver needs to know
 
@@ -111,9 +127,12 @@ class Gateway:
         """Observe, then act; True when the books may have changed. Raises nothing the broker caused."""
         nudged, self.wanted = self.wanted, False
         self._latch_kill(now)
+        self._renew(now)
+        if self.over is not None:
+            return False
         if not self._connected and not self._connect(now):
             # Without a connection nothing answers any more, and the deadline of what was sent passes all the same.
-            return self._epoch > 0 and self._desk.overdue(self._epoch, now) > 0
+            return self._epoch > 0 and self._overdue(now)
         changed = self._observe(now)
         if not (changed or nudged or now != self._looked_at):
             return False  # only an answer without news came since the agenda was read
@@ -121,23 +140,28 @@ class Gateway:
         agenda = self._desk.agenda()
         if agenda.open_work:
             if agenda.submitting or agenda.decided:
-                changed |= self._desk.overdue(self._epoch, now) > 0
+                changed |= self._overdue(now)
             if self.status is GatewayStatus.ARMED:
                 changed |= self._act(agenda, now)
             if changed:
                 agenda = self._desk.agenda()
         self._open_work, self._in_flight = agenda.open_work, agenda.in_flight
-        wish = agenda.snapshot_wanted
-        wished = wish is not None and (self._last_ask is None or wish > self._last_ask)
-        if wished or self._poll_due(now):
+        self._wish = agenda.snapshot_wanted
+        if self._wished or self._poll_due(now):
             self._ask(now)
         return changed
 
     def close(self, now: datetime) -> None:
         """Stop in order."""
-        self._observing(Text("stopped", "已停止"), now)
+        self._observing(self.over or Text("stopped", "已停止"), now)
         self._broker.close()
         self._connected = False
+
+    def _renew(self, now: datetime) -> None:
+        """The session of yesterday ends before the open: clients are restarted and log in anew in the night."""
+        if self._one_session and self._connected and is_due(self._connected_at, now):
+            why = Text("a new session for the day", "每日开盘前重新建立会话")
+            self._connection(ConnectionReport(False, *why, lost=True), now)
 
     def _latch_kill(self, now: datetime) -> None:
         """A kill file that was here only while the database was away counts all the same."""
@@ -156,19 +180,23 @@ class Gateway:
             self._broker.connect(now)
         except GatewayUnavailable as problem:
             wait = self._back_off(now)
+            why = problem.reason if isinstance(problem, NoSession) else Text(*[str(problem)] * 2)
             self._observing(
                 Text(
-                    f"no connection ({problem}); next attempt in {wait} s",
-                    f"未连接（{problem}），{wait} 秒后重试",
+                    f"no connection ({why.en}); next attempt in {wait} s",
+                    f"未连接（{why.zh}），{wait} 秒后重试",
                 ),
                 now,
             )
+            if self._one_session and self._failures >= GIVE_UP_AFTER:
+                self.over = why
             return False
         finally:
             self.connecting = False
         crash_point("gateway.connected")
-        self._connected, self._next_attempt = True, None
+        self._connected, self._next_attempt, self._connected_at = True, None, now
         self._pushes.connected()
+        self._login = None
         self._asked_at = self._last_ask = self._first = self._good = None
         self._heard_at = now
         self._observing(Text("reading the account", "正在读取账户"), now)
@@ -205,7 +233,8 @@ class Gateway:
                 Text("the terminal has not answered for 15 s", "终端超过 15 秒没有应答"), now
             )
         if self._deaf(now):
-            self._connection(ConnectionReport(False, "not one answer for 30 s"), now)
+            why = Text("not one answer for 30 s", "超过 30 秒没有任何应答")
+            self._connection(ConnectionReport(False, *why, lost=True), now)
         return changed or self.status is not was
 
     def _blind(self, now: datetime) -> bool:
@@ -223,20 +252,27 @@ class Gateway:
         )
 
     def _watch_pushes(self, events: Sequence[Event], now: datetime) -> None:
+        if not self._broker.channel.pushes:
+            return
         were_dead = self._pushes.dead
         self._pushes.look(events, now)
         if self._pushes.dead != were_dead:
             self._desk.pushes(dead=self._pushes.dead, now=now)
 
     def _connection(self, report: ConnectionReport, now: datetime) -> None:
+        why = report.reason
+        self._login = None if report.ok else why
         if report.ok:
             return
-        self._observing(
-            Text(f"connection lost: {report.message}", f"连接中断：{report.message}"), now
-        )
+        if not report.lost:
+            self._observing(why, now)  # the next two readings that agree arm again
+            return
+        self._observing(Text(f"connection lost: {why.en}", f"连接中断：{why.zh}"), now)
         self._broker.close()
         self._connected = False
         self._back_off(now)
+        if self._one_session:
+            self.over = why
 
     def _seen(self, snapshot: Snapshot, now: datetime) -> None:
         self._asked_at = None
@@ -244,7 +280,7 @@ class Gateway:
         if problem is not None:
             self._first = None
             if self.status is not GatewayStatus.ARMED:
-                self._observing(problem, now)
+                self._observing(problem if snapshot.account_ok else self._login or problem, now)
             return
         self._good = snapshot
         if self.status is GatewayStatus.ARMED:
@@ -255,7 +291,7 @@ class Gateway:
                 self._observing(self._distrust, now)
         elif self._first is None or not confirms(self._first, snapshot):
             self._first = snapshot
-        elif snapshot.taken_at - self._first.taken_at >= self._pace.market(CONFIRM_AFTER):
+        elif snapshot.as_of - self._first.taken_at >= self._pace.market(CONFIRM_AFTER):
             self.status, self.reason = GatewayStatus.ARMED, Text("armed", "已就绪")
             self._failures = 0
             crash_point("gateway.armed")
@@ -271,6 +307,9 @@ class Gateway:
         self.status, self.reason = GatewayStatus.OBSERVING, reason
         self._first = None
         self._beat(now)
+
+    def _overdue(self, now: datetime) -> bool:
+        return self._desk.overdue(self._epoch, now, self._broker.channel.lag) > 0
 
     def _act(self, agenda: Agenda, now: datetime) -> bool:
         # First the ends: an order of an earlier day has a number that may be another order's today.
@@ -293,7 +332,7 @@ class Gateway:
 
     def _send_cancels(self, now: datetime) -> bool:
         changed = False
-        seen_at = self._good.taken_at if self._good else None
+        seen_at = self._good.as_of if self._good else None
         for broker_order_id in self._desk.claim_cancels(self._epoch, seen_at, now):
             changed = True
             crash_point("gateway.cancel_claimed")
@@ -335,8 +374,19 @@ class Gateway:
         if self._last_ask is None:
             return True
         settled = self.status is GatewayStatus.ARMED and self._good is not None
-        wait = (POLL_BUSY if self._open_work else POLL_IDLE) if settled else CONFIRM_AFTER
+        busy = self._open_work or self._behind
+        wait = (POLL_BUSY if busy else POLL_IDLE) if settled else CONFIRM_AFTER
         return now - self._last_ask >= self._pace.market(wait)
+
+    @property
+    def _wished(self) -> bool:
+        return self._wish is not None and (self._last_ask is None or self._wish > self._last_ask)
+
+    @property
+    def _behind(self) -> bool:
+        """Whether what was asked for last may be older than the wish."""
+        asked = self._last_ask
+        return self._wish is not None and asked is not None and self._wish > asked - self._lag
 
     def _ask(self, now: datetime) -> None:
         try:

@@ -1,20 +1,21 @@
-"""Whether the terminal still tells of fills by itself: a subscription can be lost while queries go on answering.
+"""Whether the terminal still tells by itself: a subscription can be lost while queries go on answering.
 
-Nothing depends on it, for fills are booked from queries too; but whoever looks should know that they come late.
+What queries show and nobody told is the canary of the push path: a fill, or an order that is new. Nothing depends on
+it, for fills are booked from queries too; but whoever looks should know that they come late.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from trading.domain.reports import BrokerTrade, Event, Snapshot
+from trading.domain.reports import BrokerOrder, BrokerTrade, Event, Snapshot
 from trading.domain.types import Symbol
 
-#: A fill that a query has shown may be pushed so much later (real time): what is queued comes in a burst.
+#: What a query has shown may be pushed so much later (real time): what is queued comes in a burst.
 PATIENCE = timedelta(seconds=10)
 
-_Key = tuple[Symbol, int, str]
+_Key = tuple[Symbol, int, str | None]  # None: the order itself, else the number of its fill
 
 
 class PushWatch:
@@ -33,10 +34,11 @@ class PushWatch:
     def look(self, events: Sequence[Event], now: datetime) -> None:
         """Note what came, in the order of its arrival."""
         for event in events:
-            if isinstance(event.report, BrokerTrade):
-                self._told(_key(event.report))
-            elif isinstance(event.report, Snapshot) and event.report.trades is not None:
-                self._shown(event.report.trades, now)
+            report = event.report
+            if isinstance(report, BrokerTrade | BrokerOrder):
+                self._told(_key(report))
+            elif isinstance(report, Snapshot) and report.trades is not None:
+                self._shown([*report.trades, *(report.orders or ())], now)
         if any(now - since > self._patience for since in self._untold.values()):
             self.dead, self._untold = True, {}
 
@@ -46,12 +48,12 @@ class PushWatch:
         if self._known is not None:
             self._known.add(key)
 
-    def _shown(self, trades: Sequence[BrokerTrade], now: datetime) -> None:
-        shown = {_key(trade) for trade in trades}
+    def _shown(self, rows: Iterable[BrokerTrade | BrokerOrder], now: datetime) -> None:
+        shown = {_key(row) for row in rows}
         if self._known is not None:
             self._untold.update((key, now) for key in shown - self._known)
         self._known = shown | (self._known or set())
 
 
-def _key(trade: BrokerTrade) -> _Key:
-    return trade.symbol, trade.broker_order_id, trade.traded_id
+def _key(row: BrokerTrade | BrokerOrder) -> _Key:
+    return row.symbol, row.broker_order_id, getattr(row, "traded_id", None)

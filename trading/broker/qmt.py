@@ -17,7 +17,6 @@ from types import ModuleType
 from typing import Any
 
 from trading.broker.qmt_rows import (
-    ACCOUNT_OK,
     ASSET_FIELDS,
     FIX_PRICE,
     ORDER_FIELDS,
@@ -31,6 +30,13 @@ from trading.broker.qmt_rows import (
     position_of,
     trade_of,
 )
+from trading.broker.refusals import (
+    ACCOUNT_OK,
+    NoSession,
+    connect_refusal,
+    subscribe_refusal,
+)
+from trading.broker.userdata import Sessions
 from trading.domain.pace import Pace
 from trading.domain.reports import Event, Report, Snapshot
 from trading.domain.types import Side
@@ -40,6 +46,9 @@ from trading.ports import Broker, OrderRequest
 log = logging.getLogger(__name__)
 
 STRATEGY_NAME = "miniqmt"
+#: Whose a row is.
+WHOSE = ("account_id", "account_type")
+STATUS_FIELDS = (*WHOSE, "status")
 #: A snapshot whose parts have not all answered after this long (real time) is given up.
 SNAPSHOT_DEADLINE = timedelta(seconds=8)
 
@@ -59,8 +68,9 @@ class _Round:
 class QmtBroker(Broker):
     """One session of one account on the terminal at `path` (a `userdata_mini` folder, or the twin's address).
 
-    A function as `path` is asked at every connect: the twin may come back at another port. `arrived` is called, on
-    the vendor's thread, whenever `drain` has something to return; it must not wait.
+    A function as `path` is asked at every connect: the twin may come back at another port. `sessions`: the session's
+    number, or what chooses it at each attempt. `arrived` is called, on the vendor's thread, whenever `drain` has
+    something to return; it must not wait.
     """
 
     def __init__(
@@ -68,7 +78,7 @@ class QmtBroker(Broker):
         xttrader: ModuleType,
         xttype: ModuleType,
         path: str | Callable[[], str],
-        session_id: int,
+        sessions: int | Sessions,
         broker_account_id: str,
         arrived: Callable[[], None] = lambda: None,
         pace: Pace = Pace(),  # noqa: B008 - immutable
@@ -76,7 +86,8 @@ class QmtBroker(Broker):
         self._deadline = pace.market(SNAPSHOT_DEADLINE)
         self._xttrader = xttrader
         self._account = xttype.StockAccount(broker_account_id)
-        self._path, self._session_id, self._arrived = path, session_id, arrived
+        self._path, self._arrived = path, arrived
+        self._sessions = Sessions(sessions) if isinstance(sessions, int) else sessions
         self._inbox: deque[tuple[str, int, Any]] = deque(maxlen=100_000)
         self._trader: Any = None
         self._round: _Round | None = None
@@ -97,20 +108,21 @@ class QmtBroker(Broker):
             raise
 
     def _open(self) -> None:
-        callback = _callback_class(self._xttrader)(self._put_for(self._epoch))
+        callback = callback_class(self._xttrader)(self._put_for(self._epoch))
         with _trouble_is(GatewayUnavailable):
             path = self._path if isinstance(self._path, str) else self._path()
-            trader = self._xttrader.XtQuantTrader(path, self._session_id, callback)
+            trader = self._xttrader.XtQuantTrader(path, self._sessions.begin(), callback)
             self._trader = trader
             trader.register_callback(callback)
             trader.start()
-            for what, step in (
-                ("connect", trader.connect),
-                ("subscribe", lambda: trader.subscribe(self._account)),
-            ):
-                code = step()
-                if code != 0:
-                    raise GatewayUnavailable(f"{what} returned {code}")
+            code = trader.connect()
+            if code != 0:
+                self._sessions.failed()
+                raise NoSession(connect_refusal(code, self._sessions.client_is_there()))
+            self._sessions.succeeded()
+            code = trader.subscribe(self._account)
+            if code != 0:
+                raise NoSession(subscribe_refusal(code))
 
     def close(self) -> None:
         trader, self._trader, self._round = self._trader, None, None
@@ -154,10 +166,10 @@ class QmtBroker(Broker):
         put = self._put_for(self._epoch)
 
         def part(name: str, names: Sequence[str]) -> Callable[[Any], None]:
-            return lambda answer: put("part", (this, name, _copy_answer(answer, names)))
+            return lambda answer: put("part", (this, name, copy_answer(answer, names)))
 
         with _trouble_is(GatewayUnavailable):
-            trader.query_account_status_async(part("status", ["account_id", "status"]))
+            trader.query_account_status_async(part("status", STATUS_FIELDS))
             trader.query_stock_asset_async(self._account, part("asset", ASSET_FIELDS))
             trader.query_stock_positions_async(self._account, part("positions", POSITION_FIELDS))
             trader.query_stock_trades_async(self._account, part("trades", TRADE_FIELDS))
@@ -217,11 +229,21 @@ class QmtBroker(Broker):
         mine = [
             row["status"]
             for row in (rows if isinstance(rows, list) else ())
-            if row["account_id"] == self._account.account_id
+            if self._is_mine(row) and row["account_id"]
         ]
         return mine == [ACCOUNT_OK]
 
+    def _is_mine(self, row: dict[str, Any]) -> bool:
+        """Whether a row is of our account: a client may hold several, and one number for Stock Connect as well."""
+        number, kind = row.get("account_id"), row.get("account_type")
+        return number in (None, "", self._account.account_id) and kind in (
+            None,
+            self._account.account_type,
+        )
+
     def _report(self, kind: str, payload: dict[str, Any], now: datetime) -> Report | None:
+        if not self._is_mine(payload):
+            return None
         report: Report | None = self._guard(lambda row: REPORTS[kind](row, now), payload)
         return report
 
@@ -244,7 +266,7 @@ class QmtBroker(Broker):
         return None if None in made else tuple(made)
 
 
-def _copy_answer(answer: Any, names: Sequence[str]) -> Any:
+def copy_answer(answer: Any, names: Sequence[str]) -> Any:
     if answer is None:
         return None
     if isinstance(answer, list | tuple):
@@ -263,7 +285,7 @@ def _trouble_is(error: type[MiniqmtError]) -> Iterator[None]:
         raise error(f"the terminal's library failed: {problem!r}") from problem
 
 
-def _callback_class(xttrader: ModuleType) -> Any:
+def callback_class(xttrader: ModuleType) -> Any:
     """Return our callback class over the terminal's own base class. Its methods copy, append and return."""
 
     class Callback(xttrader.XtQuantTraderCallback):  # type: ignore[misc,name-defined]
@@ -274,13 +296,13 @@ def _callback_class(xttrader: ModuleType) -> Any:
             self.put("disconnected", {})
 
         def on_account_status(self, status: Any) -> None:
-            self.put("account_status", _copy(status, ("status",)))
+            self.put("account_status", _copy(status, STATUS_FIELDS))
 
         def on_stock_order(self, order: Any) -> None:
-            self.put("order", _copy(order, ORDER_FIELDS))
+            self.put("order", _copy(order, (*ORDER_FIELDS, *WHOSE)))
 
         def on_stock_trade(self, trade: Any) -> None:
-            self.put("trade", _copy(trade, TRADE_FIELDS))
+            self.put("trade", _copy(trade, (*TRADE_FIELDS, *WHOSE)))
 
         def on_order_error(self, order_error: Any) -> None:
             self.put(

@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from trading.broker.refusals import ACCOUNT_OK, account_status
 from trading.domain.reports import (
     BrokerAsset,
     BrokerOrder,
@@ -39,7 +40,6 @@ ORDER_STATES = {
     57: BrokerState.REJECTED,
 }
 STOCK_BUY, STOCK_SELL, FIX_PRICE = 23, 24, 11
-ACCOUNT_OK = 0
 _UNIT = Decimal("0.0001")
 
 ORDER_FIELDS = [
@@ -206,7 +206,9 @@ REPORTS: dict[str, Callable[[dict[str, Any], datetime], Report]] = {
         _text(row["order_sysid"]),
     ),
     "account_status": lambda row, now: ConnectionReport(
-        row["status"] == ACCOUNT_OK, f"account status {row['status']}"
+        row["status"] == ACCOUNT_OK, *account_status(row["status"])
     ),
-    "disconnected": lambda row, now: ConnectionReport(False, "disconnected"),
+    "disconnected": lambda row, now: ConnectionReport(
+        False, "disconnected", "连接已断开", lost=True
+    ),
 }

@@ -27,13 +27,13 @@ APART = timedelta(seconds=10)
 class Missed:
     """What is known when a clean query did not show an order.
 
-    `submit_ended_at`: the call was over by then, or its sender was proven dead. `asked_at`: of this query, `first`: of
+    `submit_ended_at`: the call was over by then, or its sender was proven dead. `as_of`: of this query, `first`: of
     the first one on this connection that missed the order when that counted; None: none yet. `any_order_known`: whether
     any order, whoever's, is known today. `books_unchanged`: cash and holdings are those of before the submit.
     """
 
     submit_ended_at: datetime
-    asked_at: datetime
+    as_of: datetime
     first: datetime | None
     any_order_known: bool
     books_unchanged: bool
@@ -44,7 +44,7 @@ def swallowed(order: LocalOrder, snapshot: Snapshot) -> bool:
 
     A client may accept an order and swallow it. Younger than `YOUNG` since the answer it may only be late (R4).
     """
-    if order.submitted_at is None or snapshot.taken_at - order.submitted_at < YOUNG:
+    if order.submitted_at is None or snapshot.as_of - order.submitted_at < YOUNG:
         return False
     return not any(
         one.broker_order_id == order.broker_order_id or one.remark == order.client_order_id
@@ -54,7 +54,7 @@ def swallowed(order: LocalOrder, snapshot: Snapshot) -> bool:
 
 def counts(missed: Missed) -> Text | None:
     """Return why this query does not count yet as one of the two, None when it does."""
-    age = missed.asked_at - missed.submit_ended_at
+    age = missed.as_of - missed.submit_ended_at
     if age < YOUNG:
         return Text(
             f"Only {_seconds(age)} s after the submit: until {_seconds(YOUNG)} s not being shown means nothing.",
@@ -80,7 +80,7 @@ def proven(missed: Missed) -> Text | None:
     why = counts(missed)
     if why is not None:
         return why
-    if missed.first is None or missed.asked_at - missed.first < APART:
+    if missed.first is None or missed.as_of - missed.first < APART:
         return Text(
             f"A second query at least {_seconds(APART)} s after the first must agree.",
             f"还需要至少相隔 {_seconds(APART)} 秒的第二次查询确认。",

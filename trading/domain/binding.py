@@ -27,7 +27,7 @@ class LocalOrder:
 
     `epoch`: of the lease, `connection`: of the broker session it was submitted through; a `seq` means something only
     there. `sent_at`: just before the call, None when it was not sent. `tick`: the price step in yuan. `weak`: its
-    broker id was found by its fingerprint only.
+    broker id was found by its fingerprint only. `known_before`: broker orders that others had placed before the call.
     """
 
     id: int
@@ -46,6 +46,7 @@ class LocalOrder:
     sent_at: datetime | None = None
     tick: Decimal = ZERO
     weak: bool = False
+    known_before: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +154,12 @@ def order_of_answer(
 def looks_like(report: BrokerOrder, order: LocalOrder) -> bool:
     """Whether a broker order has the fingerprint of ours, whatever its remark: symbol, side, volume, price and time.
 
+    What was at the broker before the call is not what the call made, however alike: a person may sell the same shares.
     An unknown side is no contradiction here: what may be ours speaks against its absence.
     """
     return (
         order.sent_at is not None
+        and report.broker_order_id not in order.known_before
         and _agrees(report, order)
         and report.quantity == order.quantity
         and abs(report.price - order.price) <= order.tick

@@ -9,12 +9,22 @@ from trading.domain.types import Quote
 
 #: How far a time stamp may lie ahead of our clock before it is refused.
 MAX_AHEAD = timedelta(seconds=2)
+#: A stamp so far ahead is no difference between two clocks.
+CLOCK_AHEAD = timedelta(minutes=1)
 _REAL = Pace()
 
 
 def from_the_future(at: datetime, now: datetime, pace: Pace = _REAL) -> bool:
     """Whether a time stamp lies more than 2 real s ahead of now: clocks of machines may differ by that."""
     return at - now > pace.market(MAX_AHEAD)
+
+
+def clock_was_ahead(stamped: datetime, time: datetime, now: datetime) -> bool:
+    """Whether an earlier quote was `stamped` by a clock that was ahead and is right again, as a new `time` shows.
+
+    Such a stamp must hold nothing back: it lies in the future for a long time.
+    """
+    return stamped - now > CLOCK_AHEAD and time - now <= CLOCK_AHEAD
 
 
 def freshness(

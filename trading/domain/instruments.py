@@ -50,8 +50,20 @@ class Settlement(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class StatedLimits:
+    """The price limits a terminal states for one day, in yuan; None = it states none on that side."""
+
+    on: date
+    up: Decimal | None
+    down: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Instrument:
-    """What the rules need to know of an instrument. `index_board`: for index funds, the board of the index."""
+    """What the rules need to know of an instrument. `index_board`: for index funds, the board of the index.
+
+    `stated`: the limits its terminal named last; they hold for their own day only.
+    """
 
     symbol: Symbol
     name: str = ""
@@ -62,6 +74,7 @@ class Instrument:
     listed_on: date | None = None
     delisting_from: date | None = None  # first session of the delisting period
     index_board: Board | None = None
+    stated: StatedLimits | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Sources unless a table says otherwise: SSE trading rules 2026 (上证发〔2026�
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import NamedTuple
@@ -193,7 +194,17 @@ def day_limits(
     on: date,
     sessions_since_listing: int | None = None,
 ) -> Limits | Denial:
-    """Return the limits from what a quote states and what its previous close implies; see `limits_for`."""
+    """Return the limits from what quote or terminal state and what the previous close implies; see `limits_for`.
+
+    A quote without limits has those the terminal stated for its symbol and this day.
+    """
+    stated = instrument.stated
+    if quote is not None and stated is not None and stated.on == on:
+        quote = replace(
+            quote,
+            limit_up=quote.limit_up or stated.up,
+            limit_down=quote.limit_down or stated.down,
+        )
     if quote is None or not _stated(quote.previous_close):
         return limits_for(quote, None)
     return limits_for(

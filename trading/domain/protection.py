@@ -25,6 +25,7 @@ class Protection(StrEnum):
     HALTED = "halted"
     GATEWAY_OBSERVING = "gateway_observing"
     GATEWAY_DOWN = "gateway_down"
+    QUOTE_SOURCE = "quote_source"
     QUOTE_STALE = "quote_stale"
     QUOTE_REFUSED = "quote_refused"
     SUSPENDED = "suspended"
@@ -44,7 +45,8 @@ class ProtectionFacts:
 
     `holding_on`: the holding's own switch. `paused_until`: set while its exits rest because a person cancelled one.
     `sell_on`: the account may sell at all. `market_open`: continuous trading. `quote_time`: of the newest accepted
-    quote. `quote_refused_since`: set while the newest quotes of this symbol are refused. `sellable`: shares.
+    quote. `quote_refused_since`: set while the newest quotes of this symbol are refused. `quote_may_trade`: the
+    newest is of a source the account may trade on. `sellable`: shares.
     `order_working`: an exit order of this holding is at the broker; `resting_at_limit_down`: and it waits there.
     `unknown_order`: an order in this symbol of which nobody knows whether it exists. `attempts_exhausted`: the last
     re-order ended unfilled. `ex_rights_paused`: unverified, and the reference moved beyond the daily limit.
@@ -60,6 +62,7 @@ class ProtectionFacts:
     gateway_status: GatewayStatus = GatewayStatus.ARMED
     market_open: bool = True
     quote_fresh: bool = True
+    quote_may_trade: bool = True
     quote_time: datetime | None = None
     quote_refused_since: datetime | None = None
     suspended: bool = False
@@ -91,7 +94,7 @@ def protection_of(
     2. The way to the exchange is closed: gateway down, gateway observing.
     3. The exchange trades it not: suspended.
     4. While the market is open, a stop reached now would not be decided or would not be sent: quote refused, quote
-       stale, unknown order, attempts exhausted.
+       of a source that only shows, quote stale, unknown order, attempts exhausted.
     5. The sale is on its way: resting at limit-down, order working.
     6. Nothing can be sold today (T+1); then: the market is closed.
     7. It would sell, but perhaps at the wrong price: ex-rights unverified.
@@ -125,6 +128,7 @@ def _for_now(facts: ProtectionFacts) -> tuple[tuple[Protection, bool], ...]:
     return (
         (Protection.SUSPENDED, facts.suspended),
         (Protection.QUOTE_REFUSED, is_open and facts.quote_refused_since is not None),
+        (Protection.QUOTE_SOURCE, is_open and not facts.quote_may_trade),
         # Outside continuous trading no quote is expected: lunch is not staleness.
         (Protection.QUOTE_STALE, is_open and not facts.quote_fresh),
         (Protection.UNKNOWN_ORDER, facts.unknown_order),
@@ -153,6 +157,10 @@ WORDS = {
     Protection.GATEWAY_DOWN: Text("the gateway is down", "交易网关未运行"),
     Protection.QUOTE_STALE: Text("the quote is stale", "行情过时"),
     Protection.QUOTE_REFUSED: Text("the quotes are refused as implausible", "行情异常被拒收"),
+    Protection.QUOTE_SOURCE: Text(
+        "only the fallback source has quotes, and they may not trade (allow_mootdx_trading)",
+        "只有备用行情，且未允许用于交易",
+    ),
     Protection.SUSPENDED: Text("trading in it is suspended", "停牌"),
     Protection.NO_COST: Text("the cost is unknown", "成本未知"),
     Protection.T1: Text("nothing can be sold today (T+1)", "今日无可卖数量（T+1）"),

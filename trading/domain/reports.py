@@ -7,11 +7,11 @@ empty tuple: unknown is not zero.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from trading.domain.types import ZERO, Side, Symbol
+from trading.domain.types import ZERO, Side, Symbol, Text
 
 
 class BrokerState(StrEnum):
@@ -102,7 +102,11 @@ class BrokerAsset:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One complete round of queries; a part that failed is None. `epoch`: of the broker connection that answered."""
+    """One complete round of queries; a part that failed is None. `epoch`: of the broker connection that answered.
+
+    `taken_at`: when it was asked for. What it shows was so at some moment between `as_of` and `taken_at`, each part at
+    one of its own; `lag` (market time) is the channel's.
+    """
 
     taken_at: datetime
     epoch: int
@@ -111,6 +115,12 @@ class Snapshot:
     positions: tuple[BrokerPosition, ...] | None = None
     orders: tuple[BrokerOrder, ...] | None = None
     trades: tuple[BrokerTrade, ...] | None = None
+    lag: timedelta = timedelta(0)
+
+    @property
+    def as_of(self) -> datetime:
+        """Everything that had happened by then is shown."""
+        return self.taken_at - self.lag
 
     @property
     def complete(self) -> bool:
@@ -151,10 +161,20 @@ class CancelResponse:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionReport:
-    """A change of the connection or the account: `ok` False on disconnect or an account status other than 0."""
+    """A change of the connection or of the account's login.
+
+    `ok` False: nothing can be sent. `lost`: the connection is gone and has to be made anew; an account that is only
+    not in order comes back by itself, through the same connection. `message` in English, `message_zh` in Chinese.
+    """
 
     ok: bool
     message: str = ""
+    message_zh: str = ""
+    lost: bool = False
+
+    @property
+    def reason(self) -> Text:
+        return Text(self.message, self.message_zh or self.message)
 
 
 Report = (

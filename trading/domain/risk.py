@@ -40,6 +40,7 @@ CHECKS: tuple[Check, ...] = (
     market.gateway_not_armed,
     market.market_closed,
     market.calendar_unknown,
+    market.quote_source,
     market.quote_stale,
     market.suspended,
     market.limits_problem,

@@ -114,7 +114,8 @@ class RiskFacts:
     orders that must end first (`in_the_way`). `same_purpose_working`: another order of the same symbol, side and
     purpose works; UNKNOWN ones do not count, they keep their own shares. `refusals_in_a_row`: identical ones by the
     broker for this symbol and side. `since_refusal`: time since the last of them. `books_differ`: the books of an earlier
-    day differ from the terminal, and nobody has explained it.
+    day differ from the terminal, and nobody has explained it. `quote_may_trade`: the newest quote is of a source this
+    account may trade on.
     """
 
     trading_state: TradingState
@@ -145,6 +146,7 @@ class RiskFacts:
     refusals_in_a_row: int = 0
     since_refusal: timedelta | None = None
     books_differ: bool = False
+    quote_may_trade: bool = True
 
 
 def denial(code: DenialCode, en: str, zh: str) -> Denial:

@@ -79,6 +79,17 @@ def calendar_unknown(intent: Intent, facts: RiskFacts, limits: RiskLimits) -> De
     )
 
 
+def quote_source(intent: Intent, facts: RiskFacts, limits: RiskLimits) -> Denial | None:
+    if facts.quote_may_trade:
+        return None
+    return denial(
+        DenialCode.QUOTE_SOURCE,
+        f"{intent.symbol} has quotes of the fallback source only, and they may not trade. The order waits for the"
+        " terminal's; or switch allow_mootdx_trading on.",
+        f"{intent.symbol} 目前只有备用行情，且不允许用于交易。委托等待终端行情；也可打开“允许 mootdx 行情交易”。",
+    )
+
+
 def quote_stale(intent: Intent, facts: RiskFacts, limits: RiskLimits) -> Denial | None:
     if facts.quote_fresh:
         return None

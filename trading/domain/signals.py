@@ -121,12 +121,14 @@ def recheck(
     lot: LotRule,
     promised: int = 0,
     session_active: bool = True,
+    may_trade: bool = True,
 ) -> Verdict:
     """Check a pending signal again with the live cost, settings and quote, before it becomes an order.
 
     `exit_rules`: of this holding (`for_holding`), so a holding switched off has both rules off. `quote_fresh`: the
     answer of `freshness`. `sellable`, `promised`: shares sellable now, and promised to other sells.
-    `session_active`: whether a grid signal's own session is still active. Working orders and risk come after this.
+    `session_active`: whether a grid signal's own session is still active. `may_trade`: whether the account may decide
+    on the source of the quote. Working orders and risk come after this.
     Raises ValueError when the signal is not pending.
 
     In this order: ended by its position, rule or session; time in the future; too old; quote not usable (waits);
@@ -137,7 +139,7 @@ def recheck(
     return (
         _ended(signal, position, exit_rules, session_active)
         or _out_of_time(signal, signal_rules, quote, now)
-        or _without_price(quote, quote_fresh)
+        or _without_price(quote, quote_fresh, may_trade)
         or _moved(signal, position, exit_rules, quote)
         or _drifted(signal, signal_rules, quote)
         or _without_shares(signal, sellable, promised)
@@ -192,9 +194,15 @@ def _out_of_time(
     return None
 
 
-def _without_price(quote: Quote | None, fresh: bool) -> Wait | None:
+def _without_price(quote: Quote | None, fresh: bool, may_trade: bool) -> Wait | None:
     if quote is not None and quote.suspended:
         return Wait(Denial(DenialCode.SUSPENDED, Text("trading is suspended", "停牌")))
+    if not may_trade:
+        text = Text(
+            "only the fallback source has quotes, and they may not trade",
+            "只有备用行情，且未允许用于交易",
+        )
+        return Wait(Denial(DenialCode.QUOTE_SOURCE, text))
     if quote is None or not fresh:
         return Wait(Denial(DenialCode.QUOTE_STALE, Text("the quote is not fresh", "行情不新鲜")))
     if not quote.last.is_finite() or quote.last <= 0:

@@ -137,6 +137,7 @@ class DenialCode(StrEnum):
     GATEWAY_NOT_ARMED = "GATEWAY_NOT_ARMED"
     MARKET_CLOSED = "MARKET_CLOSED"
     CALENDAR_UNKNOWN = "CALENDAR_UNKNOWN"
+    QUOTE_SOURCE = "QUOTE_SOURCE"
     QUOTE_STALE = "QUOTE_STALE"
     SUSPENDED = "SUSPENDED"
     NO_PRICE = "NO_PRICE"
@@ -174,6 +175,7 @@ _BLOCKING = frozenset(
     {
         DenialCode.GATEWAY_NOT_ARMED,
         DenialCode.MARKET_CLOSED,
+        DenialCode.QUOTE_SOURCE,
         DenialCode.QUOTE_STALE,
         DenialCode.SUSPENDED,
         DenialCode.NO_PRICE,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from trading.domain.types import Symbol
-from trading.market_data.pump import LimitsOf, MarketData, no_limits
+from trading.domain.types import Quote, Symbol
+from trading.errors import GatewayUnavailable
 from trading.market_data.xtquant_feed import XtQuantFeed
-from trading.ports import QuoteWriter
+from trading.ports import Feed
 
 #: Seconds of real time without a quote, while the exchange trades, after which the line is opened anew.
 SILENT = 15.0
@@ -32,37 +32,39 @@ class Line(Protocol):
     def close(self) -> None: ...
 
 
-class QuoteLine:
+class QuoteLine(Feed):
     """A feed over lines that come and go. `open_line` opens one, or raises what its library raises."""
 
-    def __init__(
-        self,
-        open_line: Callable[[], Line],
-        store: QuoteWriter,
-        name: str,
-        limits: LimitsOf = no_limits,
-    ) -> None:
+    def __init__(self, open_line: Callable[[], Line], name: str = "xtquant") -> None:
         self._open_line = open_line
         self._line: Line | None = None
         self._feed = XtQuantFeed(self, name)
-        self._market_data = MarketData([self._feed], store, limits)
+        self.name, self.heartbeat = name, self._feed.heartbeat
         self._heard_at: float | None = None
         self._not_before = float("-inf")  # the next try
         self.problem = ""
 
-    def step(self, wanted: Iterable[Symbol], now: datetime, at: float, *, trading: bool) -> int:
-        """Keep the line open and the symbols subscribed, and store what has come; returns how many quotes.
+    def keep(self, at: float, *, trading: bool) -> None:
+        """Open the line, anew when it is lost or silent; `at` in monotonic seconds, `trading`: quotes are expected."""
+        if self._is_dead(at, trading):
+            self._reopen(at)
 
-        `now` is market time, `at` monotonic seconds; `trading`: quotes are expected now.
-        """
-        if self._is_dead(at, trading) and not self._reopen(at):
-            return 0
-        self._market_data.subscribe(wanted)
-        self.problem = self._market_data.health[self._feed.name].last_failure
-        count = self._market_data.step(now)
-        if count or not trading:
-            self._heard_at = at
-        return count
+    def heard(self, at: float) -> None:
+        """Note that a good quote has come over it, or that none is expected now."""
+        self._heard_at = at
+
+    def subscribe(self, symbols: Iterable[Symbol]) -> None:
+        """Make sure these symbols are delivered. Raises GatewayUnavailable."""
+        self._feed.subscribe(symbols)
+
+    def poll(self, now: datetime) -> Sequence[Quote]:
+        """Return what has come. Raises GatewayUnavailable without a line."""
+        if self._line is None:
+            raise GatewayUnavailable(f"{self.name}: {self.problem or 'not connected'}")
+        return self._feed.poll(now)
+
+    def unreadable(self) -> Sequence[tuple[Symbol, str]]:
+        return self._feed.unreadable()
 
     def close(self) -> None:
         line, self._line = self._line, None
@@ -87,16 +89,15 @@ class QuoteLine:
             return True
         return trading and self._heard_at is not None and at - self._heard_at > SILENT
 
-    def _reopen(self, at: float) -> bool:
+    def _reopen(self, at: float) -> None:
         if at < self._not_before:
-            return False
+            return
         self.close()
         self._not_before = at + LEFT_ALONE
         try:
             self._line = self._open_line()
         except Exception as problem:  # noqa: BLE001 - the vendor raises bare exceptions of any type
             self.problem = str(problem)
-            return False
+            return
         self._feed.forget_subscriptions()
-        self._heard_at = at
-        return True
+        self._heard_at, self.problem = at, ""

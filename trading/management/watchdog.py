@@ -47,6 +47,10 @@ class Watchdog:
             log.critical("the gateway stood still for %.1f s: the process ends itself", silence)
             self._end()
 
+    def pause(self) -> None:
+        """Whatever comes now may take any time, such as a person who thinks; `feed` ends it."""
+        self._fed_at = float("inf")
+
     def start(self) -> None:
         """Begin to look, in a thread that ends with the process."""
         threading.Thread(target=self._run, name="watchdog", daemon=True).start()

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from trading.domain.source_health import Said
 from trading.domain.types import Quote, Symbol
 from trading.errors import GatewayUnavailable
 from trading.market_data.records import (
@@ -21,17 +22,18 @@ from trading.market_data.records import (
     Record,
     Stamper,
     arrivals_since,
-    fed_and_heartbeat,
+    fed_by,
     feed_number_of,
+    micros,
     pack_feed,
     quote_of,
     steps_of,
     unpack_feed,
 )
-from trading.market_data.store import DEFAULT_HEARTBEAT
-from trading.ports import Arrival, QuoteReader, QuoteWriter
+from trading.market_data.said import pack, unpack
+from trading.ports import Arrival, Fed, QuoteReader, QuoteWriter
 
-VERSION = 1
+VERSION = 2
 
 _SCHEMA = f"""
 BEGIN;
@@ -39,9 +41,13 @@ CREATE TABLE newest (symbol TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWI
 CREATE TABLE tape (symbol TEXT, slot INTEGER, at INTEGER NOT NULL, record BLOB NOT NULL,
     PRIMARY KEY (symbol, slot)) WITHOUT ROWID;
 CREATE TABLE feed (number INTEGER PRIMARY KEY, state BLOB NOT NULL);
+CREATE TABLE said (source TEXT, symbol TEXT, at INTEGER NOT NULL, state TEXT NOT NULL,
+    PRIMARY KEY (source, symbol)) WITHOUT ROWID;
 PRAGMA user_version={VERSION};
 COMMIT;
 """
+#: Microseconds that what a source says of a symbol is kept: whoever is not asked any more is forgotten.
+SAID_KEPT = 7 * 86_400_000_000
 #: Symbols or slots asked for in one statement; SQLite's own limit of variables is higher everywhere.
 _CHUNK = 500
 
@@ -58,6 +64,7 @@ class FileQuoteStore(QuoteReader, QuoteWriter):
         self._db: sqlite3.Connection | None = None
         self._opened: tuple[int, int] | None = None
         self._stamper: Stamper | None = None
+        self._has_noted = False
 
     def close(self) -> None:
         if self._db is not None:
@@ -69,7 +76,7 @@ class FileQuoteStore(QuoteReader, QuoteWriter):
         with self._using() as db:
             if db is not None:
                 db.executescript(
-                    "BEGIN; DELETE FROM newest; DELETE FROM tape; DELETE FROM feed; COMMIT;"
+                    "BEGIN; DELETE FROM newest; DELETE FROM tape; DELETE FROM feed; DELETE FROM said; COMMIT;"
                 )
             self._stamper = None
 
@@ -89,8 +96,7 @@ class FileQuoteStore(QuoteReader, QuoteWriter):
             if db is None:
                 return Kept()
             newest = db.execute("SELECT symbol, record FROM newest").fetchall()
-            feeds = db.execute("SELECT number, state FROM feed").fetchall()
-        return Kept(dict(newest), {number: unpack_feed(state) for number, state in feeds})
+            return Kept(dict(newest), _feeds(db))
 
     def write(self, batch: Batch) -> None:
         """Store a stamped batch in one transaction."""
@@ -105,6 +111,21 @@ class FileQuoteStore(QuoteReader, QuoteWriter):
                 db.executemany("INSERT OR REPLACE INTO newest VALUES (?, ?)", newest.items())
                 db.executemany("INSERT OR REPLACE INTO tape VALUES (?, ?, ?, ?)", tape)
                 db.execute("INSERT OR REPLACE INTO feed VALUES (?, ?)", feed)
+
+    def note(self, said: Iterable[Said]) -> None:
+        """Keep what the sources say, a row per source and symbol; at first, forget what was said before this process."""
+        rows = [(one.source, one.symbol, micros(one.taken_at), pack(one)) for one in said]
+        with self._using() as db:
+            if db is None:
+                raise GatewayUnavailable(f"{self._path} was opened for reading")
+            with db:
+                db.execute("BEGIN IMMEDIATE")
+                if not self._has_noted:
+                    db.execute("DELETE FROM said")
+                db.executemany("INSERT OR REPLACE INTO said VALUES (?, ?, ?, ?)", rows)
+                oldest = max((at for _, _, at, _ in rows), default=0) - SAID_KEPT
+                db.execute("DELETE FROM said WHERE at < ?", (oldest,))
+        self._has_noted = True
 
     def records_since(self, at: int) -> list[Record]:
         """Return the newest record of every symbol and all that arrived after `at` (microseconds since 1970)."""
@@ -129,7 +150,8 @@ class FileQuoteStore(QuoteReader, QuoteWriter):
         with self._reading() as db:
             if db is None:
                 return {}
-            return arrivals_since(after, _newest(db, after), lambda slots: _slots(db, slots))
+            newest, feeds = _newest(db, after), _feeds(db)
+            return arrivals_since(after, newest, lambda slots: _slots(db, slots), feeds)
 
     def latest(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, Quote]:
         """Return the newest quote of each symbol that has one."""
@@ -137,34 +159,34 @@ class FileQuoteStore(QuoteReader, QuoteWriter):
             newest = {} if db is None else _newest(db, symbols)
         return {symbol: quote_of(symbol, packed) for symbol, packed in newest.items()}
 
-    def fed_at(self, symbol: Symbol) -> datetime | None:
-        """Return when the feed of this symbol last delivered, None = never."""
-        feed = self._feed(symbol)
-        return None if feed is None else feed.fed_at
+    def fed(self, symbol: Symbol) -> Fed:
+        """Return the feed of this symbol; `Fed()` before any quote."""
+        return self.feeds([symbol])[symbol]
 
-    def heartbeat(self, symbol: Symbol) -> int:
-        """Return the heartbeat in seconds of the feed of this symbol."""
-        feed = self._feed(symbol)
-        return DEFAULT_HEARTBEAT if feed is None else feed.heartbeat
-
-    def feeds(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, tuple[datetime | None, int]]:
-        """Return `fed_at` and `heartbeat` of many symbols at once: two statements, not two of each."""
+    def feeds(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, Fed]:
+        """Return the feeds of many symbols at once: two statements, not two of each."""
         wanted = list(symbols)
         with self._reading() as db:
             newest = {} if db is None else _newest(db, wanted)
-            rows = [] if db is None else db.execute("SELECT number, state FROM feed").fetchall()
-        states = {number: unpack_feed(state) for number, state in rows}
+            states = {} if db is None else _feeds(db)
         known = {symbol: states.get(feed_number_of(packed)) for symbol, packed in newest.items()}
-        return {symbol: fed_and_heartbeat(known.get(symbol)) for symbol in wanted}
+        return {symbol: fed_by(known.get(symbol)) for symbol in wanted}
 
-    def _feed(self, symbol: Symbol) -> FeedState | None:
-        with self._reading() as db:
-            packed = None if db is None else _newest(db, [symbol]).get(symbol)
-            if db is None or packed is None:
-                return None
-            number = feed_number_of(packed)
-            row = db.execute("SELECT state FROM feed WHERE number = ?", (number,)).fetchone()
-        return None if row is None else unpack_feed(row[0])
+    def said(self, symbols: Iterable[Symbol]) -> list[Said]:
+        """Return what each source said last of itself (symbol "") and of these symbols, in their order."""
+        with self._using() as db:
+            rows: list[tuple[str, str, str]] = []
+            if db is not None:
+                rows = [
+                    row
+                    for part in _parts(["", *symbols])
+                    for row in db.execute(
+                        f"SELECT source, symbol, state FROM said WHERE symbol IN ({_marks(part)})",
+                        part,
+                    ).fetchall()
+                ]
+        said = (unpack(*row) for row in rows)
+        return sorted(said, key=lambda one: (one.symbol, one.rank))
 
     # --- the file ---
 
@@ -243,17 +265,24 @@ class FileQuoteStore(QuoteReader, QuoteWriter):
 
 
 def _newest(db: sqlite3.Connection, symbols: Iterable[Symbol]) -> dict[Symbol, bytes]:
-    wanted = list(symbols)
     found: dict[Symbol, bytes] = {}
-    for first in range(0, len(wanted), _CHUNK):
-        part = wanted[first : first + _CHUNK]
-        marks = ",".join("?" * len(part))
-        found.update(
-            db.execute(
-                f"SELECT symbol, record FROM newest WHERE symbol IN ({marks})", part
-            ).fetchall()
-        )
+    for part in _parts(list(symbols)):
+        statement = f"SELECT symbol, record FROM newest WHERE symbol IN ({_marks(part)})"
+        found.update(db.execute(statement, part).fetchall())
     return found
+
+
+def _parts(wanted: list[str] | list[Symbol]) -> Iterator[list[str] | list[Symbol]]:
+    return (wanted[first : first + _CHUNK] for first in range(0, len(wanted), _CHUNK))
+
+
+def _marks(part: list[str] | list[Symbol]) -> str:
+    return ",".join("?" * len(part))
+
+
+def _feeds(db: sqlite3.Connection) -> dict[int, FeedState]:
+    rows = db.execute("SELECT number, state FROM feed").fetchall()
+    return {number: unpack_feed(state) for number, state in rows}
 
 
 def _slots(db: sqlite3.Connection, slots: Sequence[tuple[Symbol, int]]) -> list[bytes | None]:

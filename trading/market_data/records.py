@@ -15,9 +15,10 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
+from trading.domain.freshness import clock_was_ahead
 from trading.domain.types import CHINA, BookStatus, Level, Quote, Symbol
-from trading.market_data.store import DEFAULT_HEARTBEAT, KEPT
-from trading.ports import Arrival
+from trading.market_data.store import KEPT
+from trading.ports import Arrival, Fed
 
 #: Levels kept on each side of the book.
 DEPTH = 5
@@ -95,7 +96,8 @@ class Stamper:
     """Gives arrivals their number and time. There is one writer of quotes, and this is its memory.
 
     Batches arrive at strictly rising times whatever `now` says; equal times of a symbol are told apart by a
-    microsecond; a quote older than its symbol's newest is left out. As MemoryQuoteStore does.
+    microsecond; a quote older than its symbol's newest is left out, unless that one lies in the future: a clock was
+    ahead and is right again. As MemoryQuoteStore does.
     """
 
     def __init__(self, kept: Kept) -> None:
@@ -113,17 +115,20 @@ class Stamper:
         self._at = max(micros(now), self._at + 1)
         feed_number = self._feeds.setdefault(feed, len(self._feeds))
         records = [
-            record for quote in batch if (record := self._stamped(quote, feed_number)) is not None
+            record
+            for quote in batch
+            if (record := self._stamped(quote, feed_number, now)) is not None
         ]
         return Batch(feed_number, FeedState(feed, heartbeat, now), records)
 
-    def _stamped(self, quote: Quote, feed_number: int) -> Record | None:
+    def _stamped(self, quote: Quote, feed_number: int, now: datetime) -> Record | None:
         tape = self._tapes.get(quote.symbol)
         time, number, previous_at = quote.time, 1, 0
         if tape is not None:
-            if quote.time < tape.stamped:
-                return None
-            time = max(quote.time, tape.time + _MICROSECOND)
+            if not clock_was_ahead(tape.stamped, quote.time, now):
+                if quote.time < tape.stamped:
+                    return None
+                time = max(quote.time, tape.time + _MICROSECOND)
             # Two arrivals of one batch share their time.
             number, previous_at = tape.number + 1, tape.at
         self._tapes[quote.symbol] = _Tape(number, self._at, time, quote.time)
@@ -160,9 +165,9 @@ def unpack_feed(packed: bytes) -> FeedState:
     return FeedState(packed[_FEED.size :].decode(), heartbeat, moment(fed_at))
 
 
-def fed_and_heartbeat(feed: FeedState | None) -> tuple[datetime | None, int]:
-    """Return when a feed last delivered and its heartbeat; None: of a symbol that no feed has delivered yet."""
-    return (None, DEFAULT_HEARTBEAT) if feed is None else (feed.fed_at, feed.heartbeat)
+def fed_by(feed: FeedState | None) -> Fed:
+    """Return a feed as readers see it; None: of a symbol that no feed has delivered yet."""
+    return Fed() if feed is None else Fed(feed.fed_at, feed.heartbeat, feed.name)
 
 
 def micros(time: datetime) -> int:
@@ -257,7 +262,10 @@ ReadSlots = Callable[[Sequence[tuple[Symbol, int]]], Sequence[bytes | None]]
 
 
 def arrivals_since(
-    after: Mapping[Symbol, datetime], newest: Mapping[Symbol, bytes], read: ReadSlots
+    after: Mapping[Symbol, datetime],
+    newest: Mapping[Symbol, bytes],
+    read: ReadSlots,
+    feeds: Mapping[int, FeedState],
 ) -> dict[Symbol, Sequence[Arrival]]:
     """Return per symbol what arrived after its time, oldest first, from the newest records of one moment.
 
@@ -286,9 +294,14 @@ def arrivals_since(
                 chains[symbol].append(packed)
                 if not _has_more(chains[symbol], marks[symbol]):
                     unread.discard(symbol)
+    names = {number: feed.name for number, feed in feeds.items()}
     return {
         symbol: tuple(
-            Arrival(moment(steps_of(packed).at), quote_of(symbol, packed))
+            Arrival(
+                moment(steps_of(packed).at),
+                quote_of(symbol, packed),
+                names.get(feed_number_of(packed), ""),
+            )
             for packed in reversed(chain)
             if steps_of(packed).at > marks[symbol]
         )

@@ -24,14 +24,13 @@ from trading.market_data.records import (
     Record,
     Stamper,
     arrivals_since,
-    fed_and_heartbeat,
+    fed_by,
     feed_number_of,
     pack_feed,
     quote_of,
     unpack_feed,
 )
-from trading.market_data.store import DEFAULT_HEARTBEAT
-from trading.ports import Arrival, QuoteReader, QuoteWriter
+from trading.ports import Arrival, Fed, QuoteReader, QuoteWriter
 
 #: Seconds to wait for Redis; a gateway then reads the file.
 TIMEOUT = 0.2
@@ -136,41 +135,27 @@ class RedisQuoteStore(QuoteReader, QuoteWriter):
 
     def since(self, after: Mapping[Symbol, datetime]) -> Mapping[Symbol, Sequence[Arrival]]:
         """Return per symbol what arrived after its time, oldest first; absent = nothing new."""
-        return arrivals_since(after, self._read_newest(list(after)), self._read_slots)
+        newest = self._read_newest(list(after))
+        return arrivals_since(after, newest, self._read_slots, self._feeds)
 
     def latest(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, Quote]:
         """Return the newest quote of each symbol that has one."""
         newest = self._read_newest(list(symbols))
         return {symbol: quote_of(symbol, packed) for symbol, packed in newest.items()}
 
-    def fed_at(self, symbol: Symbol) -> datetime | None:
-        """Return when the feed of this symbol last delivered, None = never; at most 250 ms behind."""
-        feed = self._feed(symbol)
-        return None if feed is None else feed.fed_at
+    def fed(self, symbol: Symbol) -> Fed:
+        """Return the feed of this symbol; at most 250 ms behind."""
+        return self.feeds([symbol])[symbol]
 
-    def heartbeat(self, symbol: Symbol) -> int:
-        """Return the heartbeat in seconds of the feed of this symbol."""
-        feed = self._feed(symbol)
-        return DEFAULT_HEARTBEAT if feed is None else feed.heartbeat
-
-    def feeds(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, tuple[datetime | None, int]]:
-        """Return `fed_at` and `heartbeat` of many symbols at once; at most 250 ms behind."""
+    def feeds(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, Fed]:
+        """Return the feeds of many symbols at once; at most 250 ms behind."""
         wanted = list(symbols)
         missing = [symbol for symbol in wanted if symbol not in self._feed_of]
         if missing or time.monotonic() - self._feeds_read_at >= FEEDS_KEPT:
             self._read_newest([*self._feed_of.keys() | missing])
-        states = {
-            number: fed_and_heartbeat(self._feeds.get(number)) for number in range(MOST_FEEDS)
-        }
-        never = fed_and_heartbeat(None)
+        states = {number: fed_by(self._feeds.get(number)) for number in range(MOST_FEEDS)}
+        never = Fed()
         return {symbol: states.get(self._feed_of.get(symbol, -1), never) for symbol in wanted}
-
-    def _feed(self, symbol: Symbol) -> FeedState | None:
-        if time.monotonic() - self._feeds_read_at >= FEEDS_KEPT:
-            self._read_newest([*self._feed_of.keys() - {symbol}, symbol])
-        elif symbol not in self._feed_of:
-            self._read_newest([symbol])
-        return self._feeds.get(self._feed_of.get(symbol, -1))
 
     def _read_newest(self, symbols: Sequence[Symbol]) -> dict[Symbol, bytes]:
         """Read the newest records of one moment, and with them the state of the feeds."""

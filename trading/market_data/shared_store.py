@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
+from trading.domain.source_health import Said
 from trading.domain.types import Quote, Symbol
 from trading.errors import GatewayUnavailable
 from trading.market_data.file_store import FileQuoteStore
 from trading.market_data.records import Record, Stamper, micros
 from trading.market_data.redis_store import KEY, RedisQuoteStore
-from trading.ports import Arrival, QuoteReader, QuoteWriter
+from trading.ports import Arrival, Fed, QuoteReader, QuoteWriter
 
 #: Seconds a silent source is left alone before it is asked again.
 LEFT_ALONE = 2.0
@@ -66,6 +67,11 @@ class SharedQuotes(QuoteWriter):
             taken = self._send(self._redis) or taken
         if not taken:
             raise GatewayUnavailable(f"no store took the quotes: {self.problems}")
+
+    def note(self, said: Iterable[Said]) -> None:
+        """Keep what the sources say, in the file alone. A file that does not take it is a problem, not an error."""
+        rows = list(said)
+        self._try("file", lambda: self._file.note(rows))
 
     def clear(self) -> None:
         """Forget everything: for a demo or a replay that begins again."""
@@ -136,16 +142,12 @@ class FallbackQuotes(QuoteReader):
         wanted = list(symbols)
         return self._ask(lambda source: source.latest(wanted))
 
-    def fed_at(self, symbol: Symbol) -> datetime | None:
-        """Return when the feed of this symbol last delivered, None = never."""
-        return self._ask(lambda source: source.fed_at(symbol))
+    def fed(self, symbol: Symbol) -> Fed:
+        """Return the feed of this symbol; `Fed()` before any quote."""
+        return self._ask(lambda source: source.fed(symbol))
 
-    def heartbeat(self, symbol: Symbol) -> int:
-        """Return the heartbeat in seconds of the feed of this symbol."""
-        return self._ask(lambda source: source.heartbeat(symbol))
-
-    def feeds(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, tuple[datetime | None, int]]:
-        """Return `fed_at` and `heartbeat` of many symbols at once."""
+    def feeds(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, Fed]:
+        """Return the feeds of many symbols at once."""
         wanted = list(symbols)
         return self._ask(lambda source: source.feeds(wanted))
 

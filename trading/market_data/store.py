@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from trading.domain.freshness import clock_was_ahead
 from trading.domain.types import Quote, Symbol
-from trading.ports import Arrival, QuoteReader, QuoteWriter
+from trading.ports import Arrival, Fed, QuoteReader, QuoteWriter
 
 #: Accepted quotes kept per symbol; what lies further back was folded long ago.
 KEPT = 64
-#: Heartbeat in seconds of a symbol no feed has delivered yet.
-DEFAULT_HEARTBEAT = 10
 
 _STEP = timedelta(microseconds=1)
 
@@ -46,6 +45,8 @@ class MemoryQuoteStore(QuoteReader, QuoteWriter):
     def put(self, feed: str, quotes: Iterable[Quote], heartbeat: int, now: datetime) -> None:
         """Store accepted quotes in their order of arrival; one older than its symbol's newest is left out.
 
+        A newest one that lies in the future was stamped by a clock that was ahead, and holds nothing back.
+
         `now` is when the feed delivered them, `heartbeat` its seconds. No quotes: the feed stays as silent as it was.
         """
         batch = list(quotes)
@@ -55,13 +56,15 @@ class MemoryQuoteStore(QuoteReader, QuoteWriter):
         self._batch = at
         for quote in batch:
             tape = self._tapes.setdefault(quote.symbol, _Tape())
+            newest = tape.arrivals[-1].quote.time if tape.arrivals else None
+            if tape.stamped is not None and clock_was_ahead(tape.stamped, quote.time, now):
+                tape.stamped = newest = None
             if tape.stamped is not None and quote.time < tape.stamped:
                 continue
-            newest = tape.arrivals[-1].quote.time if tape.arrivals else None
             tape.feed, tape.stamped = feed, quote.time
             if newest is not None and quote.time <= newest:
                 quote = replace(quote, time=newest + _STEP)
-            tape.arrivals.append(Arrival(at, quote))
+            tape.arrivals.append(Arrival(at, quote, feed))
         self._feeds[feed] = _Feed(heartbeat, now)
 
     def since(self, after: Mapping[Symbol, datetime]) -> Mapping[Symbol, Sequence[Arrival]]:
@@ -82,16 +85,10 @@ class MemoryQuoteStore(QuoteReader, QuoteWriter):
             if tape is not None and tape.arrivals
         }
 
-    def fed_at(self, symbol: Symbol) -> datetime | None:
-        """Return when the feed that delivered this symbol last delivered any quote, None = never."""
-        feed = self._feed_of(symbol)
-        return None if feed is None else feed.fed_at
-
-    def heartbeat(self, symbol: Symbol) -> int:
-        """Return the heartbeat in seconds of the feed that delivered this symbol."""
-        feed = self._feed_of(symbol)
-        return DEFAULT_HEARTBEAT if feed is None else feed.heartbeat
-
-    def _feed_of(self, symbol: Symbol) -> _Feed | None:
+    def fed(self, symbol: Symbol) -> Fed:
+        """Return the feed that delivered this symbol; `Fed()` before any quote."""
         tape = self._tapes.get(symbol)
-        return None if tape is None else self._feeds.get(tape.feed)
+        feed = None if tape is None else self._feeds.get(tape.feed)
+        return (
+            Fed() if tape is None or feed is None else Fed(feed.fed_at, feed.heartbeat, tape.feed)
+        )

@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from trading.domain.freshness import clock_was_ahead
 from trading.domain.types import BookStatus, Limits, Quote, Symbol, Text
 
 #: How far ahead of now a quote may be stamped: clocks differ, the future does not trade.
@@ -18,6 +19,7 @@ class Refusal(StrEnum):
     """Why a quote was refused; the counters are kept by these."""
 
     NOT_A_NUMBER = "not_a_number"
+    UNREADABLE = "unreadable"  # a field is missing or no number: counted by the pump
     NO_PRICE = "no_price"
     FUTURE_TIME = "future_time"
     TIME_BACKWARDS = "time_backwards"
@@ -47,6 +49,18 @@ class QuoteGate:
             total[reason] += count
         return total
 
+    def reasons_of(self, symbol: Symbol) -> Counter[Refusal]:
+        """Return how many quotes of a symbol were refused for each reason."""
+        counted = ((reason, self.refused.get((symbol, reason), 0)) for reason in Refusal)
+        return Counter({reason: count for reason, count in counted if count})
+
+    def forget(self, symbol: Symbol) -> None:
+        """Keep nothing of a symbol nobody wants any more."""
+        self._last.pop(symbol, None)
+        self.accepted.pop(symbol, None)
+        for reason in Refusal:
+            self.refused.pop((symbol, reason), None)
+
     def accept(self, quote: Quote, limits: Limits | None, now: datetime) -> Text | None:
         """Take a quote in and return None, or return why it is refused.
 
@@ -66,6 +80,9 @@ class QuoteGate:
         self, quote: Quote, limits: Limits | None, now: datetime
     ) -> tuple[Refusal, Text] | None:
         before = self._last.get(quote.symbol)
+        # Stamped by a clock that was ahead and is right again: nothing is measured by it.
+        if before is not None and clock_was_ahead(before.time, quote.time, now):
+            before = None
         if before is not None and before.time.date() != quote.time.date():
             before = before if before.time > quote.time else None
         return (

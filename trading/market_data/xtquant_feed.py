@@ -41,8 +41,10 @@ STATUS: Mapping[int, BookStatus] = {
 
 SHARES_PER_LOT = 100
 BONDS_PER_LOT = 10
-#: Deliveries kept while nobody polls; the oldest go first.
-INBOX = 10_000
+#: Funds that trade every few seconds of every session, at both exchanges: while quotes come at all, theirs do.
+CANARIES = (Symbol("510300.SH"), Symbol("510050.SH"), Symbol("159915.SZ"))
+#: Deliveries kept while nobody polls, and refusals while nobody asks; the oldest go first.
+INBOX, UNREAD = 10_000, 10_000
 
 
 class XtData(Protocol):
@@ -62,12 +64,17 @@ class _BadTick(Exception):
 class XtQuantFeed(Feed):
     """One terminal as a feed. A bad row is refused and counted, it never raises and never touches another row.
 
-    `refused` counts (symbol, field); `poll` is called from one thread, the vendor's callback only appends.
+    Whole-quote subscriptions only: single ones are limited to about fifty by the vendor, push each symbol by itself,
+    and tell nothing more of an A-share than the same snapshot every 3 s.
+
+    `refused` counts (symbol, field), under no symbol what was never asked for; `poll` is called from one thread, the
+    vendor's callback only appends.
     """
 
     def __init__(self, xtdata: XtData, name: str = "xtquant", heartbeat: int = 10) -> None:
         self.name, self.heartbeat = name, heartbeat
         self.refused: Counter[tuple[str, str]] = Counter()
+        self._unreadable: deque[tuple[Symbol, str]] = deque(maxlen=UNREAD)
         self._xtdata = xtdata
         self._inbox: deque[Any] = deque(maxlen=INBOX)
         self._subscribed: set[Symbol] = set()
@@ -106,14 +113,22 @@ class XtQuantFeed(Feed):
                     quotes.append(quote)
         return quotes
 
+    def unreadable(self) -> Sequence[tuple[Symbol, str]]:
+        """Return and forget the symbol and field of each tick that could not be read since the last call."""
+        found = list(self._unreadable)
+        self._unreadable.clear()
+        return found
+
     def _read(self, code: object, tick: object) -> Quote | None:
         if code not in self._subscribed:
-            self.refused[str(code), "symbol"] += 1
+            self.refused["", "symbol"] += 1
             return None
+        symbol = Symbol(str(code))
         try:
-            return read_tick(Symbol(str(code)), tick)
+            return read_tick(symbol, tick)
         except _BadTick as error:
-            self.refused[str(code), str(error)] += 1
+            self.refused[symbol, str(error)] += 1
+            self._unreadable.append((symbol, str(error)))
             return None
 
 

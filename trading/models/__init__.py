@@ -13,6 +13,7 @@ from trading.models.market import (
     DailyBar,
     DailyIndicator,
     Instrument,
+    QuoteSource,
     TradingDay,
 )
 from trading.models.orders import Fill, Order, OrderEvent, UnknownOutcome, Wish
@@ -42,6 +43,7 @@ __all__ = [
     "Order",
     "OrderEvent",
     "Position",
+    "QuoteSource",
     "Signal",
     "TickLease",
     "TradingConfig",

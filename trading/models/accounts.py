@@ -19,6 +19,16 @@ class Account(models.Model):
         both("mode", "模式"), max_length=8, choices=choices(AccountMode), default=AccountMode.PAPER
     )
     enabled = models.BooleanField(both("enabled", "启用"), default=True)
+    #: `userdata_mini` of the client this account is logged in at; empty: MINIQMT_QMT_PATH.
+    terminal_folder = models.CharField(
+        both("terminal folder", "终端文件夹"),
+        max_length=260,
+        blank=True,
+        help_text=both(
+            "userdata_mini of the account's QMT client; empty: MINIQMT_QMT_PATH. The gateway reads it when it starts.",
+            "该账户所用 QMT 客户端的 userdata_mini；留空则用 MINIQMT_QMT_PATH。网关启动时读取。",
+        ),
+    )
     trading_state = models.CharField(
         both("trading state", "总开关"),
         max_length=10,

@@ -40,6 +40,14 @@ class Instrument(models.Model):
     updated_at = models.DateTimeField(both("updated", "更新时间"), null=True, blank=True)
     #: Field → what a person set; no source changes these.
     corrections = models.JSONField(both("corrected by hand", "人工修正"), default=dict, blank=True)
+    #: The limits a terminal stated for one day; they hold for that day only.
+    stated_on = models.DateField(both("limits stated for", "涨跌停价日期"), null=True, blank=True)
+    stated_up = MoneyField(
+        both("stated limit-up (yuan)", "终端涨停价（元）"), null=True, blank=True
+    )
+    stated_down = MoneyField(
+        both("stated limit-down (yuan)", "终端跌停价（元）"), null=True, blank=True
+    )
 
     class Meta:
         verbose_name = both("instrument", "标的")
@@ -47,6 +55,16 @@ class Instrument(models.Model):
 
     def __str__(self) -> str:
         return f"{self.symbol} {self.name}".strip()
+
+
+class QuoteSource(Instrument):
+    """行情源: no rows of its own; its page shows what each source says of each symbol, and its permission who may look."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ("view",)
+        verbose_name = both("quotes by source", "行情源")
+        verbose_name_plural = both("quotes by source", "行情源")
 
 
 class TradingDay(models.Model):

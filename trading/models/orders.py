@@ -103,6 +103,8 @@ class Order(models.Model):
         both("send before", "最迟报单"),
     )
     claimed_at = models.DateTimeField(both("claimed", "领取时间"), null=True, blank=True)
+    #: The newest journal entry then: a broker order the journal told of before was there already, and is not this one.
+    journal_mark = models.PositiveBigIntegerField(null=True, editable=False)
     submitted_at = models.DateTimeField(both("submitted", "报单时间"), null=True, blank=True)
     ended_at = models.DateTimeField(both("ended", "结束时间"), null=True, blank=True)
     end_reason = models.CharField(both("why it ended", "结束原因"), max_length=24, blank=True)

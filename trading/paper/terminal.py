@@ -15,10 +15,11 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from trading.domain.reference import Dividend, HistoryBar
 from trading.domain.symbols import exchange_of
 from trading.domain.types import CHINA, Quote, Side, Symbol
 from trading.faults import crash_point
-from trading.paper import rows, ticks, xtconstant
+from trading.paper import reference, rows, ticks, xtconstant
 from trading.paper.answers import cancel_answer, client_refusal, cut, order_answer
 from trading.paper.delivery import PERFORM, Delivery, Message
 from trading.paper.exchange import Exchange
@@ -73,6 +74,9 @@ class Terminal:
         self.exchange = exchange
         self.delivery = delivery or Delivery()
         self.logged_in = True
+        #: What its data service knows of the past: whoever runs it may fill these.
+        self.bars: list[HistoryBar] = []
+        self.dividends: list[Dividend] = []
         self._store = store
         self._now = _LONG_AGO
         self._clients: list[Client] = []
@@ -278,6 +282,17 @@ class Terminal:
 
     def _op_instrument_detail(self, client: Client, message: Message) -> dict[str, Any] | None:
         return ticks.instrument_detail(self.exchange, message["code"])
+
+    def _op_instrument_type(self, client: Client, message: Message) -> dict[str, bool]:
+        return reference.kinds(self.exchange, message["code"])
+
+    def _op_divid_factors(self, client: Client, message: Message) -> list[rows.Row]:
+        span = message["start"], message["end"]
+        return reference.dividend_rows(self.dividends, message["code"], *span)
+
+    def _op_bars(self, client: Client, message: Message) -> list[rows.Row]:
+        asked = message["code"], message["period"], message["start"], message["end"]
+        return reference.bar_rows(self.exchange, self.bars, *asked)
 
     def _op_trading_dates(self, client: Client, message: Message) -> list[int]:
         start, end = message["start"], message["end"]

@@ -1,15 +1,17 @@
 """A look-alike of the module `xtquant.xtdata`: an object with the calls we use, connected to one paper terminal.
 
 The vendor's functions belong to the module and find the terminal by themselves; here `connect_to` says which one.
-K-lines (`get_market_data_ex` and the downloads) are left out: they answer with pandas frames.
+K-lines and ex-rights days come as pandas frames, as the vendor's do; pandas is loaded by these calls only.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
+from trading.domain.types import CHINA
 from trading.paper import transport
 from trading.paper.delivery import Message
 
@@ -94,6 +96,55 @@ class XtData:
         detail: dict[str, Any] | None = self._ask({"op": "instrument_detail", "code": stock_code})
         return detail
 
+    def get_instrument_type(
+        self, stock_code: str, variety_list: Sequence[str] | None = None
+    ) -> dict[str, bool]:
+        kinds: dict[str, bool] = self._ask({"op": "instrument_type", "code": stock_code}) or {}
+        return {name: kinds[name] for name in variety_list or kinds if name in kinds}
+
+    def get_divid_factors(self, stock_code: str, start_time: str = "", end_time: str = "") -> Any:
+        """Return a frame with a row per ex-rights day, indexed by `YYYYMMDD`."""
+        import pandas as pd
+
+        request = {"op": "divid_factors", "code": stock_code, "start": start_time, "end": end_time}
+        rows = self._ask(request) or []
+        index = [_day_of(row["time"]) for row in rows]
+        return pd.DataFrame(rows, index=index)
+
+    def download_history_data(
+        self,
+        stock_code: str,
+        period: str,
+        start_time: str = "",
+        end_time: str = "",
+        incrementally: bool | None = None,
+    ) -> None:
+        """Do nothing but ask whether the terminal is there: it has what it has."""
+        self.connect()
+
+    def get_market_data_ex(
+        self,
+        field_list: Sequence[str] = [],
+        stock_list: Sequence[str] = [],
+        period: str = "1d",
+        start_time: str = "",
+        end_time: str = "",
+        count: int = -1,
+        dividend_type: str = "none",
+        fill_data: bool = True,
+    ) -> dict[str, Any]:
+        """Return {symbol: frame of K-lines}; an empty frame for an unknown symbol, and for an unknown period."""
+        import pandas as pd
+
+        frames = {}
+        for code in stock_list:
+            span = {"start": start_time, "end": end_time}
+            rows = self._ask({"op": "bars", "code": code, "period": period, **span}) or []
+            chosen = rows[len(rows) - min(count, len(rows)) :] if count >= 0 else rows
+            frame = pd.DataFrame(chosen, index=[_day_of(row["time"]) for row in chosen])
+            frames[code] = frame[list(field_list)] if field_list and chosen else frame
+        return frames
+
     def get_trading_dates(
         self, market: str, start_time: str = "", end_time: str = "", count: int = -1
     ) -> list[int]:
@@ -140,6 +191,10 @@ class XtData:
             callback(message["ticks"])
         except Exception as problem:  # noqa: BLE001 - the vendor's wrapper prints it and goes on
             self.swallowed.append(problem)
+
+
+def _day_of(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds / 1000, CHINA):%Y%m%d}"
 
 
 def connect_to(address: str) -> XtData:

@@ -13,6 +13,7 @@ from trading.domain.reports import BrokerPosition, Snapshot
 from trading.domain.types import CHINA, Symbol, Text
 from trading.faults import crash_point
 from trading.models import Account, BrokerSnapshot, Event, EventLevel, Fill, Position
+from trading.models.prepared import Prepared
 from trading.services.booking import next_life, open_life
 from trading.services.corrections import CorrectionError, needs_reason
 from trading.services.events import journal
@@ -28,8 +29,11 @@ ACCEPTED, ACCEPTED_FOR = "OPENING_ACCEPTED", timedelta(minutes=10)
 
 def books_are_open(account_id: int) -> bool:
     """Whether what the account held at the start is in the books already."""
-    known = BrokerSnapshot.objects.filter(pk=account_id).exists()
-    return known or Fill.objects.filter(account_id=account_id).exists()
+    return bool(_SNAPSHOT(account_id) or _FILL(account_id))
+
+
+_SNAPSHOT = Prepared(lambda account: BrokerSnapshot.objects.filter(pk=account).values_list("pk"))
+_FILL = Prepared(lambda account: Fill.objects.filter(account_id=account).values_list("pk")[:1])
 
 
 class Opening:
@@ -64,7 +68,7 @@ class Opening:
                 "the books are opened when a second reading says the same",
                 "再次读取结果一致后建立账簿",
             )
-        elif snapshot.taken_at - first.taken_at >= CONFIRM_AFTER:
+        elif snapshot.as_of - first.taken_at >= CONFIRM_AFTER:
             self._open(snapshot, now)
             return True
         return False
@@ -98,12 +102,12 @@ def adopt_missing(
     account: Account,
     ours: Mapping[Symbol, Position],
     reported: Iterable[BrokerPosition],
-    seen_at: datetime,
+    shown_for: timedelta,
     now: datetime,
 ) -> bool:
-    """Adopt the reported holdings we do not have; False while one, seen since `seen_at`, waits for its fill.
+    """Adopt the reported holdings we do not have; False while one, `shown_for` so long, waits for its fill.
 
-    A holding that ended lately may only be shown late (F65).
+    A holding that ended lately may only be shown late (F65); while nobody asks the terminal, it is not shown longer.
     """
     missing = [one for one in reported if one.symbol not in ours and one.quantity > 0]
     if not missing:
@@ -113,7 +117,7 @@ def adopt_missing(
     settled = True
     for broker in missing:
         explained = broker.yesterday < broker.quantity or broker.symbol in ended
-        if explained and now - seen_at < FILL_MAY_COME:
+        if explained and shown_for < FILL_MAY_COME:
             settled = False
         else:
             _adopt(account, broker, broker.quantity, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -15,8 +15,13 @@ from trading.domain.orders import OrderState
 from trading.domain.reconcile import NewFill
 from trading.domain.reports import BrokerOrder, BrokerState, Event
 from trading.domain.types import ZERO, Side, Symbol, Text
+from trading.models import Event as Entry
 from trading.models import Order
+from trading.models.prepared import Prepared
 from trading.selectors import instrument_of
+
+#: The journal's word for an order somebody made elsewhere; its detail is the broker's row.
+EXTERNAL_ORDER = "EXTERNAL_ORDER"
 
 
 def local_order(order: Order) -> LocalOrder:
@@ -41,7 +46,23 @@ def local_order(order: Order) -> LocalOrder:
         sent_at=order.claimed_at,
         tick=tick,
         weak=order.weakly_bound,
+        known_before=_known_before(order) if sought else frozenset(),
     )
+
+
+def _known_before(order: Order) -> frozenset[int]:
+    if order.journal_mark is None or order.claimed_at is None:
+        return frozenset()
+    yesterday = order.claimed_at - timedelta(days=1)
+    told = _STRANGERS_BEFORE(order.account_id, order.symbol, yesterday, order.journal_mark)
+    return frozenset(detail["order"]["broker_order_id"] for detail in told)
+
+
+_STRANGERS_BEFORE = Prepared(
+    lambda account, symbol, since, mark: Entry.objects.filter(
+        account_id=account, code=EXTERNAL_ORDER, symbol=symbol, at__gt=since, pk__lte=mark
+    ).values_list("detail", flat=True)
+)
 
 
 def order_of_fill(fill: NewFill, rows: Sequence[Order]) -> Order | None:

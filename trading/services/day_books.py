@@ -182,7 +182,7 @@ def explain(books_id: int, why: str, now: datetime, actor: str) -> bool:
 
 
 def _is_of_the_close(snapshot: Snapshot, today: date) -> bool:
-    taken = snapshot.taken_at.astimezone(CHINA)
+    taken = snapshot.as_of.astimezone(CHINA)
     return taken.date() == today and books_closed(taken)
 
 

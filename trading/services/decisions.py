@@ -44,11 +44,8 @@ _CONFIG_INVALID = DenialValue(
 #: What the strategy tick decides; the grid and the strategy plug-ins have ticks of their own.
 OWN_KINDS = frozenset(SignalKind) - {SignalKind.GRID, SignalKind.STRATEGY}
 _STANDS = (SignalState.PENDING, SignalState.ACCEPTED)
-_OF_A_HOLDING = [
-    kind
-    for kind in SignalKind
-    if kind.protective or kind in (SignalKind.ADD_ON, SignalKind.STRATEGY)
-]
+_BUYS_MORE = (SignalKind.ADD_ON, SignalKind.STRATEGY)
+_OF_A_HOLDING = [kind for kind in SignalKind if kind.protective or kind in _BUYS_MORE]
 _BEING_CONFIRMED = DenialValue(
     DenialCode.SHARES_PROMISED,
     Text(
@@ -206,6 +203,7 @@ class Decisions:
             lot_rule(view.instrument(symbol), view.on),
             promised=self._promised(symbol) + self._claimed(symbol, kind),
             session_active=self._stands(signal),
+            may_trade=view.may_trade(symbol),
         )
         match verdict:
             case Go(quantity):

@@ -14,6 +14,7 @@ from trading.domain.orders import OrderState, state_at_day_end
 from trading.domain.pace import Pace
 from trading.domain.reports import Event, Snapshot
 from trading.domain.risk import cancel_allowed
+from trading.domain.source_health import FALLBACK
 from trading.domain.types import (
     CHINA,
     GatewayStatus,
@@ -26,6 +27,7 @@ from trading.domain.types import (
 from trading.errors import ConfigError
 from trading.faults import crash_point
 from trading.models import Account, EventLevel, GatewayLease, Order
+from trading.models import Event as Entry
 from trading.models.prepared import Prepared, PreparedUpdate
 from trading.ports import Agenda, Claimed, Desk, OrderRequest, QuoteReader
 from trading.selectors import WORKING_STATES, instrument_of, read_agenda
@@ -145,6 +147,7 @@ class AccountDesk(Desk):
                     now,
                     lease_must_last=True,
                     claimed_at=now,
+                    journal_mark=next(iter(_NEWEST_ENTRY(self._account_id)), 0),
                     epoch=epoch,
                 ):
                     return _claimed(order)
@@ -157,14 +160,22 @@ class AccountDesk(Desk):
             return "MARKET_CLOSED"
         if kind != SignalKind.MANUAL:
             quote = self._quotes.latest([symbol]).get(symbol)
-            fed_at, heartbeat = self._quotes.fed_at(symbol), self._quotes.heartbeat(symbol)
-            if not freshness(quote, fed_at, heartbeat, now, self._pace):
+            fed = self._quotes.fed(symbol)
+            if not freshness(quote, fed.at, fed.heartbeat, now, self._pace):
                 return "QUOTE_STALE"
+            if fed.source == FALLBACK and not self._allows_fallback():
+                return "QUOTE_SOURCE"
         crash_point("gateway.checked")
         # The main switch last: the call comes next.
         state = TradingState(_SWITCH(self._account_id)[0])
         buys_in_reducing = state is TradingState.REDUCING and side == Side.BUY
         return "TRADING_STATE" if state is TradingState.HALTED or buys_in_reducing else None
+
+    def _allows_fallback(self) -> bool:
+        try:
+            return config.load(self._account_id).allow_mootdx_trading
+        except ConfigError:
+            return False
 
     def kill(self, name: str, now: datetime) -> None:
         latch(self._account_id, name, now)
@@ -174,7 +185,7 @@ class AccountDesk(Desk):
             self._drop(Order.objects.get(pk=order_id), why, now)
 
     def sent(
-        self, order_id: int, seq: int, epoch: int, now: datetime, connection: int = 0
+        self, order_id: int, seq: int | None, epoch: int, now: datetime, connection: int = 0
     ) -> None:
         _SENT(order_id, epoch, seq=seq, connection=connection)
 
@@ -186,8 +197,9 @@ class AccountDesk(Desk):
         with transaction.atomic():
             self._execution.doubt(Order.objects.get(pk=order_id), Text(why, why), now)
 
-    def overdue(self, epoch: int, now: datetime) -> int:
-        since = now - self._pace.market(SUBMIT_DEADLINE)
+    def overdue(self, epoch: int, now: datetime, lag: timedelta = timedelta(0)) -> int:
+        deadline = SUBMIT_DEADLINE + lag
+        since = now - self._pace.market(deadline)
         submitting = _IN_STATE(self._account_id, OrderState.SUBMITTING)
         late = [
             one
@@ -195,9 +207,11 @@ class AccountDesk(Desk):
             # Claimed in the future: the clock was set back, and how long that is ago nobody can say.
             if one.claimed_at is not None and not since < one.claimed_at <= now
         ]
+        seconds = int(deadline.total_seconds())
+        why = Text(f"no answer for {seconds} s", f"{seconds} 秒内没有回报")
         for order in late:
             with transaction.atomic():
-                self._execution.doubt(order, Text("no answer for 8 s", "8 秒内没有回报"), now)
+                self._execution.doubt(order, why, now)
         if not self._execution.unknown.any:
             return len(late)
         with transaction.atomic():
@@ -299,6 +313,11 @@ _IN_STATE = Prepared(
 _ORDERED = Prepared(lambda order: Order.objects.filter(pk=order).values_list("side", "kind"))
 _SWITCH = Prepared(
     lambda account: Account.objects.filter(pk=account).values_list("trading_state", flat=True)
+)
+_NEWEST_ENTRY = Prepared(
+    lambda account: (
+        Entry.objects.filter(account_id=account).order_by("-pk").values_list("pk", flat=True)[:1]
+    )
 )
 _SENT = PreparedUpdate(lambda order, epoch: Order.objects.filter(pk=order, epoch=epoch))
 _CLAIMED_SINCE = Prepared(

@@ -70,9 +70,10 @@ class Execution:
         _RAW(*rows)
         crash_point("execution.stored")
         self._changed = bool(rows)
-        self.unknown.answered |= bool(rows)
         for event in events:
             self._apply(event, now)
+        # After all of them: an answer may have come behind a list, which looked for answered orders before it.
+        self.unknown.answered |= bool(rows)
         return self._changed
 
     def forget(self) -> None:
@@ -94,7 +95,7 @@ class Execution:
             on = snapshot.taken_at.astimezone(CHINA).date()
             known = [
                 KnownOrder(number, filled, OrderState(state).terminal)
-                for number, filled, state in _SIGHTED(self._account_id, on, snapshot.taken_at)
+                for number, filled, state in _SIGHTED(self._account_id, on, snapshot.as_of)
                 if number is not None
             ]
             if self._listed is not None and self._listed[0] == on:

@@ -13,7 +13,13 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 
-from trading.domain.instruments import Board, Category, Settlement, instrument_for
+from trading.domain.instruments import (
+    Board,
+    Category,
+    Settlement,
+    StatedLimits,
+    instrument_for,
+)
 from trading.domain.types import Symbol, Text
 from trading.models import Account, EventLevel, Instrument
 from trading.services.events import journal
@@ -152,6 +158,22 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | date):
         return value
     return str(value)
+
+
+def keep_stated_limits(stated: Mapping[Symbol, StatedLimits]) -> None:
+    """Keep the limits a terminal states for a day; a symbol without a row gets one that says what its code says."""
+    rows = []
+    for symbol, limits in stated.items():
+        values = _values(InstrumentFact(symbol), None)
+        known = {"stated_on": limits.on, "stated_up": limits.up, "stated_down": limits.down}
+        rows.append(Instrument(symbol=symbol, **values, **known))
+    Instrument.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["symbol"],
+        update_fields=["stated_on", "stated_up", "stated_down"],
+        batch_size=500,
+    )
 
 
 def _write(rows: list[Instrument]) -> None:

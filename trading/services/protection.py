@@ -41,11 +41,15 @@ def gateway_alive(status: GatewayStatus, heard_at: datetime | None, real: dateti
     return heard_at is not None and real - heard_at <= SILENT_AFTER[status]
 
 
-def protection_reports(view: TickView, alive: bool) -> Mapping[Symbol, ProtectionReport]:
+def protection_reports(
+    view: TickView, alive: bool, refused: Mapping[Symbol, datetime] | None = None
+) -> Mapping[Symbol, ProtectionReport]:
     """Return the protection status of every holding of the view's account, at the view's market time.
 
-    `alive`: whether its gateway is (`gateway_alive`). A constant number of queries.
+    `alive`: whether its gateway is (`gateway_alive`). `refused`: since when the quotes of a symbol are refused
+    (`services.quote_sources.refused_since`). A constant number of queries.
     """
+    refused = refused or {}
     instruments_today(view.rows, view.now)  # all at once; afterwards they are asked for one by one
     orders: dict[str, list[Order]] = defaultdict(list)
     for order in orders_in_hand(view.account_id, view.on):
@@ -54,7 +58,10 @@ def protection_reports(view: TickView, alive: bool) -> Mapping[Symbol, Protectio
         symbol: protection_of(
             view.positions[symbol],
             _rules(view, row),
-            _facts(view, row, _in_hand(row, orders[symbol], view.latest(symbol)), alive),
+            replace(
+                _facts(view, row, _in_hand(row, orders[symbol], view.latest(symbol)), alive),
+                quote_refused_since=refused.get(symbol),
+            ),
         )
         for symbol, row in view.rows.items()
     }
@@ -90,6 +97,7 @@ def _facts(view: TickView, row: Position, in_hand: _InHand, alive: bool) -> Prot
         gateway_status=GatewayStatus(account.gateway_status),
         market_open=view.phase.continuous,
         quote_fresh=view.fresh(symbol),
+        quote_may_trade=view.may_trade(symbol),
         quote_time=None if quote is None else quote.time,
         suspended=quote is not None and quote.suspended,
         order_working=in_hand.working,

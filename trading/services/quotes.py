@@ -6,10 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from trading.domain.types import Quote, Symbol
-from trading.ports import Arrival, QuoteReader
+from trading.ports import Arrival, Fed, QuoteReader
 from trading.selectors import symbols_of_interest
-
-DEFAULT_HEARTBEAT = 10
 
 
 class CapturedQuotes(QuoteReader):
@@ -19,7 +17,7 @@ class CapturedQuotes(QuoteReader):
         self,
         arrivals: Mapping[Symbol, Sequence[Arrival]],
         latest: Mapping[Symbol, Quote],
-        fed: Mapping[Symbol, tuple[datetime | None, int]],
+        fed: Mapping[Symbol, Fed],
     ) -> None:
         self._arrivals, self._latest, self._fed = arrivals, latest, fed
 
@@ -33,11 +31,8 @@ class CapturedQuotes(QuoteReader):
     def latest(self, symbols: Iterable[Symbol]) -> Mapping[Symbol, Quote]:
         return {symbol: self._latest[symbol] for symbol in symbols if symbol in self._latest}
 
-    def fed_at(self, symbol: Symbol) -> datetime | None:
-        return self._fed.get(symbol, (None, DEFAULT_HEARTBEAT))[0]
-
-    def heartbeat(self, symbol: Symbol) -> int:
-        return self._fed.get(symbol, (None, DEFAULT_HEARTBEAT))[1]
+    def fed(self, symbol: Symbol) -> Fed:
+        return self._fed.get(symbol, Fed())
 
 
 def capture(account_id: int, quotes: QuoteReader, also: Iterable[Symbol] = ()) -> CapturedQuotes:

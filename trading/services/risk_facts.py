@@ -36,6 +36,7 @@ def gather_facts(
         calendar_known=view.calendar.knows(view.on),
         phase=view.phase,
         quote_fresh=view.fresh(symbol),
+        quote_may_trade=view.may_trade(symbol),
         suspended=priced.quote.suspended,
         limits=priced.limits,
         limits_problem=None,

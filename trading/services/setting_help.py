@@ -199,8 +199,8 @@ GROUPS: dict[Text, dict[str, SettingHelp]] = {
         ),
         "allow_mootdx_trading": _help(
             _SWITCH,
-            "Quotes of the fallback source may trade, not only be shown (to come).",
-            "备用行情可用于交易，而不只是显示（尚未提供）。",
+            "Quotes of the fallback source (mootdx) may trade. Off: they are shown, and what needs a quote waits.",
+            "备用行情（mootdx）可用于交易。关闭时只显示，需要行情的委托一律等待。",
         ),
     },
 }

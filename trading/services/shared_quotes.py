@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from django.conf import settings
 
+from trading.domain.source_health import Said
+from trading.domain.types import Symbol
 from trading.market_data.file_store import FileQuoteStore
 from trading.market_data.redis_store import RedisQuoteStore
 from trading.market_data.shared_store import FallbackQuotes, SharedQuotes
@@ -28,6 +31,10 @@ class _OfThread(threading.local):
     def reader(self) -> QuoteReader:
         return open_quotes()
 
+    @cached_property
+    def file(self) -> FileQuoteStore:
+        return FileQuoteStore(Path(settings.HOME) / FILE)
+
 
 _of_thread = _OfThread()
 
@@ -35,6 +42,14 @@ _of_thread = _OfThread()
 def quotes_of_thread() -> QuoteReader:
     """Return the reader of this thread, opened once: a worker's thread runs many ticks."""
     return _of_thread.reader
+
+
+def said_of_thread(symbols: Iterable[Symbol]) -> Sequence[Said]:
+    """Return what each source says of itself (symbol "") and of these symbols. Raises GatewayUnavailable.
+
+    It is in the file alone: for people and the health tick, no decision waits for it.
+    """
+    return _of_thread.file.said(symbols)
 
 
 def open_quotes_to_write() -> SharedQuotes:

@@ -12,7 +12,7 @@ from trading.domain.types import CHINA, ZERO, Side, SignalKind, Text
 from trading.models import Account, EventLevel, Order, OrderEvent, Position
 from trading.selectors import instrument_of
 from trading.services.accounts import fee_schedule
-from trading.services.broker_rows import plain
+from trading.services.broker_rows import EXTERNAL_ORDER, plain
 from trading.services.events import journal
 
 
@@ -29,7 +29,7 @@ class Strangers:
             f"Order {report.broker_order_id} for {report.quantity} {report.symbol} was not made by this program.",
             f"{report.symbol} {report.quantity} 股的委托 {report.broker_order_id} 不是本程序所下。",
         )
-        self._tell(EventLevel.WARNING, "EXTERNAL_ORDER", text, report, now)
+        self._tell(EventLevel.WARNING, EXTERNAL_ORDER, text, report, now)
 
     def unplaced(self, report: BrokerOrder, now: datetime) -> None:
         """An order that may be ours, but which of ours it is cannot be said: a person decides."""

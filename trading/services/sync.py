@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import F, Max
 
 from trading.domain.calendar import TradingCalendar, books_closed
+from trading.domain.freshness import from_the_future
 from trading.domain.reports import BrokerPosition, Snapshot
 from trading.domain.types import CHINA, AccountMode, Symbol, Text
 from trading.faults import crash_point
@@ -123,12 +124,19 @@ def sync_tick(
     with transaction.atomic():
         project(account_id, now)
         account = account_of(account_id)
-        old = pace_of(AccountMode(account.mode)).market(ASK_AFTER)
-        if account.snapshot_at is None or now - account.snapshot_at >= old:
+        if _is_old(account, now):
             _VALUES(account_id, snapshot_wanted_at=now)
         remind(account, now, calendar)
         if books_closed(now):
             _close_books(account, now, quotes, calendar)
+
+
+def _is_old(account: Account, now: datetime) -> bool:
+    """Whether a fresh snapshot is due; one from the future was dated by a clock that is right again."""
+    pace, taken = pace_of(AccountMode(account.mode)), account.snapshot_at
+    return (
+        taken is None or now - taken >= pace.market(ASK_AFTER) or from_the_future(taken, now, pace)
+    )
 
 
 def project(account_id: int, now: datetime) -> None:
@@ -139,7 +147,8 @@ def project(account_id: int, now: datetime) -> None:
     snapshot = _SNAPSHOT(account_id)[0]
     account, reported = account_of(account_id), _positions_of(snapshot.payload)
     ours = _project_positions(account, reported)
-    settled = adopt_missing(account, ours, reported.values(), snapshot.taken_at, now)
+    shown_for = (account.snapshot_at or snapshot.taken_at) - snapshot.taken_at
+    settled = adopt_missing(account, ours, reported.values(), shown_for, now)
     crash_point("sync.positions_projected")
     cash, frozen = (Decimal(text) for text in snapshot.payload["cash"])
     _VALUES(account_id, cash=cash, frozen_cash=frozen)

@@ -114,9 +114,7 @@ def _decide(view: TickView) -> int:
 def _holdings(view: TickView) -> tuple[list[Holding], datetime | None]:
     """Return what the strategies see, and the mark up to which quotes were read."""
     mark = view.busy.folded_until
-    since = view.quotes.since(
-        {symbol: _folded_until(row, mark) for symbol, row in view.rows.items()}
-    )
+    since = view.since({symbol: _folded_until(row, mark) for symbol, row in view.rows.items()})
     holdings = []
     for symbol, row in view.rows.items():
         instrument = view.instrument(symbol)

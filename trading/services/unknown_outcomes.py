@@ -18,7 +18,7 @@ from trading.domain.reports import Snapshot
 from trading.domain.types import CHINA, Side, Symbol, Text
 from trading.faults import crash_point
 from trading.models import Account, BrokerSnapshot, EventLevel, Order, UnknownOutcome, Wish
-from trading.models.prepared import Prepared
+from trading.models.prepared import Prepared, PreparedUpdate
 from trading.selectors import instrument_of
 from trading.services.booking import adopt_fills, settle_chain
 from trading.services.broker_rows import local_order
@@ -125,7 +125,7 @@ class UnknownOutcomes:
         else:
             missed = Missed(
                 outcome.since,
-                snapshot.taken_at,
+                snapshot.as_of,
                 outcome.missed_at if outcome.missed_on == connection else None,
                 any_order_known=bool(snapshot.orders),
                 books_unchanged=_unchanged_since_before(order),
@@ -139,12 +139,16 @@ class UnknownOutcomes:
                 return self._absent(outcome, epoch, why, "ABSENT", now)
             if missed.first is None:
                 begins = counts(missed) is None
-                outcome.missed_at = snapshot.taken_at if begins else None
+                outcome.missed_at = snapshot.as_of if begins else None
                 outcome.missed_on = connection if begins else ""
-        outcome.checked_at = snapshot.taken_at
-        outcome.verdict_en, outcome.verdict_zh = verdict.en[:200], verdict.zh[:200]
-        names = ["missed_at", "missed_on", "checked_at", "verdict_en", "verdict_zh"]
-        outcome.save(update_fields=names)
+        _SEEN(
+            order.pk,
+            missed_at=outcome.missed_at,
+            missed_on=outcome.missed_on,
+            checked_at=snapshot.taken_at,
+            verdict_en=verdict.en[:200],
+            verdict_zh=verdict.zh[:200],
+        )
         return False
 
     def _absent(
@@ -198,6 +202,7 @@ _ANSWERED = Prepared(
         filled_quantity=0,
     ).order_by("pk")
 )
+_SEEN = PreparedUpdate(lambda order: UnknownOutcome.objects.filter(pk=order))
 _THEIR_ORDERS = Prepared(
     lambda account: Order.objects.filter(
         account_id=account, unknown_outcome__resolved_at=None, unknown_outcome__isnull=False
@@ -302,10 +307,18 @@ def _resolve(outcome: UnknownOutcome, now: datetime) -> None:
 
 def _taken(order: Order) -> set[int]:
     """Broker ids of the other orders of that day."""
-    others = Order.objects.filter(
-        account_id=order.account_id, trade_date=order.trade_date, broker_order_id__isnull=False
-    ).exclude(pk=order.pk)
-    return {number for number in others.values_list("broker_order_id", flat=True) if number}
+    return {
+        number
+        for pk, number in _NUMBERED(order.account_id, order.trade_date)
+        if number and pk != order.pk
+    }
+
+
+_NUMBERED = Prepared(
+    lambda account, on: Order.objects.filter(
+        account_id=account, trade_date=on, broker_order_id__isnull=False
+    ).values_list("pk", "broker_order_id")
+)
 
 
 def _locked(symbol: Symbol, snapshot: Snapshot) -> int:
@@ -321,7 +334,12 @@ def _locked(symbol: Symbol, snapshot: Snapshot) -> int:
 
 def _unchanged_since_before(order: Order) -> bool:
     """Whether cash and holdings are the same ever since before the submit: the stored snapshot changes only with them."""
-    stored = BrokerSnapshot.objects.filter(pk=order.account_id).first()
-    return (
-        stored is not None and order.claimed_at is not None and stored.taken_at < order.claimed_at
+    claimed_at = order.claimed_at
+    return claimed_at is not None and any(
+        taken_at < claimed_at for taken_at in _SNAPSHOT_TAKEN(order.account_id)
     )
+
+
+_SNAPSHOT_TAKEN = Prepared(
+    lambda account: BrokerSnapshot.objects.filter(pk=account).values_list("taken_at", flat=True)
+)

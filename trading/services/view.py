@@ -22,10 +22,11 @@ from trading.domain.orders import OrderState
 from trading.domain.pace import Pace
 from trading.domain.positions import Position as PositionValue
 from trading.domain.settings import SettingError
+from trading.domain.source_health import may_trade
 from trading.domain.types import CHINA, ZERO, Quote, Side, SignalState, Symbol
 from trading.models import Account, BooksState, DayBooks, Denial, Fill, Order, Position, Signal
 from trading.models.prepared import Prepared
-from trading.ports import QuoteReader
+from trading.ports import Arrival, QuoteReader
 from trading.selectors import (
     Busy,
     account_of,
@@ -184,8 +185,26 @@ class TickView:
 
     def fresh(self, symbol: Symbol) -> bool:
         """Whether this symbol's newest quote may be decided on."""
-        fed_at, heartbeat = self.quotes.fed_at(symbol), self.quotes.heartbeat(symbol)
-        return freshness(self.latest(symbol), fed_at, heartbeat, self.now, self.pace)
+        fed = self.quotes.fed(symbol)
+        trades = may_trade(fed.source, self.settings.allow_mootdx_trading)
+        return trades and freshness(
+            self.latest(symbol), fed.at, fed.heartbeat, self.now, self.pace
+        )
+
+    def may_trade(self, symbol: Symbol) -> bool:
+        """Whether this account may decide on the source that serves the symbol (`allow_mootdx_trading`)."""
+        return may_trade(self.quotes.fed(symbol).source, self.settings.allow_mootdx_trading)
+
+    def since(self, after: Mapping[Symbol, datetime]) -> Mapping[Symbol, Sequence[Arrival]]:
+        """Return per symbol what arrived after its time, without what this account only shows."""
+        found = self.quotes.since(after)
+        if self.settings.allow_mootdx_trading:
+            return found
+        kept = {
+            symbol: tuple(one for one in arrivals if may_trade(one.source, False))
+            for symbol, arrivals in found.items()
+        }
+        return {symbol: arrivals for symbol, arrivals in kept.items() if arrivals}
 
     def rules_of(self, row: Position | None) -> ExitRules:
         """Return the exit rules of a holding: its own thresholds, else the account's.

@@ -162,8 +162,10 @@ def test_cash_that_no_order_explains_speaks_for_an_unknown_buy(frozen, shown, sp
         (60, (reported(8, REMARKS[0]),), False),  # shown under another number
     ],
 )
+@pytest.mark.parametrize("lag", [0, 6])
 def test_an_answer_alone_is_doubted_when_a_list_a_minute_later_does_not_show_the_order(
-    asked, shown, doubted
+    asked, shown, doubted, lag
 ):
     order = replace(lost(0), broker_order_id=7, submitted_at=NOW)
-    assert swallowed(order, replace(CLEAN, taken_at=at(asked), orders=shown)) is doubted
+    late = replace(CLEAN, taken_at=at(asked + lag), lag=timedelta(seconds=lag), orders=shown)
+    assert swallowed(order, late) is doubted

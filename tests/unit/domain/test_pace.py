@@ -12,6 +12,7 @@ from miniqmt.schedule import SCHEDULE, at_speed
 from trading.domain.orders import expires_at_outbox
 from trading.domain.pace import Pace
 from trading.domain.types import SignalKind
+from trading.services.plug_ins import PLUG_INS
 from trading.services.runner import TICKS
 
 pytestmark = [pytest.mark.fast, pytest.mark.unattended]
@@ -51,7 +52,7 @@ def test_an_order_waits_as_long_in_the_outbox_of_a_fast_market():
 @pytest.mark.parametrize("speed", [0.5, 1, 2, 5, 20])
 def test_beat_and_the_leases_agree_on_every_period(speed):
     schedule = at_speed(Decimal(str(speed)))
-    specs = {**TICKS, GRID.name: GRID}
+    specs = {**TICKS, GRID.name: GRID, PLUG_INS.name: PLUG_INS}
     for name, spec in specs.items():
         assert schedule[name]["schedule"] == Pace(Decimal(str(speed))).period(spec.period)
         assert schedule[name]["options"]["expire_seconds"] >= 1

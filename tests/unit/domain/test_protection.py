@@ -32,6 +32,7 @@ REASONS: list[tuple[Protection, dict[str, Any]]] = [
     (Protection.GATEWAY_OBSERVING, {"gateway_status": GatewayStatus.OBSERVING}),
     (Protection.SUSPENDED, {"suspended": True}),
     (Protection.QUOTE_REFUSED, {"quote_refused_since": at(60)}),
+    (Protection.QUOTE_SOURCE, {"quote_may_trade": False, "quote_fresh": False}),
     (Protection.QUOTE_STALE, {"quote_fresh": False}),
     (Protection.UNKNOWN_ORDER, {"unknown_order": True}),
     (Protection.ATTEMPTS_EXHAUSTED, {"attempts_exhausted": True}),
@@ -72,7 +73,10 @@ def test_each_reason_is_named_and_keeps_the_price_that_would_sell(expected, fact
 
 def test_of_several_reasons_the_gravest_is_named():
     facts: dict[str, Any] = {}
-    closed = {Protection.QUOTE_REFUSED, Protection.QUOTE_STALE, Protection.ATTEMPTS_EXHAUSTED}
+    closed = {
+        *(Protection.QUOTE_REFUSED, Protection.QUOTE_SOURCE, Protection.QUOTE_STALE),
+        Protection.ATTEMPTS_EXHAUSTED,
+    }
     for expected, made_by in reversed(REASONS):
         if expected in closed:
             continue  # asked only while the market is open

@@ -105,6 +105,7 @@ OBJECTIONS: list[tuple[DenialCode, Intent, Changes, Changes, Changes]] = [
     (C.GATEWAY_NOT_ARMED, BUY, {}, {"gateway_armed": False}, {}),
     (C.MARKET_CLOSED, BUY, {}, {"phase": MarketPhase.LUNCH}, {}),
     (C.CALENDAR_UNKNOWN, BUY, {}, {"calendar_known": False, "phase": MarketPhase.CLOSED}, {}),
+    (C.QUOTE_SOURCE, STOP, {}, {"quote_may_trade": False, "quote_fresh": False}, {}),
     (C.QUOTE_STALE, BUY, {}, {"quote_fresh": False}, {}),
     (C.SUSPENDED, BUY, {}, {"suspended": True}, {}),
     (C.LIMITS_DISAGREE, BUY, {}, {"limits_problem": LIMITS_DISAGREE}, {}),

@@ -154,6 +154,7 @@ def test_a_signal_that_ended_is_not_checked_again():
     ("changes", "expected"),
     [
         ({"fresh": False}, DenialCode.QUOTE_STALE),
+        ({"fresh": False, "may_trade": False}, DenialCode.QUOTE_SOURCE),
         ({"quote": replace(quotes("9.2")[0], status=BookStatus.HALTED)}, DenialCode.SUSPENDED),
         ({"last": "0"}, DenialCode.NO_PRICE),
         ({"last": "NaN"}, DenialCode.NO_PRICE),

@@ -194,7 +194,9 @@ def test_a_path_that_is_not_there(tmp_path):
 
 def test_an_empty_directory(tmp_path):
     (tmp_path / "empty").mkdir()
-    assert refused(tmp_path / "empty").expected == "at least one .csv or .zip file"
+    assert (
+        refused(tmp_path / "empty").expected == "at least one .csv, .zip, .day, .lc1 or .lc5 file"
+    )
 
 
 def test_one_bad_file_refuses_the_whole_directory(tmp_path):

@@ -225,6 +225,7 @@ def test_the_pump_stores_what_the_gate_accepts_and_counts_the_rest():
     terminal, feed = fed(SYMBOL, **{SYMBOL: tick()})
     store = MemoryQuoteStore()
     market = MarketData([feed], store)
+    market.subscribe([SYMBOL])
     assert market.step(NOW) == 1
     terminal.push({SYMBOL: tick(lastPrice=0.0)})
     assert market.step(NOW) == 0
@@ -232,21 +233,3 @@ def test_the_pump_stores_what_the_gate_accepts_and_counts_the_rest():
     assert (health.polls, health.received, health.accepted, health.refused) == (2, 2, 1, 1)
     assert health.last_accepted_at == NOW
     assert store.latest([SYMBOL])[SYMBOL].last == Decimal("10.44")
-
-
-def test_the_first_feed_that_delivers_a_symbol_keeps_it():
-    one, two = Terminal({SYMBOL: tick()}), Terminal({SYMBOL: tick(lastPrice=10.5), BOND: tick()})
-    store = MemoryQuoteStore()
-    market = MarketData([XtQuantFeed(one, "first"), XtQuantFeed(two, "second")], store)
-    one.down = True
-    market.subscribe([SYMBOL, BOND])
-    assert market.health["first"].last_failure == "first: 无法连接行情服务"
-    assert market.step(NOW) == 2  # the second feed alone
-    assert store.latest([SYMBOL])[SYMBOL].last == Decimal("10.50")
-    one.down = False
-    market.subscribe([SYMBOL, BOND])
-    one.push({SYMBOL: tick(lastPrice=10.6)})
-    two.push({SYMBOL: tick(lastPrice=10.7), BOND: tick()})
-    market.step(NOW)
-    assert store.latest([SYMBOL])[SYMBOL].last == Decimal("10.60")
-    assert market.health["second"].passed_over == 1

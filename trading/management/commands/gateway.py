@@ -18,6 +18,8 @@ from django.utils import timezone
 from trading.broker import vendor
 from trading.broker.gateway import Gateway
 from trading.broker.qmt import QmtBroker
+from trading.broker.refusals import NoSession
+from trading.broker.userdata import Sessions, first_session, folder_problem
 from trading.domain.types import AccountMode, Text
 from trading.errors import GatewayUnavailable, StandDown
 from trading.management.clock_guard import ClockGuard
@@ -40,8 +42,6 @@ from trading.services.shared_quotes import open_quotes
 
 log = logging.getLogger(__name__)
 
-#: Session numbers of the gateways begin here; each account has its own.
-FIRST_SESSION = 100
 #: Seconds the terminal may need to let us in.
 CONNECTING = 30.0
 #: Seconds to wait after a cycle that failed: the database may be coming back.
@@ -73,7 +73,13 @@ class Command(BaseCommand):
         pace = pace_of(AccountMode(account.mode))
         lease = Lease(account.pk, place_of(Path(settings.HOME)), TTL)
         desk = AccountDesk(account.pk, quotes, calendar, pace, lease)
-        gateway = Gateway(broker, desk, pace, lambda: kill_file(account.name))
+        gateway = Gateway(
+            broker,
+            desk,
+            pace,
+            lambda: kill_file(account.name),
+            one_session=account.mode == AccountMode.LIVE,
+        )
         protection = Protection(
             account.pk, quotes, gateway.nudge, timezone.now, time.monotonic, pace=pace
         )
@@ -89,7 +95,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Gateway of {account.name} is running. 网关已启动。")
         self.stdout.flush()
         try:
-            while not stop.asked():
+            while not stop.asked() and gateway.over is None:
                 alive()
                 if stop.wait(_cycle(loop, keeper)):
                     gateway.nudge()
@@ -104,6 +110,11 @@ class Command(BaseCommand):
             listener.stop()
             _close(gateway, loop, desk)
             watchdog.stop()
+        if gateway.over is not None:
+            raise _problem(
+                f"The session of {account.name} is over ({gateway.over.en}): a new process opens the next one.",
+                f"账户 {account.name} 的会话已结束（{gateway.over.zh}）：将由新进程重新建立。",
+            )
 
 
 def _cycle(loop: GatewayLoop, keeper: Keeper) -> float:
@@ -153,7 +164,7 @@ def _account(name: str) -> Account:
 
 def _broker(account: Account, home: Path, arrived: Callable[[], None]) -> QmtBroker:
     number = account.broker_account_id
-    session = FIRST_SESSION + account.pk
+    session = first_session(account.pk)
     if account.mode in SIMULATED:
         tcp_client.use_token(lambda: read_token(home))
         pace = pace_of(AccountMode(account.mode))
@@ -167,7 +178,19 @@ def _broker(account: Account, home: Path, arrived: Callable[[], None]) -> QmtBro
         real_xttrader, real_xttype = vendor.load("xttrader"), vendor.load("xttype")
     except GatewayUnavailable as problem:
         raise CommandError(str(problem)) from None
-    return QmtBroker(real_xttrader, real_xttype, _qmt_folder(), session, number, arrived)
+    folder = account.terminal_folder or os.environ.get("MINIQMT_QMT_PATH", "")
+    sessions = Sessions(session, Path(folder))
+    return QmtBroker(
+        real_xttrader, real_xttype, lambda: _userdata(folder), sessions, number, arrived
+    )
+
+
+def _userdata(folder: str) -> str:
+    """Return the folder when it can be one; what is wrong with it is the gateway's reason, until it is put right."""
+    wrong = folder_problem(folder)
+    if wrong is not None:
+        raise NoSession(wrong)
+    return folder
 
 
 def _twin_at(home: Path) -> str:
@@ -175,16 +198,6 @@ def _twin_at(home: Path) -> str:
     if address is None:
         raise GatewayUnavailable("no paper terminal has been started here")
     return address
-
-
-def _qmt_folder() -> str:
-    path = os.environ.get("MINIQMT_QMT_PATH", "")
-    if not path or not Path(path).is_dir():
-        raise _problem(
-            "Set MINIQMT_QMT_PATH to the userdata_mini folder of your QMT.",
-            "请将 MINIQMT_QMT_PATH 设为 QMT 的 userdata_mini 文件夹。",
-        )
-    return path
 
 
 def _problem(en: str, zh: str) -> CommandError:

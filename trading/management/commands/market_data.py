@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from trading.broker import vendor
 from trading.domain.calendar import MarketPhase, TradingCalendar, phase_at
 from trading.domain.types import AccountMode, Symbol, Text
 from trading.errors import GatewayUnavailable
+from trading.management.fallback import fallback_feeds
 from trading.management.known_days import calendar_known_on
 from trading.management.one_instance import (
     MARKET_DATA_LOCK,
@@ -28,13 +29,15 @@ from trading.management.one_instance import (
 )
 from trading.management.paper_files import read_token, terminal_address
 from trading.management.quote_line import Line, QuoteLine
+from trading.management.quote_sources import QuoteSources
 from trading.management.waiting import StopSignal
-from trading.models import Account
+from trading.market_data.xtquant_feed import CANARIES
 from trading.paper import tcp_client, xtdata
-from trading.selectors import symbols_of_interest, watched_symbols
+from trading.selectors import wanted_quotes
 from trading.services.clock import market_time
 from trading.services.pace import pace_of
 from trading.services.pricing import limits_by_rule
+from trading.services.quote_sources import quotes_mode
 from trading.services.shared_quotes import open_quotes_to_write
 
 log = logging.getLogger(__name__)
@@ -68,46 +71,63 @@ class Command(BaseCommand):
     def _run(self, home: Path, alive: Alive) -> None:
         stop = StopSignal()
         calendar = calendar_known_on(timezone.localdate())
-        mode = _mode()
+        mode = quotes_mode()
         with closing(open_quotes_to_write()) as store:
-            line = QuoteLine(_opener(mode, home), store, "xtquant", limits_by_rule(calendar))
-            with closing(line):
-                interest = _Interest()
+            line = QuoteLine(_opener(mode, home))
+            sources = QuoteSources(line, store, limits_by_rule(calendar), fallback_feeds())
+            with closing(sources):
+                # The twin's market has none of them.
+                interest = _Interest(CANARIES if mode is AccountMode.LIVE else ())
                 self.stdout.write("Market data is running. 行情进程已启动。")
                 self.stdout.flush()
                 while not stop.asked():
                     alive()
-                    stop.wait(_step(line, interest, mode, calendar))
+                    stop.wait(_step(sources, interest, mode, calendar))
 
 
 class _Interest:
-    """The symbols that enabled accounts hold, trade, wait for or watch; read again every few seconds."""
+    """The symbols that enabled accounts hold, trade, wait for or watch; read again every few seconds.
 
-    def __init__(self) -> None:
+    `all_trade_on_any`: whether every one of them may trade on quotes of the fallback, too. `always`: symbols that trade
+    every few seconds. With them among the others, silence is the line's, not that of a holding that is suspended.
+    """
+
+    def __init__(self, always: Iterable[Symbol] = ()) -> None:
+        self._always = frozenset(always)
         self._read_at = float("-inf")
         self.symbols: frozenset[Symbol] = frozenset()
+        self.all_trade_on_any = False
 
     def read(self, at: float) -> frozenset[Symbol]:
         if at - self._read_at >= LOOK_AGAIN:
-            accounts = Account.objects.filter(enabled=True).values_list("pk", flat=True)
-            wanted = (symbols_of_interest(account) for account in accounts)
-            self.symbols, self._read_at = watched_symbols().union(*wanted), at
+            symbols, self.all_trade_on_any = wanted_quotes()
+            symbols = symbols.union(self._always)
+            if symbols != self.symbols:
+                self.symbols = symbols
+            self._read_at = at
         return self.symbols
 
 
 def _step(
-    line: QuoteLine, interest: _Interest, mode: AccountMode, calendar: TradingCalendar
+    sources: QuoteSources, interest: _Interest, mode: AccountMode, calendar: TradingCalendar
 ) -> float:
     close_old_connections()
     try:
-        before, at = line.problem, time.monotonic()
+        before, at = sources.problem, time.monotonic()
         symbols = interest.read(at)
         # Last of all: in a fast market quotes that come after it would lie in the future.
         now = market_time(mode, timezone.now())
         phase = phase_at(calendar, now)
-        line.step(symbols, now, at, trading=phase.continuous)
-        if line.problem != before:
-            log.warning("quotes: %s", line.problem or "they come again")
+        sources.step(
+            symbols,
+            now,
+            at,
+            trading=phase.continuous,
+            patient=interest.all_trade_on_any,
+            pace=pace_of(mode),
+        )
+        if sources.problem != before:
+            log.warning("quotes: %s", sources.problem or "they come again")
     except GatewayUnavailable as problem:
         log.warning("quotes: %s", problem)
         return OPEN
@@ -120,12 +140,6 @@ def _step(
 def _pause(mode: AccountMode) -> float:
     """A fast market has as many quotes in a shorter time."""
     return max(OPEN / pace_of(mode).market(timedelta(seconds=1)).total_seconds(), SHORTEST)
-
-
-def _mode() -> AccountMode:
-    """Return whose market it is: the real one as soon as one enabled account is live."""
-    live = Account.objects.filter(enabled=True, mode=AccountMode.LIVE).exists()
-    return AccountMode.LIVE if live else AccountMode.DEMO
 
 
 def _opener(mode: AccountMode, home: Path) -> Callable[[], Line]:
@@ -164,10 +178,15 @@ class _TwinLine:
 
 
 class _QmtLine:
-    """The quotes of the real terminal: the vendor's module finds it by itself."""
+    """The quotes of the real terminal: the vendor's module finds it by itself.
+
+    Each call of the module connects again in silence when the connection was lost, and its subscriptions are gone
+    then: the line is as open as the connection it began with, and whoever opens the next one subscribes anew.
+    """
 
     def __init__(self, module: Any) -> None:
         self._xtdata = module
+        module.enable_hello = False  # it asks the terminal who it is, and prints it
         self._client = module.reconnect()
 
     @property

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from trading.domain.daily import DailyBar
-from trading.domain.instruments import Category, instrument_for, tick_size
+from trading.domain.instruments import instrument_for, tick_size
 from trading.domain.symbols import SymbolError, is_index, parse_series
 from trading.domain.types import Symbol
 from trading.errors import SourceError
 from trading.market_data.sources.cells import CellError, day, number, price, quantity
 from trading.market_data.sources.files import open_table
 from trading.market_data.sources.forms import require
+from trading.market_data.sources.tdx import day_unit
 
 REQUIRED = ("date", "open", "high", "low", "close")
 #: Indexes have more decimals than anything that is traded.
@@ -133,13 +134,6 @@ def _record(file: str, number: int, key: Symbol, record: tuple[Any, ...]) -> Dai
         return daily_bar(key, {"date": on, "amount": amount, "volume": volume, **values})
     except CellError as error:
         raise SourceError(file, number, error.column, error.value, error.expected) from error
-
-
-def day_unit(symbol: Symbol) -> Decimal:
-    """Return the yuan of one unit in a `.day` file: 0.01, for funds and bonds 0.001 (as TDX's own readers have it)."""
-    category = instrument_for(symbol).category
-    thousandths = category in (Category.FUND, Category.CONVERTIBLE_BOND)
-    return Decimal("0.001") if thousandths else Decimal("0.01")
 
 
 def _refuse_doubles(file: str, bars: Iterable[DailyBar]) -> None:

@@ -1,4 +1,4 @@
-"""Files on disk as checked rows of text: a CSV, a ZIP holding one, or a directory of such files.
+"""Files on disk as checked rows of text: a CSV, a ZIP holding one, a file of TDX, or a directory of such files.
 
 Nothing is ever extracted, no size is trusted, and whatever is wrong becomes one `SourceError`.
 """
@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from trading.errors import SourceError
+from trading.market_data.sources import tdx
 
 #: Bounds of what is read: a recorded day of one market is about 1 GB, CSV packs 5 to 20 times.
 LARGEST_FILE = 2 * 1024**3
@@ -51,12 +52,14 @@ def source_files(path: Path) -> tuple[Path, ...]:
     files = [
         found
         for found in path.rglob("*")
-        if found.suffix.lower() in (".csv", ".zip") and found.is_file()
+        if (found.suffix.lower() in (".csv", ".zip") or tdx.is_tdx(found)) and found.is_file()
     ]
     inside = {found: PurePosixPath(found.relative_to(path).as_posix()) for found in files}
     kept = _quote_files(inside.values())
     if not kept:
-        raise SourceError(path.name, None, "directory", "", "at least one .csv or .zip file")
+        raise SourceError(
+            path.name, None, "directory", "", "at least one .csv, .zip, .day, .lc1 or .lc5 file"
+        )
     return tuple(
         sorted(
             (found for found in files if inside[found] in kept), key=lambda found: inside[found]
@@ -78,9 +81,11 @@ def source_sha256(path: Path, sums: Iterable[str]) -> str:
 
 @contextmanager
 def open_table(path: Path) -> Iterator[Table]:
-    """Open a CSV, or the one CSV of a ZIP. Raises SourceError, while the rows are read too."""
+    """Open a CSV, the one CSV of a ZIP, or a file of TDX. Raises SourceError, while the rows are read too."""
     try:
-        if path.suffix.lower() == ".zip":
+        if tdx.is_tdx(path):
+            yield Table(path.name, path.resolve().parent.name, tdx.HEADER, tdx.rows(path))
+        elif path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as archive:
                 member = _member(path, archive)
                 inside = PurePosixPath(member.filename)

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('trading', '0002_watch_list_and_moving_in'),
+        ('trading', '0004_terminal_folder'),
     ]
 
     operations = [
