@@ -12,7 +12,7 @@ from grid.services.work import Work
 from trading.domain.corporate_actions import ExRights, ExRightsVerdict
 from trading.domain.types import Text
 from trading.models import CorporateAction, EventLevel
-from trading.services.corporate_actions import ex_rights_of, of_today
+from trading.services.corporate_actions import ex_rights_of, moved, of_today
 from trading.services.events import journal, journal_once
 from trading.services.view import TickView
 
@@ -57,11 +57,29 @@ def _scale(
     adjustment = GridAdjustment(
         session=work.row, on=view.on, factor=factor, share_ratio=ratio, at=view.now
     )
+    before, lots = _levels(work), _lots(work)
     work.ledger = scale_ledger(work.row, work.ledger, adjustment)
     work.put(scaled_state(work.state, factor))
     work.row.base_quantity = int(work.row.base_quantity * ratio)
     work.changed = True
+    after = _levels(work)
+    levels = moved({name: (before[name], after[name]) for name in before})
     text = Text(
         f"Grid on {work.symbol}: {verdict.text.en}", f"{work.symbol} 网格：{verdict.text.zh}"
     )
-    journal(view.account_id, EventLevel.INFO, "GRID_EX_RIGHTS", text, view.now, symbol=work.symbol, session=work.row.pk, factor=str(factor))  # fmt: skip
+    journal(view.account_id, EventLevel.INFO, "GRID_EX_RIGHTS", text, view.now, symbol=work.symbol, session=work.row.pk, factor=str(factor), levels=levels, lots=[lots, _lots(work)])  # fmt: skip
+
+
+def _levels(work: Work) -> dict[str, object]:
+    state, row = work.state, work.row
+    return {
+        "centre": state.centre,
+        "first_centre": state.first_centre,
+        "extreme": state.extreme,
+        "last_sale": state.last_sale,
+        "base_quantity": row.base_quantity,
+    }
+
+
+def _lots(work: Work) -> list[str]:
+    return [f"{lot.quantity} @ {lot.price}" for lot in work.ledger.lots]

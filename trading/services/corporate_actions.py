@@ -17,6 +17,12 @@ from trading.selectors import position_value_of
 from trading.services.booking import assign, state_fields
 from trading.services.view import TickView
 
+Levels = dict[str, list[str | None]]
+#: What a corporate action scales.
+_LEVELS = (
+    *("quantity", "bought_quantity", "bought_amount", "cost", "base_cost"),
+    *("high_since_entry", "armed_high", "trailing_level"),
+)
 #: An older close than this says nothing of today's price; so many missed sessions are enough for any price.
 _OLDEST, _MOST_MISSED = timedelta(days=30), 10
 _COLUMNS = ["checked_close_on", "ex_rights_unverified", "paused_by_ex_rights"]
@@ -40,10 +46,10 @@ def check_ex_rights(view: TickView) -> None:
         verdict, action = found[symbol]
         if verdict.kind is ExRights.REFUSED and row.ex_rights_unverified:
             continue  # said already; a better previous close may still come today
-        _apply(view, row, verdict, action)
+        levels = _apply(view, row, verdict, action)
         changed.append(row)
         if verdict.kind is not ExRights.NONE:
-            events.append(_event(view, symbol, verdict))
+            events.append(_event(view, symbol, verdict, levels))
     if changed:
         Position.objects.bulk_create(
             changed,
@@ -117,7 +123,8 @@ def _reach(view: TickView, symbol: Symbol, newest: Close) -> Limits:
 
 def _apply(
     view: TickView, row: Position, verdict: ExRightsVerdict, action: CorporateAction | None
-) -> None:
+) -> Levels:
+    """Write the verdict into the row; returns what it changed: name → [before, after]."""
     if verdict.kind is not ExRights.REFUSED:
         row.checked_close_on = view.on
     row.ex_rights_unverified = verdict.kind in (
@@ -126,13 +133,26 @@ def _apply(
         ExRights.REFUSED,
     )
     row.paused_by_ex_rights = verdict.kind is ExRights.PAUSED
-    if verdict.kind is ExRights.SCALE:
-        ratio = action.share_ratio if action is not None else Decimal(1)
-        tick = tick_size(view.instrument(Symbol(row.symbol)), view.on)
-        assign(row, positions.scale(position_value_of(row), verdict.factor, ratio, tick))
+    if verdict.kind is not ExRights.SCALE:
+        return {}
+    before = position_value_of(row)
+    ratio = action.share_ratio if action is not None else Decimal(1)
+    tick = tick_size(view.instrument(Symbol(row.symbol)), view.on)
+    after = positions.scale(before, verdict.factor, ratio, tick)
+    assign(row, after)
+    return moved({name: (getattr(before, name), getattr(after, name)) for name in _LEVELS})
 
 
-def _event(view: TickView, symbol: Symbol, verdict: ExRightsVerdict) -> Event:
+def moved(values: Mapping[str, tuple[object, object]]) -> Levels:
+    """Return what differs as an event keeps it: name → [before, after], exact texts, null for what there is not."""
+    return {
+        name: [None if one is None else str(one) for one in pair]
+        for name, pair in values.items()
+        if pair[0] != pair[1]
+    }
+
+
+def _event(view: TickView, symbol: Symbol, verdict: ExRightsVerdict, levels: Levels) -> Event:
     level = EventLevel.INFO if verdict.kind is ExRights.SCALE else EventLevel.ALARM
     return Event(
         account_id=view.account_id,
@@ -142,7 +162,7 @@ def _event(view: TickView, symbol: Symbol, verdict: ExRightsVerdict) -> Event:
         symbol=symbol,
         text_en=verdict.text.en,
         text_zh=verdict.text.zh,
-        detail={"factor": str(verdict.factor)},
+        detail={"factor": str(verdict.factor), "levels": levels},
     )
 
 

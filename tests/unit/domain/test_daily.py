@@ -94,8 +94,8 @@ def test_after_a_gap_only_the_known_factors_count():
     assert price_factors(made, CALENDAR, {DAYS[2]: d("0.5")}) == [1, d("0.5")]
 
 
-def test_an_unknown_change_is_not_called_zero():
-    """F143: a fund whose previous close was not found showed 0 % every day."""
+def test_f143_an_unknown_change_is_not_called_zero():
+    """A fund whose previous close was not found showed 0 % every day."""
     assert bar(MONDAY, "10").change is None
     assert bar(MONDAY, "1.010", "1.000").change == d("0.01")
 
