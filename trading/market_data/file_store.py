@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from trading.domain.source_health import Said
+from trading.domain.source_health import Condition, Said
 from trading.domain.types import Quote, Symbol
 from trading.errors import GatewayUnavailable
 from trading.market_data.records import (
@@ -33,7 +33,7 @@ from trading.market_data.records import (
 from trading.market_data.said import pack, unpack
 from trading.ports import Arrival, Fed, QuoteReader, QuoteWriter
 
-VERSION = 2
+VERSION = 3
 
 _SCHEMA = f"""
 BEGIN;
@@ -41,8 +41,8 @@ CREATE TABLE newest (symbol TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWI
 CREATE TABLE tape (symbol TEXT, slot INTEGER, at INTEGER NOT NULL, record BLOB NOT NULL,
     PRIMARY KEY (symbol, slot)) WITHOUT ROWID;
 CREATE TABLE feed (number INTEGER PRIMARY KEY, state BLOB NOT NULL);
-CREATE TABLE said (source TEXT, symbol TEXT, at INTEGER NOT NULL, state TEXT NOT NULL,
-    PRIMARY KEY (source, symbol)) WITHOUT ROWID;
+CREATE TABLE said (source TEXT, symbol TEXT, at INTEGER NOT NULL, refused INTEGER NOT NULL,
+    state TEXT NOT NULL, PRIMARY KEY (source, symbol)) WITHOUT ROWID;
 PRAGMA user_version={VERSION};
 COMMIT;
 """
@@ -114,7 +114,13 @@ class FileQuoteStore(QuoteReader, QuoteWriter):
 
     def note(self, said: Iterable[Said]) -> None:
         """Keep what the sources say, a row per source and symbol; at first, forget what was said before this process."""
-        rows = [(one.source, one.symbol, micros(one.taken_at), pack(one)) for one in said]
+        rows = [
+            (
+                *(one.source, one.symbol, micros(one.taken_at)),
+                *(one.condition is Condition.REFUSED, pack(one)),
+            )
+            for one in said
+        ]
         with self._using() as db:
             if db is None:
                 raise GatewayUnavailable(f"{self._path} was opened for reading")
@@ -122,8 +128,8 @@ class FileQuoteStore(QuoteReader, QuoteWriter):
                 db.execute("BEGIN IMMEDIATE")
                 if not self._has_noted:
                     db.execute("DELETE FROM said")
-                db.executemany("INSERT OR REPLACE INTO said VALUES (?, ?, ?, ?)", rows)
-                oldest = max((at for _, _, at, _ in rows), default=0) - SAID_KEPT
+                db.executemany("INSERT OR REPLACE INTO said VALUES (?, ?, ?, ?, ?)", rows)
+                oldest = max((row[2] for row in rows), default=0) - SAID_KEPT
                 db.execute("DELETE FROM said WHERE at < ?", (oldest,))
         self._has_noted = True
 
@@ -187,6 +193,12 @@ class FileQuoteStore(QuoteReader, QuoteWriter):
                 ]
         said = (unpack(*row) for row in rows)
         return sorted(said, key=lambda one: (one.symbol, one.rank))
+
+    def refused(self) -> set[Symbol]:
+        """Return the symbols whose quotes a source has refused: few, so that nobody reads all to find them."""
+        with self._using() as db:
+            rows = [] if db is None else db.execute("SELECT symbol FROM said WHERE refused")
+            return {Symbol(symbol) for (symbol,) in rows}
 
     # --- the file ---
 

@@ -13,7 +13,7 @@ from trading.errors import GatewayUnavailable
 from trading.models import Account
 from trading.selectors import instruments_of, wanted_quotes
 from trading.services.pace import pace_of
-from trading.services.shared_quotes import said_of_thread
+from trading.services.shared_quotes import refused_of_thread, said_of_thread
 
 #: The market data process notes what its sources say every 5 s (real time): longer, and it is silent.
 SILENT = timedelta(seconds=20)
@@ -97,7 +97,8 @@ def refused_since(symbols: Iterable[Symbol]) -> Mapping[Symbol, datetime]:
     """
     found: dict[Symbol, datetime] = {}
     try:
-        noted = said_of_thread(symbols)
+        wanted = refused_of_thread().intersection(symbols)
+        noted = said_of_thread(wanted) if wanted else ()
     except GatewayUnavailable:
         return found
     for symbol, said in _by_symbol(noted).items():

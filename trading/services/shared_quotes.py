@@ -52,6 +52,11 @@ def said_of_thread(symbols: Iterable[Symbol]) -> Sequence[Said]:
     return _of_thread.file.said(symbols)
 
 
+def refused_of_thread() -> set[Symbol]:
+    """Return the symbols whose quotes some source has refused. Raises GatewayUnavailable."""
+    return _of_thread.file.refused()
+
+
 def open_quotes_to_write() -> SharedQuotes:
     """Return the writer, for the one process that writes."""
     file = FileQuoteStore(Path(settings.HOME) / FILE, writes=True)
