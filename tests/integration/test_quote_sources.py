@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,12 +22,14 @@ from monitoring import health
 from monitoring.models import Finding
 from monitoring.services.source_facts import source_facts
 from tests.integration.test_health import House
+from tests.tdx_server import TdxServer
 from tests.unit.market_data.test_two_sources import Source
 from trading.domain.source_health import FALLBACK, Condition
-from trading.domain.types import CHINA, AccountMode, BookStatus, Quote, Symbol
+from trading.domain.types import CHINA, AccountMode, BookStatus, Level, Quote, Symbol
 from trading.errors import GatewayUnavailable
 from trading.management import background_feed
 from trading.management.background_feed import BackgroundFeed
+from trading.management.fallback import fallback_feeds
 from trading.market_data.file_store import FileQuoteStore
 from trading.market_data.pump import MarketData
 from trading.market_data.shared_store import SharedQuotes
@@ -325,3 +328,34 @@ def test_a_second_source_that_breaks_in_any_way_is_opened_anew_and_says_why(monk
     background.close()
     assert found == [quote("10.01", NOW)]
     assert "mootdx: KeyError: 'no server'" in problems
+
+
+def test_the_switch_plugs_the_real_mootdx_client_in_behind_the_terminal(
+    noted, settings, monkeypatch
+):
+    monkeypatch.setattr(background_feed, "PERIOD", 0.05)
+    monkeypatch.setattr("trading.market_data.mootdx_feed.OPEN", 0.05)
+    settings.FALLBACK_QUOTES = "tdx"
+    with pytest.raises(CommandError, match="expected one of: mootdx"):
+        fallback_feeds()
+    with TdxServer() as server:
+        settings.FALLBACK_QUOTES = FALLBACK
+        settings.MINIQMT_MOOTDX_SERVERS = [server.address]
+        [feed] = fallback_feeds()
+        pump = MarketData([noted.main, feed], noted.store)
+        pump.subscribe([BANK, Symbol("920002.BJ")])
+        reader = FileQuoteStore(Path(settings.HOME) / shared_quotes.FILE)
+        now, end = NOW, time.monotonic() + 10
+        try:
+            while reader.fed(BANK).source != FALLBACK:
+                assert time.monotonic() < end
+                now += timedelta(seconds=3)
+                shown = quote("10.01", now)
+                server.show([replace(shown, bids=(Level(Decimal("10.01"), 1000),))])
+                pump.step(now, trading=True)
+                time.sleep(0.05)
+        finally:
+            feed.close()
+    newest = reader.latest([BANK])[BANK]
+    reader.close()
+    assert newest.last == Decimal("10.01")

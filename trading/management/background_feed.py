@@ -30,11 +30,12 @@ class BackgroundFeed(Feed):
         self,
         open_feed: Callable[[], Feed],
         name: str,
-        period: float = PERIOD,
+        period: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name, self.heartbeat = name, 10
-        self._open_feed, self._period, self._clock = open_feed, period, clock
+        self._open_feed, self._clock = open_feed, clock
+        self._period = PERIOD if period is None else period
         self._inbox: deque[Quote] = deque(maxlen=INBOX)
         self._unreadable: deque[tuple[Symbol, str]] = deque(maxlen=INBOX)
         self._wanted: frozenset[Symbol] = frozenset()

@@ -187,8 +187,8 @@ def _pace_at(now: datetime) -> float:
 def open_feed(addresses: Sequence[str] | None = None, *, pace: float | None = None) -> MootdxFeed:
     """Return the feed, over the servers of MINIQMT_MOOTDX_SERVERS, else of mootdx's own list.
 
-    To be composed as any other feed of `MarketData`: subscribed, polled and closed. Its `poll` waits for servers, so it
-    belongs into a thread of its own; nothing is imported (pandas comes with the library) and nobody is asked before the
+    To be composed as any other feed of `MarketData`: subscribed, polled and closed. Its `poll` waits for servers, so
+    `management/fallback.py` runs it in a thread of its own; nothing is imported (pandas comes with the library) and nobody is asked before the
     first one. `addresses` ("host:port", IPv4) and `pace` (seconds between two rounds) stand in for the settings. Raises
     ConfigError for a malformed address.
     """

@@ -156,8 +156,12 @@ class History:
         )
 
     def transactions(self, symbol: Symbol, on: date, *, today: bool = False) -> list[Transaction]:
-        """Return all transactions of a session, oldest first. `today`: `on` is the running session."""
-        lot = units(symbol)[1] if not_covered(symbol) is None else 0
+        """Return all transactions of a session, oldest first.
+
+        `today`: `on` is the running session; what is traded while several pages are asked for may come twice.
+        """
+        _covered(symbol)
+        lot = units(symbol)[1]
         asked = None if today else on
         rows = self._pages(
             symbol,

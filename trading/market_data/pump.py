@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -83,6 +84,7 @@ class MarketData:
         self._expected_since: datetime | None = None
         self._pace = _REAL
         self._told_at: datetime | None = None
+        self._moved: Counter[tuple[str, str]] = Counter()  # in this step: to, from
 
     def subscribe(self, symbols: Iterable[Symbol]) -> None:
         """Ask every feed for all symbols there are; one that does not answer is asked again at the next call.
@@ -224,9 +226,7 @@ class MarketData:
         if owner is not None:
             if symbol in owner.symbols:
                 owner.symbols[symbol].changed = True
-            log.warning(
-                "quotes of %s: %s instead of %s", symbol, source.feed.name, owner.feed.name
-            )
+            self._moved[source.feed.name, owner.feed.name] += 1
 
     def _seen(
         self, source: _Source, watch: SymbolWatch | None, minute: int, now: datetime
@@ -262,11 +262,14 @@ class MarketData:
         )
 
     def _tell(self, now: datetime) -> None:
-        """Log once a minute how many quotes were refused: loudly while the market trades, else for the curious (F135)."""
+        """Log what moved, and once a minute what was refused: loudly while the market trades, else quietly (F135)."""
+        level = logging.DEBUG if self._expected_since is None else logging.WARNING
+        for (to, former), count in self._moved.items():
+            log.log(level, "quotes of %d symbols: %s instead of %s", count, to, former)
+        self._moved.clear()
         if self._told_at is not None and timedelta(0) <= now - self._told_at < _MINUTE:
             return
         self._told_at = now
-        level = logging.DEBUG if self._expected_since is None else logging.WARNING
         for source in self._sources:
             count, source.told = source.health.refused - source.told, source.health.refused
             if count:

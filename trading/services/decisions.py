@@ -44,8 +44,8 @@ _CONFIG_INVALID = DenialValue(
 #: What the strategy tick decides; the grid and the strategy plug-ins have ticks of their own.
 OWN_KINDS = frozenset(SignalKind) - {SignalKind.GRID, SignalKind.STRATEGY}
 _STANDS = (SignalState.PENDING, SignalState.ACCEPTED)
-_BUYS_MORE = (SignalKind.ADD_ON, SignalKind.STRATEGY)
-_OF_A_HOLDING = [kind for kind in SignalKind if kind.protective or kind in _BUYS_MORE]
+_OF_STRATEGIES = (SignalKind.ADD_ON, SignalKind.STRATEGY)
+_OF_A_HOLDING = [kind for kind in SignalKind if kind.protective or kind in _OF_STRATEGIES]
 _BEING_CONFIRMED = DenialValue(
     DenialCode.SHARES_PROMISED,
     Text(

@@ -387,3 +387,14 @@ def test_quotes_of_a_clock_that_was_ahead_hold_nothing_back():
     market.step([market.quote("10.00")])
     assert market.last() == Decimal("10.00")
     assert market.store.latest([BANK])[BANK].time < START + seconds(60)
+
+
+def test_a_source_that_fails_moves_all_its_symbols_with_one_line_in_the_log(caplog):
+    market = Market()
+    both = [BANK, OTHER]
+    market.step([market.quote(symbol=one) for one in both])
+    market.main.down = True
+    for _ in range(6):
+        market.step([], [market.quote("20.00", one) for one in both])
+    told = [one.getMessage() for one in caplog.records if "instead of" in one.getMessage()]
+    assert told == ["quotes of 2 symbols: mootdx instead of xtquant"]

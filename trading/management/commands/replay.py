@@ -37,7 +37,7 @@ class Command(BaseCommand):
             "source",
             nargs="+",
             type=Path,
-            help="CSV, ZIP or directory (docs/replay-sources.md) 数据",
+            help="CSV, ZIP, file of a local TDX, or directory (docs/replay-sources.md) 数据",
         )
         parser.add_argument(
             "--position",
