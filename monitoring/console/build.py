@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
+from monitoring import health
 from monitoring.console.health import last_sign, processes, tick_starts, ticks_of
 from monitoring.console.listings import TodaysRows
 from monitoring.console.values import (
@@ -16,6 +17,7 @@ from monitoring.console.values import (
     HoldingView,
     SwitchView,
 )
+from monitoring.models import Finding
 from monitoring.run_file import read_run_file
 from trading.domain import positions
 from trading.domain.calendar import TradingCalendar, phase_at
@@ -55,6 +57,7 @@ def build(real: datetime, quotes: QuoteReader, home: Path) -> Console:
     clocks, calendar, starts = read_clocks(), load_calendar(), tick_starts()
     captured, problem = [], False
     accounts = list(Account.objects.order_by("pk"))
+    warnings = _warnings()
     for account in accounts:
         try:
             captured.append(_capture(symbols_of_interest(account.pk), quotes))
@@ -64,12 +67,23 @@ def build(real: datetime, quotes: QuoteReader, home: Path) -> Console:
     return Console(
         taken_at=real,
         accounts=tuple(
-            _AccountBuilder(account, clocks, calendar, known, real).build(starts)
+            _AccountBuilder(account, clocks, calendar, known, real).build(
+                starts, warnings.get(account.pk, ())
+            )
             for account, known in zip(accounts, captured, strict=True)
         ),
         processes=processes(read_run_file(home), last_sign(home), real),
         quotes_problem=problem,
     )
+
+
+def _warnings() -> Mapping[int, tuple[Text, ...]]:
+    """Return the standing findings that are said again every day, by account; one query."""
+    found: dict[int, tuple[Text, ...]] = {}
+    for row in Finding.objects.filter(code__in=health.DAILY).order_by("code"):
+        said = Text(row.text_en, row.text_zh)
+        found[row.account_id] = (*found.get(row.account_id, ()), said)
+    return found
 
 
 def _capture(symbols: Iterable[Symbol], quotes: QuoteReader) -> CapturedQuotes:
@@ -98,7 +112,9 @@ class _AccountBuilder:
         self._view = TickView(account.pk, settings, now, phase_at(calendar, now), quotes, calendar)
         self._view.account = account  # read already
 
-    def build(self, starts: Mapping[str, datetime | None]) -> AccountView:
+    def build(
+        self, starts: Mapping[str, datetime | None], warnings: tuple[Text, ...]
+    ) -> AccountView:
         account, view = self._account, self._view
         gateway = self._gateway()
         todays = TodaysRows(account, view.now)
@@ -123,6 +139,7 @@ class _AccountBuilder:
             state_reason=_words(account.trading_state_reason),
             revision=None if self._settings is None else self._settings.revision,
             problem=self._problem,
+            warnings=warnings,
             switches=_switches(self._settings),
             gateway=gateway,
             total=total,

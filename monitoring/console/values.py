@@ -200,6 +200,8 @@ class AccountView:
     state_reason: Text
     revision: int | None
     problem: Text | None
+    #: What stands and is to be done something about: the calendar ends, or is disputed.
+    warnings: tuple[Text, ...]
     switches: tuple[SwitchView, ...]
     gateway: GatewayView
     total: Decimal | None

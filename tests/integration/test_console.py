@@ -16,10 +16,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from monitoring import views
 from monitoring.console.build import build
 from monitoring.console.shared import SharedConsole
+from monitoring.models import Finding
 from tests.world import World
 from trading import selectors
 from trading.domain.protection import Protection
@@ -212,6 +214,18 @@ def test_settings_that_were_never_valid_protect_nobody(console, reader):
     page = text(reader)
     assert "unprotected: no usable settings" in page
     assert "signal_max_age" in page
+
+
+def test_the_end_of_the_calendar_stands_on_the_page_as_long_as_it_lasts(console, reader):
+    now, account = timezone.now(), Account.objects.get()
+    row = {"level": "alarm", "since": now, "seen_at": now, "text_zh": "日历止于"}
+    Finding.objects.create(
+        account=account, code="CALENDAR_ENDS_SOON", text_en="it ends on 12-31", **row
+    )
+    Finding.objects.create(account=account, code="FEED_SILENT", text_en="no quotes", **row)
+    page = text(reader)
+    assert "it ends on 12-31" in page
+    assert "no quotes" not in page  # the page says that by itself
 
 
 def test_a_disabled_account_protects_nobody(console, reader):
