@@ -22,7 +22,7 @@ class InstrumentAdmin(admin.ModelAdmin):
     """What the sources say of a symbol. A person may correct it: no source changes that field from then on."""
 
     list_display = (
-        *("symbol", "name", "board", "category", "settlement", "special_treatment"),
+        *("symbol", "name", "board", "category", "settlement", "risk_warning"),
         *("listed_on", "source", "corrected"),
     )
     list_filter = ("board", "category", "settlement", "special_treatment")
@@ -36,6 +36,14 @@ class InstrumentAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    @admin.display(
+        description=Instrument._meta.get_field("special_treatment").verbose_name,
+        ordering="special_treatment",
+    )
+    def risk_warning(self, row: Instrument) -> str:
+        """A red cross would say that something is wrong with all the others."""
+        return "ST" if row.special_treatment else "-"
 
     @admin.display(description=both("corrected by hand", "人工修正"))
     def corrected(self, row: Instrument) -> str:
