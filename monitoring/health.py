@@ -27,6 +27,8 @@ QUOTE_PATIENCE = timedelta(minutes=5)
 SUBMITTING_PATIENCE, UNKNOWN_PATIENCE = timedelta(seconds=20), timedelta(seconds=60)
 #: Free bytes below which logs and database may soon fail.
 LOW_DISK = 1_000_000_000
+#: There is one every day; a machine may be off over a long weekend.
+BACKUP_PATIENCE = timedelta(days=4)
 #: Why a holding is unprotected until somebody acts. The rest has findings of its own, or is on its way.
 LASTING = (
     *(Protection.HALTED, Protection.AUTO_OFF, Protection.STOP_LOSS_OFF, Protection.SELL_OFF),
@@ -147,6 +149,9 @@ class Facts:
     unprotected: Mapping[Protection, Sequence[Symbol]] = field(default_factory=dict)
     config_problem: Text | None = None
     free_bytes: int | None = None
+    #: Why the newest backup failed, until one succeeds; and how old the newest good one is (None: there is none yet).
+    backup_problem: Text | None = None
+    backup_age: timedelta | None = None
 
 
 def patience(period: timedelta) -> timedelta:
@@ -166,6 +171,7 @@ def findings(facts: Facts) -> list[Finding]:
         *_settings(facts.config_problem),
         *_calendar(facts.calendar),
         *_disk(facts.free_bytes),
+        *_backups(facts.backup_problem, facts.backup_age),
     ]
 
 
@@ -341,3 +347,18 @@ def _disk(free: int | None) -> Iterator[Finding]:
             f"数据库所在磁盘剩余空间不足 {LOW_DISK // 1_000_000} MB，请清理。",
         )
         yield Finding("DISK_LOW", Level.ALARM, text)
+
+
+def _backups(problem: Text | None, age: timedelta | None) -> Iterator[Finding]:
+    if problem is not None:
+        text = Text(
+            f"The newest backup failed: {problem.en} It is tried again every ten minutes while it is of use.",
+            f"最近一次备份失败：{problem.zh}有效时段内每十分钟重试一次。",
+        )
+        yield Finding("BACKUP_FAILED", Level.ALARM, text)
+    elif age is not None and age > BACKUP_PATIENCE:
+        text = Text(
+            f"The newest good backup is older than {BACKUP_PATIENCE.days} days. Is the task `backup` paused?",
+            f"最近一次可用的备份已超过 {BACKUP_PATIENCE.days} 天。周期任务 backup 是否被暂停？",
+        )
+        yield Finding("BACKUP_OLD", Level.ALARM, text)

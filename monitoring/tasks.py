@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
+from monitoring.care.round import care
 from monitoring.services.day_report import make_day_reports
 from monitoring.services.health import check_health
 from monitoring.services.premarket import check_before_the_open
@@ -43,5 +44,16 @@ def premarket() -> None:
     """Before the open: whether terminal, account, calendar, quotes and settings let a session begin."""
     try:
         check_before_the_open(timezone.now(), quotes_of_thread(), Path(settings.HOME))
+    finally:
+        close_broken_connections()
+
+
+@shared_task(
+    name="monitoring.backup", autoretry_for=(DatabaseError,), retry_backoff=5, max_retries=2
+)
+def backup() -> None:
+    """The backups of the day when they are due, then what may be forgotten, then the database's file."""
+    try:
+        care(Path(settings.HOME), timezone.now)
     finally:
         close_broken_connections()

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from django.conf import settings
 from django.db import transaction
 
 from monitoring import health
+from monitoring.backup_files import list_backups, newest_of, read_failure
 from monitoring.models import Finding
 from monitoring.services.source_facts import source_facts
 from trading.domain.calendar import MarketPhase, TradingCalendar, phase_at
@@ -81,6 +83,15 @@ class _Moment:
         return all(spec.useful(phase_at(self.calendar, at), at) for at in moments)
 
 
+@dataclass(frozen=True, slots=True)
+class _Machine:
+    """What is the same for every account."""
+
+    free_bytes: int
+    backup_problem: Text | None
+    backup_age: timedelta | None
+
+
 def check_health(quotes: QuoteReader, clock: Callable[[], datetime], home: Path) -> int:
     """Look after every enabled account; returns how many findings have begun or ended. `clock` gives real time.
 
@@ -92,8 +103,8 @@ def check_health(quotes: QuoteReader, clock: Callable[[], datetime], home: Path)
     period = PERIOD if is_open else CLOSED_PERIOD
     if not leases.is_due(LEASE, period, real):
         return 0
-    free = shutil.disk_usage(home).free
-    found = [(moment, health.findings(_facts(moment, quotes, free))) for moment in moments]
+    machine = _Machine(shutil.disk_usage(home).free, read_failure(home), _backup_age(home, real))
+    found = [(moment, health.findings(_facts(moment, quotes, machine))) for moment in moments]
     before = TickLease.objects.filter(name=LEASE).values_list("started_at", flat=True).first()
     with transaction.atomic():
         if not leases.claim(LEASE, period, clock()):
@@ -117,7 +128,7 @@ def _moments(real: datetime) -> list[_Moment]:
 # --- facts ---
 
 
-def _facts(moment: _Moment, quotes: QuoteReader, free: int) -> health.Facts:
+def _facts(moment: _Moment, quotes: QuoteReader, machine: _Machine) -> health.Facts:
     account = moment.account
     settings, problem = settings_and_problem(account.pk)
     return health.Facts(
@@ -133,8 +144,15 @@ def _facts(moment: _Moment, quotes: QuoteReader, free: int) -> health.Facts:
         orders=_order_facts(moment),
         unprotected={} if settings is None else _unprotected(moment, settings, quotes),
         config_problem=problem,
-        free_bytes=free,
+        free_bytes=machine.free_bytes,
+        backup_problem=machine.backup_problem,
+        backup_age=machine.backup_age,
     )
+
+
+def _backup_age(home: Path, real: datetime) -> timedelta | None:
+    newest = newest_of(list_backups(home, settings.SECRET_KEY))
+    return None if newest is None else real - newest.note.made_at
 
 
 def _tick_facts(moment: _Moment) -> list[health.TickFacts]:

@@ -20,6 +20,7 @@ from django.db import connection
 from django.utils import timezone
 
 from monitoring import stack
+from monitoring.care.soundness import problem_of_database
 from monitoring.child_log import console
 from monitoring.loopback import HOST, free_port
 from monitoring.processes import AlreadyRunning, only_instance, write_whole
@@ -137,6 +138,9 @@ class Command(BaseCommand):
         with suppress(OSError):
             stack.end_left_redis(redis_url(home))
         remove_notice(home)
+        problem = problem_of_database(home)
+        if problem is not None:
+            raise _problem(problem.en, problem.zh)
         call_command("migrate", verbosity=0, interactive=False)
         if ensure_demo_account():
             self._say(

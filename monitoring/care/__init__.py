@@ -1,0 +1,1 @@
+"""Data care: backups, restoring, export, what may be forgotten, and the database file at night."""
