@@ -46,6 +46,7 @@ def restore(home: Path, wanted: str, now: datetime, unsealed: bool = False) -> R
     """
     path = _find(home, wanted)
     with _alone(home):
+        connection.close()
         try:
             note = _checked(home, path, unsealed)
             put = _put_file if backup.engine_of() is Engine.SQLITE else _put_dump
@@ -88,6 +89,9 @@ def _checked(home: Path, path: Path, unsealed: bool) -> Backup | None:
 def _put_file(home: Path, path: Path, now: datetime) -> Path | None:
     """Swap the files. Up to the last step the old database is where it was."""
     database = backup.database_file()
+    sqlite_file.take_alone(
+        database
+    )  # what takes long comes after it; it is asked again before the swap
     with _own_schema(home) as (known, names):
         mine = sqlite_file.migrations(path)
         sqlite_file.check_schema(path, known, complete=names <= mine)

@@ -124,10 +124,9 @@ def look_after_file() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         cursor.execute("PRAGMA optimize")
-        pages, empty, size = (
-            cursor.execute(question).fetchone()[0]
-            for question in ("PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size")
-        )
+        pages = cursor.execute("PRAGMA page_count").fetchone()[0]
+        empty = cursor.execute("PRAGMA freelist_count").fetchone()[0]
+        size = cursor.execute("PRAGMA page_size").fetchone()[0]
         if empty < EMPTY_PART * pages or empty * size < EMPTY_BYTES:
             return False
         cursor.execute("VACUUM")

@@ -28,13 +28,15 @@ _NEXT = (
         "2. 网关会先向客户端查询当日委托和成交，之后才发送委托：备份中没有的会被接管，每笔报警 ORDER_ADOPTED，不会重复下单。",
     ),
     Text(
-        "3. Orders and fills of earlier days that the backup lacks cannot be asked for again; holdings and cash come "
-        "from the terminal all the same. Compare both once with the terminal.",
-        "3. 此前各日、备份中缺失的委托和成交无法再查到；持仓和资金仍以客户端为准，请与客户端核对一次。",
+        "3. An adopted order counts as a sale by hand: a take-profit that was done since the backup can be done once more. "
+        "To look first, halt before you start: python manage.py halt --why restored (stop-losses wait too).",
+        "3. 接管的委托按手动处理：备份之后已执行的止盈可能再次执行。如需先核对，请在启动前执行 python manage.py halt --why 恢复备份（止损也会停止）。",
     ),
     Text(
-        "4. Switches, settings and grid sessions are those of the backup's moment: look at them before the next open.",
-        "4. 开关、配置和网格会话为备份时的状态，请在下次开盘前检查。",
+        "4. Orders and fills of earlier days that the backup lacks cannot be asked for again; switches, settings and "
+        "grid sessions are those of the backup's moment. Compare once: docs/operations.md, “Restoring”.",
+        "4. 此前各日、备份中缺失的委托和成交无法再查到；开关、配置和网格会话为备份时的状态。请核对一次，"
+        "详见 docs/operations.md 的 “Restoring” 一节。",
     ),
 )
 
