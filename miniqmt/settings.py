@@ -169,6 +169,9 @@ FALLBACK_QUOTES = env.str("FALLBACK_QUOTES", default="")
 MINIQMT_MOOTDX_SERVERS = env.list("MINIQMT_MOOTDX_SERVERS", default=[])
 MINIQMT_MOOTDX_FOLDER = env.str("MINIQMT_MOOTDX_FOLDER", default="")
 
+#: A folder on another disk or machine that every backup is copied to; empty: none.
+MINIQMT_BACKUP_COPY = env.str("MINIQMT_BACKUP_COPY", default="")
+
 #: Broker of messages: the given one, else the one `up` runs. Without any, the commands that need one say so.
 REDIS_URL = env.str("REDIS_URL", default="") or redis_url(HOME)
 CELERY_BROKER_URL = REDIS_URL or None

@@ -115,18 +115,23 @@ def read_note(path: Path, key: str) -> Backup | None:
 
 def list_backups(home: Path, key: str) -> list[Backup]:
     """Return the backups of a data directory, oldest first; half ones are not among them."""
-    found = (read_note(path, key) for path in _files(home))
+    return list_in(home / FOLDER, key)
+
+
+def list_in(folder: Path, key: str) -> list[Backup]:
+    """Return the backups in a folder, oldest first."""
+    found = (read_note(path, key) for path in _files(folder))
     return sorted((one for one in found if one is not None), key=lambda one: one.note.made_at)
 
 
 def halves(home: Path, key: str) -> list[Path]:
     """Return the files that are no backup: somebody's end came before their note, or they were changed since."""
-    return [path for path in _files(home) if read_note(path, key) is None]
+    return [path for path in _files(home / FOLDER) if read_note(path, key) is None]
 
 
-def _files(home: Path) -> list[Path]:
+def _files(folder: Path) -> list[Path]:
     with suppress(OSError):
-        return sorted(one for one in (home / FOLDER).iterdir() if _NAME.fullmatch(one.name))
+        return sorted(one for one in folder.iterdir() if _NAME.fullmatch(one.name))
     return []
 
 
@@ -151,6 +156,16 @@ def kept(made: Iterable[datetime], now: datetime) -> set[datetime]:
         *list(weeks.values())[:KEEP_WEEKS],
         *list(months.values())[:KEEP_MONTHS],
     }
+
+
+def rotate(folder: Path, key: str, now: datetime) -> list[Path]:
+    """Remove the backups that the rule does not keep; returns their files. Raises OSError."""
+    backups = list_in(folder, key)
+    staying = kept((one.note.made_at for one in backups), now)
+    gone = [one.path for one in backups if one.note.made_at not in staying]
+    for path in gone:
+        remove(path)
+    return gone
 
 
 def remove(path: Path) -> None:

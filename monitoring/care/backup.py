@@ -31,7 +31,7 @@ def make(home: Path, why: Why, at: datetime, reserve: int = RESERVE) -> Backup:
     try:
         with one_instance(home / LOCK):
             done = _make(home, why, at, reserve)
-            rotate(home, at)
+            backup_files.rotate(done.path.parent, settings.SECRET_KEY, at)
     except AlreadyRunning:
         raise NothingDone("Another backup is being made.", "另一备份正在进行。") from None
     except (OSError, sqlite3.Error, DatabaseError) as problem:
@@ -117,16 +117,6 @@ def prove(path: Path, engine: Engine, folder: Path) -> tuple[Proof, Mapping[str,
                 f"It cannot be copied: {problem}.", f"无法复制：{problem}。"
             ) from None
         return Proof.RESTORED, sqlite_file.check(scratch)
-
-
-def rotate(home: Path, now: datetime) -> list[Path]:
-    """Remove the backups that the rule does not keep; returns their files. Raises OSError."""
-    backups = backup_files.list_backups(home, settings.SECRET_KEY)
-    staying = backup_files.kept((one.note.made_at for one in backups), now)
-    gone = [one.path for one in backups if one.note.made_at not in staying]
-    for path in gone:
-        backup_files.remove(path)
-    return gone
 
 
 def engine_of() -> Engine:

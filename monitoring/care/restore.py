@@ -98,20 +98,30 @@ def _put_file(home: Path, path: Path, now: datetime) -> Path | None:
     connection.close()
     sqlite_file.take_alone(database)
     draft = database.with_name(f".{database.name}.restored")
-    draft.unlink(missing_ok=True)
-    backup_files.private_file(draft)
-    shutil.copyfile(path, draft)
-    backup_files.on_disk(draft)
-    kept = None
-    if database.exists():
-        kept = database.with_name(
-            f"{database.name}.replaced-{now.astimezone(CHINA):%Y%m%d-%H%M%S}"
-        )
-        for ending in ("", *_BESIDE):
-            there = database.with_name(database.name + ending)
-            if there.exists():
-                there.replace(kept.with_name(kept.name + ending))
-    draft.replace(database)
+    try:
+        draft.unlink(missing_ok=True)
+        backup_files.private_file(draft)
+        shutil.copyfile(path, draft)
+        backup_files.on_disk(draft)
+        kept = _keep(database, now) if database.exists() else None
+        draft.replace(database)
+    finally:
+        draft.unlink(missing_ok=True)
+    return kept
+
+
+def _keep(database: Path, now: datetime) -> Path:
+    """Keep the old database. A copy, so that there is one at every moment: `up` would begin an empty one otherwise."""
+    kept = database.with_name(f"{database.name}.replaced-{now.astimezone(CHINA):%Y%m%d-%H%M%S}")
+    try:
+        backup_files.private_file(kept)
+        shutil.copyfile(database, kept)
+    except OSError:  # no room for a second one, or it cannot be read any more
+        database.replace(kept)
+    for ending in _BESIDE:  # left by a damaged one; another database must not meet its WAL
+        there = database.with_name(database.name + ending)
+        if there.exists():
+            there.replace(kept.with_name(kept.name + ending))
     return kept
 
 

@@ -15,11 +15,12 @@ from django.db import connection, transaction
 
 from monitoring import backup_files
 from monitoring.backup_files import Backup, Why
-from monitoring.care import backup
+from monitoring.care import backup, second_place
 from monitoring.care.errors import NothingDone
 from monitoring.care.retention import forget
 from trading.domain.calendar import MarketPhase, TradingCalendar, phase_at
 from trading.domain.types import CHINA, AccountMode, Text
+from trading.management.one_instance import AlreadyRunning, one_instance
 from trading.models import Account, EventLevel
 from trading.services import leases
 from trading.services.calendar import load_calendar
@@ -35,12 +36,14 @@ _WINDOWS = {Why.BEFORE_OPEN: BEFORE_OPEN, Why.AFTER_BOOKS: AFTER_BOOKS}
 AGAIN_AFTER = timedelta(minutes=10)
 #: The part of the file that must be empty, and the bytes, before it is written anew.
 EMPTY_PART, EMPTY_BYTES = 0.25, 32_000_000
+#: Held by the round that is on its way.
+LOCK = "data_care.lock"
 _LEASE, _DAY = "data_care", timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a backup made of a moment: the backup, or why there is none; both None: nothing was due."""
+    """What came of a moment: a new backup, and why there is none or no copy of it; both None: nothing was due."""
 
     backup: Backup | None = None
     problem: Text | None = None
@@ -63,30 +66,43 @@ def care(home: Path, clock: Callable[[], datetime]) -> Done:
         begins <= now.astimezone(CHINA).time() < ends for begins, ends in _WINDOWS.values()
     ):
         return Done()
+    try:
+        with one_instance(home / LOCK):
+            return _care(home, now)
+    except AlreadyRunning:  # a disk that hangs holds one thread of the worker, not all of them
+        return Done()
+
+
+def _care(home: Path, now: datetime) -> Done:
     calendar = load_calendar()
     backups = backup_files.list_backups(home, settings.SECRET_KEY)
     made = [(one.note.made_at, one.note.why) for one in backups]
     why = due(now, calendar.is_session(now.astimezone(CHINA).date()), made)
-    if why is not None:
-        return _back_up(home, why, now)
+    newest = backup_files.newest_of(backups)
+    if why is not None or second_place.is_missing(newest):
+        return _back_up(home, why, newest, now)
     after_books = (now.astimezone(CHINA).date(), Why.AFTER_BOOKS)
     if after_books in {(at.astimezone(CHINA).date(), reason) for at, reason in made}:
         _tidy(now, calendar)  # whatever is forgotten now is in a backup
     return Done()
 
 
-def _back_up(home: Path, why: Why, now: datetime) -> Done:
+def _back_up(home: Path, why: Why | None, newest: Backup | None, now: datetime) -> Done:
     failed = backup_files.last_failure(home)
     if failed is not None and timedelta(0) <= now - failed < AGAIN_AFTER:
         return Done()
+    made = None
     try:
-        done = backup.make(home, why, now)
+        if why is not None:
+            made = newest = backup.make(home, why, now)
+        if newest is not None and second_place.is_missing(newest):
+            second_place.copy(newest, now)
     except NothingDone as problem:
         backup_files.remember_failure(home, problem.text, now)
         _tell(EventLevel.ALARM, "BACKUP_FAILED", problem.text, now)
-        return Done(problem=problem.text)
+        return Done(made, problem.text)
     backup_files.forget_failure(home)
-    return Done(backup=done)
+    return Done(made)
 
 
 def _tidy(now: datetime, calendar: TradingCalendar) -> None:

@@ -141,20 +141,22 @@ def damage(path: Path) -> Sequence[str]:
 
 
 def take_alone(path: Path) -> None:
-    """Bring a database into one file, which works only while nobody else has it open. Raises NothingDone."""
-    if not path.exists():
+    """Bring a database into one file, which works only while nobody else has it open. Raises NothingDone.
+
+    A damaged one is left as it is: SQLite could throw away its WAL, where a person may still find something.
+    """
+    if not path.exists() or damage(path):
         return
     try:
         with closing(sqlite3.connect(path, timeout=1)) as database:
             database.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.OperationalError as problem:
-        if problem.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise NothingDone(
-                "Somebody works with the database: stop every process of this data directory first.",
-                "数据库正在使用：请先停止该数据目录的所有进程。",
-            ) from None
-    except sqlite3.DatabaseError:
-        return  # damaged: that is why it is replaced
+        if problem.sqlite_errorcode not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise NothingDone(f"{path}: {problem}.", f"{path}：{problem}。") from None
+        raise NothingDone(
+            "Somebody works with the database: stop every process of this data directory first.",
+            "数据库正在使用：请先停止该数据目录的所有进程。",
+        ) from None
 
 
 def count(database: sqlite3.Connection) -> Mapping[str, int]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from monitoring import backup_files
 from monitoring.backup_files import Why
@@ -347,6 +348,21 @@ def test_a_strange_trigger_is_not_restored_even_when_a_person_vouches_for_the_fi
     with pytest.raises(NothingDone, match="theirs"):
         restore(home, str(file), NOW, unsealed=True)
     assert Event.objects.get().code == "MINE"
+
+
+def test_the_wal_of_a_damaged_database_never_meets_the_restored_one(home):
+    event("KEPT")
+    made = backup.make(home, Why.BY_HAND, NOW)
+    database = home / "miniqmt.sqlite3"
+    connection.close()
+    database.write_bytes(b"SQLite format 3\x00" + b"\xff" * 8000)
+    (home / "miniqmt.sqlite3-wal").write_bytes(b"of the old one")
+
+    done = restore(home, made.path.name, NOW)
+
+    assert done.kept is not None
+    assert done.kept.with_name(f"{done.kept.name}-wal").read_bytes() == b"of the old one"
+    assert Event.objects.get().code == "KEPT"
 
 
 # --- the start ----------------------------------------------------------------------------------

@@ -8,13 +8,14 @@ from decimal import Decimal
 
 import pytest
 
-from monitoring import backup_files
+from monitoring import backup_files, tasks
 from monitoring.backup_files import Why
-from monitoring.care import retention, round
+from monitoring.care import backup, retention, round
 from monitoring.care.errors import NothingDone
 from monitoring.care.export import Wanted, export
 from monitoring.models import DayReport
 from tests.database_files import NOW, changed, event
+from trading.management.one_instance import one_instance
 from trading.models import (
     Account,
     BrokerEvent,
@@ -52,6 +53,39 @@ def test_a_backup_that_fails_is_an_alarm_tried_again_and_over_when_one_succeeds(
     (home / "backups").unlink()
     assert round.care(home, lambda: NOW + timedelta(minutes=22)).backup is not None
     assert backup_files.read_failure(home) is None
+
+
+def test_each_backup_is_copied_to_the_second_place_as_soon_as_that_is_there(home, settings):
+    other = home / "other disk"
+    settings.MINIQMT_BACKUP_COPY = str(other)
+
+    first = round.care(home, lambda: NOW)
+
+    assert first.backup is not None
+    assert "no folder" in first.problem.en
+    assert not other.exists()
+    other.mkdir()
+    assert round.care(home, lambda: NOW + timedelta(minutes=11)) == round.Done()
+    [copied] = backup_files.list_in(other, settings.SECRET_KEY)
+    assert (copied.note, copied.sealed) == (first.backup.note, True)
+    assert backup.verify(copied, home) == first.backup.note
+    assert sorted(one.name for one in other.iterdir()) == [
+        copied.path.name,
+        f"{copied.path.name}.json",
+    ]
+    assert backup_files.read_failure(home) is None
+
+
+def test_the_task_of_the_schedule_does_it(home, monkeypatch):
+    monkeypatch.setattr("monitoring.tasks.timezone.now", lambda: NOW)
+    tasks.backup()
+    assert [one.note.why for one in backup_files.list_backups(home, "x")] == [Why.AFTER_BOOKS]
+
+
+def test_one_round_at_a_time_so_that_a_disk_that_hangs_holds_one_thread(home):
+    with one_instance(home / round.LOCK):
+        assert round.care(home, lambda: NOW) == round.Done()
+    assert round.care(home, lambda: NOW).backup is not None
 
 
 # --- what may be forgotten ----------------------------------------------------------------------

@@ -13,7 +13,7 @@ from django.utils import timezone
 from grid.management.tables import Output
 from monitoring import backup_files
 from monitoring.backup_files import Backup, Proof, Why
-from monitoring.care import backup
+from monitoring.care import backup, second_place
 from monitoring.care.errors import NothingDone
 from trading.domain.types import CHINA, Text
 from trading.management.language import add_language
@@ -57,6 +57,8 @@ class Command(BaseCommand):
 def _now(home: Path, output: Output) -> None:
     try:
         made = backup.make(home, Why.BY_HAND, timezone.now())
+        if second_place.is_missing(made):
+            second_place.copy(made, timezone.now())
     except NothingDone as problem:
         raise CommandError(output.word(problem.text)) from None
     backup_files.forget_failure(home)
