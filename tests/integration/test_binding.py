@@ -16,6 +16,7 @@ from tests.integration.scenes import (
     wish,
 )
 from tests.misbehaving import Misbehaving, doubled, lost, news, pushes
+from tests.world import World
 from trading.domain.order_ids import client_order_id
 from trading.domain.types import Side, TradingState
 from trading.models import Event, Fill, Order, OrderEvent, Position
@@ -112,6 +113,35 @@ def test_f021_an_order_the_books_lost_is_adopted_with_its_fills_by_the_next_gate
     assert codes(world).count("ORDER_ADOPTED") == 1
     assert account(world).trading_state == TradingState.ACTIVE
     assert len(at_broker(world)) == len({one.remark for one in at_broker(world)})
+
+
+def test_f021_a_take_profit_the_books_lost_is_not_made_a_second_time():
+    world = World(holdings=((STOCK, 1000, "10.00"),))
+    for price, since, until in (
+        ("10.70", "09:30:00", "09:30:30"),
+        ("10.60", "09:30:30", "09:31:30"),  # 600 are sold on the pullback
+        ("11.20", "09:31:30", "09:32:00"),
+        ("11.10", "09:32:00", "09:33:00"),  # and would be once more
+    ):
+        world.hold(STOCK, price, since=since, until=until)
+
+    def lose():
+        stop_gateway(world)
+        for model in (OrderEvent, Fill, Order):
+            rows = model._base_manager.all()
+            rows._raw_delete(rows.db)
+        before = {"quantity": 1000, "first_take_profit_done": False, "armed": False}
+        Position._base_manager.update(**before, armed_high=0)
+
+    world.at("09:31:03", lose)
+    world.at("09:31:04", lambda: start_gateway(world))
+    world.run(until="09:33:00")
+
+    position = world.position(STOCK)
+    assert (position.quantity, position.first_take_profit_done) == (400, True)
+    assert [(order.source, order.side, order.quantity) for order in world.orders()] == [
+        ("adopted", Side.SELL, 600)
+    ]
 
 
 def _books(world):

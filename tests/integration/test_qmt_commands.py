@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -12,6 +14,8 @@ from django.utils import timezone
 
 from tests.unit.paper.terminal_over_tcp import TOKEN, Running
 from trading.domain.types import AccountMode
+from trading.errors import GatewayUnavailable
+from trading.management.commands import qmt_probe
 from trading.management.commands.qmt_probe import _objection
 from trading.management.one_instance import gateway_lock, one_instance
 from trading.management.paper_files import write_notice
@@ -127,3 +131,16 @@ def test_a_reading_of_nothing_is_refused_not_empty(terminal, arguments, says):
 def test_reference_data_of_a_real_terminal_need_windows(home):
     with pytest.raises(CommandError, match="runs on Windows only"):
         call_command("reference", "details", "600036")
+
+
+def test_a_probe_that_breaks_leaves_no_watchdog_behind(home, terminal, monkeypatch):
+    def breaks(*arguments):
+        raise GatewayUnavailable("the client is gone")
+
+    monkeypatch.setattr(qmt_probe, "ask_all", breaks)
+    with pytest.raises(GatewayUnavailable):
+        call_command("qmt_probe", "demo", "--paper", "--only", "P2")
+    until = time.monotonic() + 5
+    while any(thread.name == "watchdog" for thread in threading.enumerate()):
+        assert time.monotonic() < until
+        time.sleep(0.05)

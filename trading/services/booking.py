@@ -22,6 +22,9 @@ from trading.services.events import journal
 from trading.services.moves import move
 from trading.services.orders import request_cancel
 
+#: The source of an order the books had lost and have again.
+ADOPTED = "adopted"
+
 
 def book_fill(
     account: Account, order: Order | None, trade: BrokerTrade, key: str, epoch: int, now: datetime
@@ -95,7 +98,8 @@ def _amount_before(account: Account, trade: BrokerTrade, on: date) -> Decimal:
 def settle_chain(order: Order, epoch: int, now: datetime, *, final: bool) -> None:
     """Close an order's chain when it is filled, or (`final`) when nothing will follow it.
 
-    The first take-profit counts as done once its chain is filled, or ended with anything filled (rules §1).
+    The first take-profit counts as done once its chain is filled, or ended with anything filled (rules §1). So it does
+    after a sale the books had lost: which rule wanted it nobody knows any more, and a second one is never made good.
     """
     root_id = order.root_id or order.pk
     chain = Order.objects.filter(pk=root_id) | Order.objects.filter(root_id=root_id)
@@ -106,7 +110,9 @@ def settle_chain(order: Order, epoch: int, now: datetime, *, final: bool) -> Non
         chain_settled=True
     )
     order.chain_settled = True
-    if order.kind == SignalKind.FIRST_TAKE_PROFIT and filled > 0 and order.position_id is not None:
+    adopted_sale = order.source == ADOPTED and order.side == Side.SELL
+    took_profit = order.kind == SignalKind.FIRST_TAKE_PROFIT or adopted_sale
+    if took_profit and filled > 0 and order.position_id is not None:
         row = Position.objects.get(pk=order.position_id)
         write_position(row, positions.with_first_take_profit(position_value_of(row)))
 

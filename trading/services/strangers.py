@@ -12,6 +12,7 @@ from trading.domain.types import CHINA, ZERO, Side, SignalKind, Text
 from trading.models import Account, EventLevel, Order, OrderEvent, Position
 from trading.selectors import instrument_of
 from trading.services.accounts import fee_schedule
+from trading.services.booking import ADOPTED
 from trading.services.broker_rows import EXTERNAL_ORDER, plain
 from trading.services.events import journal
 
@@ -102,7 +103,7 @@ class Strangers:
             submitted_at=report.time,
             was_unknown=True,
             config_revision=0,
-            source="adopted",
+            source=ADOPTED,
         )
         OrderEvent.objects.create(
             order=order,
@@ -114,9 +115,9 @@ class Strangers:
         text = Text(
             f"Our books lost order {mark} ({order.side} {order.quantity} {order.symbol}), which the broker shows as "
             f"{report.broker_order_id}; it is in the books again. Were they restored from a copy? Look at the orders "
-            "and holdings of today.",
+            "and holdings of today. After a sale the first take-profit of the holding counts as done.",
             f"账本丢失了委托 {mark}（{order.symbol} {order.quantity} 股），券商显示为 {report.broker_order_id}，"
-            "现已补入账本。是否恢复过旧数据？请核对今日的委托与持仓。",
+            "现已补入账本。是否恢复过旧数据？请核对今日的委托与持仓。若为卖出，该持仓的首次止盈视为已完成。",
         )
         journal(
             self._account_id, EventLevel.ALARM, "ORDER_ADOPTED", text, now, symbol=report.symbol

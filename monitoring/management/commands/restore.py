@@ -28,9 +28,9 @@ _NEXT = (
         "2. 网关会先向客户端查询当日委托和成交，之后才发送委托：备份中没有的会被接管，每笔报警 ORDER_ADOPTED，不会重复下单。",
     ),
     Text(
-        "3. An adopted order counts as a sale by hand: a take-profit that was done since the backup can be done once more. "
-        "To look first, halt before you start: python manage.py halt --why restored (stop-losses wait too).",
-        "3. 接管的委托按手动处理：备份之后已执行的止盈可能再次执行。如需先核对，请在启动前执行 python manage.py halt --why 恢复备份（止损也会停止）。",
+        "3. Nobody knows which rule an adopted order came from: after an adopted sale the first take-profit of that holding "
+        "counts as done. To look first, halt before you start: python manage.py halt --why restored (stop-losses wait too).",
+        "3. 接管的委托已无法得知来自哪条规则：接管卖出后，该持仓的首次止盈视为已完成。如需先核对，请在启动前执行 python manage.py halt --why 恢复备份（止损也会停止）。",
     ),
     Text(
         "4. Orders and fills of earlier days that the backup lacks cannot be asked for again; switches, settings and "

@@ -77,12 +77,12 @@ class Command(BaseCommand):
         watchdog = Watchdog(lambda: HANGS, time.monotonic)
         watchdog.start()
         with ExitStack() as held:
+            held.callback(watchdog.stop)
             if options["with_orders"]:
                 self._alone(account, held)
             probe = self._probe(where, account, symbol, options, watchdog)
             answers = ask_all(probe, only, self._tell(watchdog))
             probe.session.close()
-        watchdog.stop()
         report = Report(account.broker_account_id, timezone.now().astimezone(CHINA), {
             "market time": f"{probe.now():%Y-%m-%d %H:%M:%S}",
             "terminal": "paper" if options["paper"] else where[2],
