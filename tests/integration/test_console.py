@@ -378,9 +378,9 @@ def test_a_stranger_is_sent_to_the_login_and_comes_back(console, now):
 
 def test_only_staff_who_may_see_them_get_links_to_the_admin(console, now):
     assert "/admin/" not in text(person("view_account", "view_position"))
-    position = Position.objects.get(symbol=HELD)
+    account = Account.objects.get()
     some = text(person("view_account", "view_position", staff=True))
-    assert f"/admin/trading/position/{position.pk}/change/" in some
+    assert f"/admin/trading/account/{account.pk}/change/" in some
     assert "/admin/trading/order/" not in some
 
 
