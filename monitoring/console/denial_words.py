@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -142,6 +143,20 @@ MEANINGS: Mapping[str, Text] = MappingProxyType(
         ),
     }
 )
+
+
+def gist(code: str) -> Text:
+    """Return the first clause of what a code means, for lists to choose from."""
+    en, zh = meaning(code)
+    return Text(re.split(r"[:.(] ?", en)[0].strip(), re.split("[：；。（]", zh)[0])
+
+
+def codes_about(words: str) -> list[str]:
+    """Return the codes whose meaning has these words, in either language."""
+    wanted = words.casefold()
+    return [
+        code for code, said in MEANINGS.items() if any(wanted in one.casefold() for one in said)
+    ]
 
 
 def meaning(code: str) -> Text:

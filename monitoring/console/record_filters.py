@@ -13,6 +13,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 
+from monitoring.console.denial_words import gist
 from trading.domain.orders import OrderState
 from trading.domain.types import CHINA, AccountMode, DenialCode, SignalKind, SignalState
 from trading.models import Account, Instrument
@@ -196,7 +197,7 @@ class SignalForm(RecordForm):
     kind = _choice(both("Kind", "类型"), choices(SignalKind), both("any", "全部"))
     code = _choice(
         both("Denial code", "拒绝代码"),
-        [(one.value, one.value) for one in DenialCode],
+        [(code, both(*(f"{code}: {said}" for said in gist(code)))) for code in DenialCode],
         both("any", "全部"),
     )
     words = _text(both("Words", "关键词"), 60, both("in the reason", "原因中包含"))

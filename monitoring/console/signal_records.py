@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from django.db.models import Exists, OuterRef, Q
 
-from monitoring.console.denial_words import meaning
+from monitoring.console.denial_words import codes_about, meaning
 from monitoring.console.order_chains import decided_by
 from monitoring.console.paging import Place, Source, page_of
 from monitoring.console.record_filters import Scope, SignalForm
@@ -62,6 +62,7 @@ class SignalRecord:
     meaning: Text = _NOTHING
     denials: tuple[DenialLine, ...] = ()
     ordered_at: datetime | None = None
+    holding: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +130,14 @@ def _said(form: SignalForm) -> Q:
     code, words = form.value("code"), form.value("words")
     said = Q() if code is None else Q(code=code)
     if words is not None:
-        said &= Q(text_zh__icontains=words) | Q(text_en__icontains=words)
+        said &= _about(words)
     return said
+
+
+def _about(words: str) -> Q:
+    """Select denials by what was said then, or by the plain words of their code."""
+    said = Q(text_zh__icontains=words) | Q(text_en__icontains=words)
+    return said | Q(code__in=codes_about(words))
 
 
 def _signals(form: SignalForm, scope: Scope) -> Q:
@@ -144,11 +151,10 @@ def _signals(form: SignalForm, scope: Scope) -> Q:
     if code is not None:
         wanted &= Q(denial_code=code) | Q(Exists(denials.filter(code=code)))
     if words is not None:
-        own = Q()
+        own = Q(denial_code__in=codes_about(words))
         for field in ("reason_zh", "reason_en", "outcome_zh", "outcome_en", "source"):
             own |= Q(**{f"{field}__icontains": words})
-        denied = Q(text_zh__icontains=words) | Q(text_en__icontains=words)
-        wanted &= own | Q(Exists(denials.filter(denied)))
+        wanted &= own | Q(Exists(denials.filter(_about(words))))
     return wanted
 
 
@@ -185,6 +191,7 @@ def _signal(
         meaning=meaning(row.denial_code) if row.denial_code else _NOTHING,
         denials=denials,
         ordered_at=ordered_at,
+        holding=row.position_id,
     )
 
 

@@ -24,6 +24,7 @@ pytestmark = [
 ]
 
 SOLD, HELD = "600000.SH", "600036.SH"
+AS_OF = "document.querySelector('#records time').textContent"
 LEFT = "document.querySelector('[data-left]').textContent"
 
 
@@ -96,6 +97,8 @@ def test_a_walk_from_the_overview_to_the_reason_of_a_denial_the_holding_and_its_
         assert page.complaints == []
 
         page.open(f"{live_server.url}/orders/")
+        before = page.ask(AS_OF)
+        page.until(f"{AS_OF} !== {before!r}", 10)  # it looked again by itself
         assert page.ask("document.getElementById('stale').hidden") is True
 
         def broken(form, after, calendar):

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import os
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from urllib.parse import urlencode
 
 import pytest
 import time_machine
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from monitoring import views
-from monitoring.console.build import build
 from monitoring.console.denial_words import MEANINGS
 from monitoring.console.paging import PAGE
-from monitoring.console.shared import SharedConsole
+from tests.integration.record_scenes import (
+    HELD,
+    HOSTILE,
+    NUMBER,
+    REAL,
+    SOLD,
+    TODAY,
+    YESTERDAY,
+    a_sold_morning,
+    denial,
+    person,
+    text,
+    words_of,
+)
 from tests.world import World
-from trading import selectors
 from trading.domain.types import DenialCode
 from trading.models import (
     Account,
-    Denial,
     Event,
     Fill,
     Instrument,
@@ -36,15 +41,9 @@ from trading.models import (
     Signal,
     UnknownOutcome,
 )
-from trading.services.clock import DEMO, set_clock
+from trading.services import config
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db, pytest.mark.usefixtures("calendar")]
-
-HELD, SOLD = "600036.SH", "600000.SH"
-NUMBER = "8800123456"
-REAL = datetime(2026, 1, 5, 20, 0, tzinfo=UTC)
-TODAY, YESTERDAY = "2023-02-01", "2023-01-31"
-HOSTILE = "<script>alert(1)</script>"
 
 
 @pytest.fixture
@@ -55,29 +54,7 @@ def now():
 
 @pytest.fixture
 def world(calendar, tmp_path, monkeypatch, now) -> World:
-    """09:32:20: a stop-loss found no buyer in half a minute and went out again; another holding stands."""
-    world = World(holdings=[(HELD, 1000, "10.00"), (SOLD, 1000, "10.00")])
-    world.hold(HELD, "10.40", since="09:30:00", until="09:32:21")
-    world.hold(SOLD, "10.00", since="09:30:00", until="09:31:00")
-    world.hold(SOLD, "9.20", since="09:31:00", until="09:32:21", bids=[], volume=2_000_000)
-    world.run(until="09:32:20")
-    set_clock(DEMO, REAL - timedelta(seconds=150), world.moment("09:29:50"))
-    Account.objects.update(broker_account_id=NUMBER)
-    row = {"board": "main", "category": "stock", "settlement": "T+1"}
-    for symbol, name in ((HELD, "招商银行"), (SOLD, "浦发银行")):
-        Instrument.objects.update_or_create(symbol=symbol, defaults={**row, "name": name})
-    selectors._minute[0] = None, {}
-    shared = SharedConsole(lambda real: build(real, world.store, tmp_path))
-    monkeypatch.setattr(views, "console_now", shared)
-    return world
-
-
-def person(*permissions: str, staff: bool = False, language: str = "en") -> Client:
-    user = get_user_model().objects.create_user(f"p{os.urandom(4).hex()}", is_staff=staff)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client(headers={"accept-language": language})
-    client.force_login(user)
-    return client
+    return a_sold_morning(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -85,26 +62,8 @@ def reader(world) -> Client:
     return person("view_account")
 
 
-def text(client: Client, name: str, pk: int | None = None, **query: str) -> str:
-    address = reverse(name, args=[] if pk is None else [pk])
-    response = client.get(f"{address}?{urlencode(query)}")
-    assert response.status_code == 200
-    return " ".join(response.content.decode().split())
-
-
-def words_of(page: str) -> str:
-    """The page as a person reads it."""
-    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
-
-
 def pages(world: World) -> list[tuple[str, int | None]]:
     return [("orders", None), ("signals", None), ("holding", Position.objects.get(symbol=HELD).pk)]
-
-
-def denial(world: World, code: str = "CASH", at: str = "09:31:00", **row) -> Denial:
-    values = {"account": world.account, "symbol": HELD, "kind": "add_on", "code": code,
-              "text_en": "needs 35,000.00 yuan", "text_zh": "需要 35,000.00 元", "at": world.moment(at), **row}  # fmt: skip
-    return Denial.objects.create(**values)
 
 
 # -- orders and fills
@@ -136,6 +95,38 @@ def test_a_working_order_counts_its_timeout_down(world, reader, now):
     assert 'hx-trigger="every 2s"' in first
     now.move_to(REAL + timedelta(seconds=10))
     assert left(text(reader, "orders")) == 15
+
+
+def test_what_a_working_order_waits_for_is_said(world, reader):
+    order = world.orders(state="submitted")[-1]
+    table = [
+        ({"state": "approved", "expires_at": world.moment("09:32:25")}, "is dropped if not sent within 0:05"),
+        ({"state": "submitted", "limit_down": order.price}, "keeps its place at limit-down"),
+        ({"limit_down": order.price - 1, "kind": "first_take_profit"}, "times out (300 s) in"),
+    ]  # fmt: skip
+    for fields, said in table:
+        Order.objects.filter(pk=order.pk).update(**fields)
+        assert said in words_of(text(reader, "orders")), said
+    config.change(world.account.pk, {"sell_monitor_enabled": "false"}, actor=None, why="test")
+    assert "no timeout: rests until the close" in words_of(text(reader, "orders"))
+
+
+def test_today_is_each_accounts_own_today(world, reader):
+    """The demo's market is in 2023, a live account's is now."""
+    [first, *_] = world.orders()
+    live = Account.objects.create(name="real", broker_account_id="77", mode="live")
+    for number, on in enumerate((REAL.date() + timedelta(days=1), REAL.date())):
+        first.pk, first.account, first.position, first.signal = None, live, None, None
+        first.client_order_id, first.decision_key, first.trade_date = (
+            f"L{number}",
+            f"L{number}",
+            on,
+        )
+        first.save(force_insert=True)
+    page = text(reader, "orders")
+    assert world.orders()[0].client_order_id in page
+    assert ("L0<" in page, "L1<" in page) == (True, False)
+    assert "each account by its own clock" in page
 
 
 def test_fills_stand_under_their_order_and_others_apart(world, reader):
@@ -257,6 +248,7 @@ def test_signals_are_found_by_symbol_state_kind_code_words_and_day(world, reader
         ({"state": "accepted"}, "s"), ({"state": "denied"}, "d"), ({"state": "expired"}, ""),
         ({"kind": "stop_loss"}, "s"), ({"kind": "add_on"}, "d"), ({"code": "CASH"}, "d"), ({"code": "LOT"}, ""),
         ({"words": "35,000"}, "d"), ({"words": "Stop-LOSS"}, "s"), ({"words": "止损"}, "s"), ({"words": "moon"}, ""),
+        ({"words": "可用资金不足"}, "d"), ({"words": "usable CASH"}, "d"),
         ({"day": TODAY}, "sd"), ({"day": YESTERDAY}, ""), ({"every": "on", "words": "需要"}, "d"),
         ({"symbol": "600000", "words": "35,000"}, ""),
     ]  # fmt: skip
@@ -283,100 +275,7 @@ def test_from_the_overview_it_is_two_clicks_to_why_a_signal_was_denied(world, re
     assert f'id="s{signal.pk}"' in text(reader, "signals", symbol=SOLD)
 
 
-# -- one holding
-
-
-def test_a_holding_shows_its_levels_and_the_one_that_would_sell_it_now(world, reader):
-    page = words_of(text(reader, "holding", Position.objects.get(symbol=HELD).pk))
-    assert "protected: the stop-loss sells at 9.25" in page
-    assert "the price would have to fall 11.06%" in page
-    assert "Stop-loss ← would sell now 9.25 -11.06% cost -7.5%: everything is sold" in page
-    assert "First take-profit is watched from 10.60 +1.92% cost +6%" in page
-
-
-@pytest.mark.parametrize(
-    ("state", "level"),
-    [
-        ({"armed": True, "armed_high": "10.80", "high_since_entry": "10.80"}, "First take-profit ← would sell now 10.746"),
-        ({"first_take_profit_done": True, "high_since_entry": "11.20"}, "Trailing take-profit ← would sell now 10.416"),
-        ({"first_take_profit_done": True, "high_since_entry": "11.20"}, "Next trailing tier 11.50"),
-    ],
-)  # fmt: skip
-def test_the_levels_follow_the_state_of_the_holding(world, reader, state, level):
-    Position.objects.filter(symbol=HELD).update(
-        **{name: Decimal(value) if isinstance(value, str) else value for name, value in state.items()}
-    )  # fmt: skip
-    assert level in words_of(text(reader, "holding", Position.objects.get(symbol=HELD).pk))
-
-
-def test_shares_bought_today_and_what_is_out_of_the_ordinary_are_named(world, reader):
-    row = Position.objects.get(symbol=HELD)
-    Fill.objects.create(
-        account=world.account, trade_date=world.on, symbol=HELD, side="buy", quantity=300, price=Decimal(10),
-        amount=Decimal(3000), broker_order_id=5, traded_id="1", key="k", position=row,
-        at=world.moment("09:31:10"), booked_at=world.moment("09:31:10"),
-    )  # fmt: skip
-    Position.objects.filter(pk=row.pk).update(
-        stop_loss_ratio=Decimal("-0.05"), exits_paused_until=world.moment("09:36:00"), ex_rights_unverified=True,
-        stale_since=world.moment("09:32:00"), broker_quantity=900,
-    )  # fmt: skip
-    page = words_of(text(reader, "holding", row.pk))
-    for said in (
-        "300 bought today (T+1)",
-        "Own stop-loss ratio: -5%.",
-        "Exits rest until 09:36:00.",
-        "could not be verified",
-        "The terminal shows 900 shares, our books 1000.",
-        "cost -5%",
-    ):
-        assert said in page, said
-
-
-def test_the_story_of_a_holding_is_told_newest_first_from_signal_to_end(world, reader):
-    Event.objects.create(account=world.account, at=world.moment("09:30:10"), level="info", code="EX_RIGHTS",
-                         symbol=SOLD, text_en="10 for 11 on this day", text_zh="除权", actor="system")  # fmt: skip
-    denial(world, "ORDER_RATE", "09:30:50", symbol=SOLD)
-    page = words_of(text(reader, "holding", Position.objects.get(symbol=SOLD).pk))
-    story = page.split("newest first")[1]
-    told = [
-        "re-order 2",
-        "re-order 1",
-        "(stop loss): cancelled",
-        "signal sell 1,000",
-        "denial add on held back",
-        "10 for 11",
-    ]
-    places = [story.index(one) for one in told]
-    assert places == sorted(places)
-    assert world.signals()[0].reason_en in story
-
-
-def test_a_life_tells_nothing_of_the_one_before(world, reader):
-    row = Position.objects.get(symbol=HELD)
-    Position.objects.filter(pk=row.pk).update(closed_at=world.moment("09:31:00"), quantity=0)
-    later = Position.objects.create(
-        account=world.account, symbol=HELD, life=2, quantity=100, bought_quantity=100,
-        bought_amount=Decimal(1000), opened_on=world.on,
-    )  # fmt: skip
-    for clock, words in (("09:30:30", "of the first"), ("09:31:30", "of the second")):
-        Event.objects.create(account=world.account, at=world.moment(clock), level="info", code="X", symbol=HELD,
-                             text_en=words, text_zh=words)  # fmt: skip
-    first, second = text(reader, "holding", row.pk), text(reader, "holding", later.pk)
-    assert ("of the first" in first, "of the second" in first) == (True, False)
-    assert ("of the first" in second, "of the second" in second) == (False, True)
-    assert "sold" in words_of(first).split("What happened")[0]
-
-
-def test_settings_that_are_unusable_leave_no_levels_and_break_nothing(world, reader):
-    config = world.account.config
-    type(config).history.all().delete()
-    type(config).objects.update(signal_max_age=1)
-    page = text(reader, "holding", Position.objects.get(symbol=HELD).pk)
-    assert "There are no usable settings" in page
-
-
-def test_a_holding_that_never_was_is_not_found(world, reader):
-    assert reader.get(reverse("holding", args=[10**6])).status_code == 404
+# -- from the overview
 
 
 def test_the_overview_leads_to_the_holding_and_to_the_lists(world, reader):
