@@ -13,6 +13,16 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "miniqmt.settings")
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 
+def beside(pages: Application, path: str, stream: Application) -> Application:
+    """Let `stream` answer at one path and `pages` everywhere else."""
+
+    async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        here = scope["type"] == "http" and scope["path"] == path
+        await (stream if here else pages)(scope, receive, send)
+
+    return answer
+
+
 def _application() -> Application:
     pages: Application = get_asgi_application()
     # They need the apps that the line above has loaded.
@@ -20,13 +30,7 @@ def _application() -> Application:
 
     from monitoring.views import live
 
-    stream = reverse("console-stream")
-
-    async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        here = scope["type"] == "http" and scope["path"] == stream
-        await (live if here else pages)(scope, receive, send)
-
-    return answer
+    return beside(pages, reverse("console-stream"), live)
 
 
 application = _application()

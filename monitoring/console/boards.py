@@ -12,6 +12,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from monitoring.console.parts import ROOT, Frames, sharing, whole
+from monitoring.console.shared import WAIT
 from monitoring.console.values import Console
 
 #: Versions of each board that a stream can resume from: ten seconds and more.
@@ -60,12 +61,14 @@ class Boards:
         self._kept: dict[Reader, tuple[Board, ...]] = {}
 
     def of(self, now: Console, reader: Reader) -> Board:
-        """Return this reader's board of what the console says now."""
+        """Return this reader's board of what the console says now. Raises TimeoutError."""
         name = f"{now.digest}-{reader.tag}"
         kept = self.kept(reader)
         if kept and kept[-1].id == name:
             return kept[-1]
-        with self._lock:
+        if not self._lock.acquire(timeout=WAIT):
+            raise TimeoutError(f"the board was not rendered within {WAIT:.0f} s")
+        try:
             kept = self.kept(reader)
             if not kept or kept[-1].id != name:
                 frames = sharing(kept[-1].frames if kept else {}, self._render(now, reader))
@@ -73,6 +76,8 @@ class Boards:
             others = [one for one in self._kept.items() if one[0] != reader]
             # A new mapping: who reads the old one meanwhile is not disturbed.
             self._kept = dict([*others[-READERS + 1 :], (reader, kept)])
+        finally:
+            self._lock.release()
         return kept[-1]
 
     def kept(self, reader: Reader) -> tuple[Board, ...]:

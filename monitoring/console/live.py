@@ -12,13 +12,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeVar
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import DisallowedHost
@@ -40,6 +40,7 @@ MOST = 500
 Message = dict[str, Any]
 Receive = Callable[[], Coroutine[Any, Any, Message]]
 Send = Callable[[Message], Coroutine[Any, Any, None]]
+_Found = TypeVar("_Found")
 _TROUBLE = (DatabaseError, OSError)  # TimeoutError is an OSError
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class _Rounds:
     viewers: set[_Viewer] = field(default_factory=set)
     bell: asyncio.Event = field(default_factory=asyncio.Event)
     taken: datetime | None = None
+    is_over: bool = False
     task: asyncio.Task[None] | None = None
 
     def ring(self) -> None:
@@ -82,7 +84,6 @@ class Live:
         now: Callable[[], datetime],
     ) -> None:
         self._look, self._boards, self._allowed, self._now = look, boards, allowed, now
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="console")
         self._rounds = _Rounds()
 
     @property
@@ -116,7 +117,7 @@ class Live:
         session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
         language = translation.get_language_from_request(request)
         try:
-            reader = await self._in_thread(lambda: self._reader(session, language))
+            reader = await _in_thread(lambda: self._reader(session, language))
         except _TROUBLE:
             return HTTPStatus.SERVICE_UNAVAILABLE
         if reader is None:
@@ -142,14 +143,15 @@ class Live:
     async def _tell(self, rounds: _Rounds, viewer: _Viewer, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         await _pass_on(send, HELLO)
-        while viewer.may_watch:
+        while viewer.may_watch and not rounds.is_over:
             bell = rounds.bell  # this one, so that what is rung while we send is not missed
             kept = self._boards.kept(viewer.reader)
             if kept and rounds.taken is not None:
                 await _pass_on(send, speech(viewer.seen, kept, rounds.taken, self._now()))
                 viewer.seen = kept[-1].id
             await bell.wait()
-        await _pass_on(send, END)
+        if not viewer.may_watch:
+            await _pass_on(send, END)
         await send({"type": "http.response.body", "body": b""})
 
     async def _run(self, rounds: _Rounds) -> None:
@@ -160,7 +162,7 @@ class Live:
                 began = loop.time()
                 is_pulse = began >= pulse_at
                 try:
-                    is_news = await self._in_thread(lambda: self._round(rounds, is_pulse))  # noqa: B023
+                    is_news = await _in_thread(lambda: self._round(rounds, is_pulse))  # noqa: B023
                 except _TROUBLE as problem:
                     # Nothing is said, so every page says by itself that it grows old.
                     log.warning("the console's look failed: %s", problem)
@@ -170,9 +172,7 @@ class Live:
                         rounds.ring()
                 await asyncio.sleep(PERIOD - min(PERIOD, loop.time() - began))
         finally:
-            # Whatever ended it: nobody waits for a bell that never rings.
-            for viewer in rounds.viewers:
-                viewer.may_watch = False
+            rounds.is_over = True  # whatever ended it: nobody waits for a bell that never rings
             rounds.ring()
 
     def _round(self, rounds: _Rounds, is_pulse: bool) -> bool:
@@ -190,13 +190,15 @@ class Live:
             is_news |= self._boards.of(now, reader).id != (before[-1].id if before else "")
         return is_news
 
-    async def _in_thread(self, act: Callable[[], Any]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, _connected, act)
 
+def _in_thread(act: Callable[[], _Found]) -> Coroutine[Any, Any, _Found]:
+    """Run it in the one thread that the process has for this: outside of a request it is the same for all."""
 
-def _connected(act: Callable[[], Any]) -> Any:
-    close_old_connections()  # no request does it here
-    return act()
+    def connected() -> _Found:
+        close_old_connections()  # no request does it here
+        return act()
+
+    return sync_to_async(connected, thread_sensitive=True)()
 
 
 async def _pass_on(send: Send, body: bytes) -> None:

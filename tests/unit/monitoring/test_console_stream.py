@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,9 @@ CHINESE = Reader("zh-hans", True, frozenset({"trading.view_order"}))
 ENGLISH = Reader("en", False, frozenset())
 
 
-def frames(price: str = "10.40", name: str = "招商银行", cash: str = "5.00", rows=(1,)) -> dict:
+def frames(
+    price: str = "10.40", name: str = "招商银行", cash: str = "5.00", rows=(1,)
+) -> dict[str, str]:
     """A board of a table with rows, each with a cell, beside a sum."""
     made = {
         ROOT: hole("cash-1") + hole("holdings-1"),
@@ -55,12 +58,9 @@ def test_only_the_outermost_parts_that_differ_are_told(old, new, told):
         assert "<!--" not in html  # it is complete
 
 
-def page_after(page: dict[str, str], told: dict[str, str], new: dict[str, str]) -> str:
+def page_after(page: dict[str, str], told: dict[str, str]) -> str:
     """The HTML of a page with these frames once the parts it was told stand in it."""
-    shown = dict(page)
-    for key, html in told.items():
-        shown[key] = html
-    return whole(shown)
+    return whole({**page, **told})
 
 
 def test_a_page_that_was_told_of_the_change_is_the_new_page_wherever_it_stood():
@@ -74,7 +74,7 @@ def test_a_page_that_was_told_of_the_change_is_the_new_page_wherever_it_stood():
     ]
     for old in versions:
         for new in versions[1:]:
-            assert page_after(old or {ROOT: ""}, changes(old, new), new) == whole(new)
+            assert page_after(old or {ROOT: ""}, changes(old, new)) == whole(new)
 
 
 def test_what_a_vendor_calls_a_stock_cannot_look_like_a_part():
@@ -102,7 +102,7 @@ def board(number: int, price: str) -> Board:
 KEPT = (board(1, "10.40"), board(2, "10.50"), board(3, "10.40"), board(4, "10.60"))
 
 
-def said(seen: str, kept=KEPT) -> tuple[str, str, dict]:
+def said(seen: str, kept=KEPT) -> tuple[str, str, dict[str, Any]]:
     """(event, id, data) of the one event that is told."""
     text = speech(seen, kept, NOON, NOON + timedelta(milliseconds=30)).decode()
     assert text.endswith("\n\n")
@@ -160,7 +160,7 @@ class Renderer:
     def __init__(self) -> None:
         self.rendered: list[tuple[str, Reader]] = []
 
-    def __call__(self, now: Console, reader: Reader) -> dict:
+    def __call__(self, now: Console, reader: Reader) -> dict[str, str]:
         self.rendered.append((now.digest, reader))
         return frames(cash=f"{now.digest}{reader.language}")
 
