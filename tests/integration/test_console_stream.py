@@ -7,6 +7,7 @@ import json
 import re
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
@@ -91,7 +92,7 @@ class Viewer:
 
     def __init__(self) -> None:
         self.status, self.left = 0, False
-        self.events: asyncio.Queue = asyncio.Queue()
+        self.events: asyncio.Queue[Any] = asyncio.Queue()
         self.may_take, self.hangs_up = asyncio.Event(), asyncio.Event()
         self.may_take.set()
 

@@ -186,10 +186,9 @@
     version = answer.getResponseHeader("ETag").replaceAll('"', "");
     noteAnswer();
   });
-  board.addEventListener("htmx:afterSwap", () => {
-    flash(board, before);
-    showTitle();
-  });
+  board.addEventListener("htmx:afterSwap", showTitle);
+  // Not before: until then htmx lends new elements the classes of the old ones with their id.
+  board.addEventListener("htmx:afterSettle", () => flash(board, before));
 
   runClocks();
   listen();
