@@ -170,10 +170,19 @@ class Live:
                     if is_news or is_pulse:
                         pulse_at = began + PULSE
                         rounds.ring()
-                await asyncio.sleep(PERIOD - min(PERIOD, loop.time() - began))
+                await asyncio.sleep(self._until_the_next(rounds))
         finally:
             rounds.is_over = True  # whatever ended it: nobody waits for a bell that never rings
             rounds.ring()
+
+    def _until_the_next(self, rounds: _Rounds) -> float:
+        """Return the seconds until what was seen last is a second old: a moment earlier and the same is seen again."""
+        due = (
+            PERIOD
+            if rounds.taken is None
+            else PERIOD - (self._now() - rounds.taken).total_seconds()
+        )
+        return min(PERIOD, max(due + 0.001, PERIOD / 10))
 
     def _round(self, rounds: _Rounds, is_pulse: bool) -> bool:
         """Look once, for all; return whether anybody's board has changed. In the thread."""
