@@ -114,7 +114,7 @@ def test_the_end_of_the_session_leads_to_the_login(page):
     page.until("location.pathname === '/login/'", 10)
 
 
-def test_a_part_that_does_not_fit_asks_for_the_whole_and_freezes_nothing(page, world):
+def test_f164_a_part_that_does_not_fit_asks_for_the_whole_and_freezes_nothing(page, world):
     page.ask("document.querySelector('[id^=price]').remove(); 1")
     quote(world, "09:31:32", "10.56")
     page.until(f"document.querySelector('[id^=price] b') && {PRICE} === '10.56'", 8)

@@ -155,7 +155,7 @@ async def price(world: World, at: str, value: str) -> None:
 # -- what travels
 
 
-def test_a_new_price_reaches_the_page_as_the_cells_it_changes(world, live):
+def test_f165_one_tick_of_a_price_reaches_the_page_as_the_cells_it_changes(world, live):
     session = session_of(person())
 
     async def scene():
@@ -216,7 +216,7 @@ def test_a_page_and_the_stream_speak_of_the_same_versions(world, looks, live, mo
 # -- what it costs
 
 
-def test_forty_viewers_are_served_from_one_look_a_round(world, looks, live):
+def test_f171_forty_viewers_are_served_from_one_look_a_round(world, looks, live):
     session = session_of(person())
 
     async def scene():

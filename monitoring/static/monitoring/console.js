@@ -178,7 +178,7 @@
       if (answer.status === 304) noteAnswer();
       return;
     }
-    if (holdsSelection() || streams()) {
+    if (holdsSelection()) {
       event.detail.shouldSwap = false;
       return;
     }

@@ -180,6 +180,17 @@ def test_a_board_is_rendered_once_for_all_who_see_the_same():
     assert [len(boards.kept(reader)) for reader in (CHINESE, ENGLISH)] == [2, 1]
 
 
+def test_f163_after_a_restart_the_same_content_is_the_same_version_and_any_other_is_news():
+    before, after = Boards(Renderer()), Boards(Renderer())
+    seen = [before.of(look(number), ENGLISH).id for number in range(3)]
+    newest = after.of(look(2), ENGLISH)
+    assert newest.id == seen[2]
+    assert said(seen[2], after.kept(ENGLISH))[0] == "pulse"
+    for id_before in seen[:2]:  # whether it sorts before or after the new one
+        event, number, data = said(id_before, after.kept(ENGLISH))
+        assert (event, number, data["from"]) == ("board", newest.id, None)
+
+
 def test_another_right_or_language_is_another_board():
     readers = {
         CHINESE,
