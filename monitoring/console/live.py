@@ -14,6 +14,7 @@ import logging
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any, TypeVar
@@ -62,9 +63,12 @@ class _Rounds:
     bell: asyncio.Event = field(default_factory=asyncio.Event)
     taken: datetime | None = None
     is_over: bool = False
+    #: What was said since the last bell, by reader, version seen and newest version: most viewers are told the same.
+    said: dict[tuple[Reader, str, str], bytes] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
 
     def ring(self) -> None:
+        self.said.clear()
         rung, self.bell = self.bell, asyncio.Event()
         rung.set()
 
@@ -117,7 +121,7 @@ class Live:
         session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
         language = translation.get_language_from_request(request)
         try:
-            reader = await _in_thread(lambda: self._reader(session, language))
+            reader = await _in_thread(partial(self._reader, session, language))
         except _TROUBLE:
             return HTTPStatus.SERVICE_UNAVAILABLE
         if reader is None:
@@ -147,7 +151,11 @@ class Live:
             bell = rounds.bell  # this one, so that what is rung while we send is not missed
             kept = self._boards.kept(viewer.reader)
             if kept and rounds.taken is not None:
-                await _pass_on(send, speech(viewer.seen, kept, rounds.taken, self._now()))
+                seen = viewer.seen if any(viewer.seen == board.id for board in kept) else ""
+                known = (viewer.reader, seen, kept[-1].id)
+                if known not in rounds.said:
+                    rounds.said[known] = speech(seen, kept, rounds.taken, self._now())
+                await _pass_on(send, rounds.said[known])
                 viewer.seen = kept[-1].id
             await bell.wait()
         if not viewer.may_watch:
@@ -160,9 +168,9 @@ class Live:
         try:
             while rounds.viewers:
                 began = loop.time()
-                is_pulse = began >= pulse_at
+                is_pulse, viewers = began >= pulse_at, tuple(rounds.viewers)
                 try:
-                    is_news = await _in_thread(lambda: self._round(rounds, is_pulse))  # noqa: B023
+                    is_news = await _in_thread(partial(self._round, rounds, viewers, is_pulse))
                 except _TROUBLE as problem:
                     # Nothing is said, so every page says by itself that it grows old.
                     log.warning("the console's look failed: %s", problem)
@@ -184,9 +192,8 @@ class Live:
         )
         return min(PERIOD, max(due + 0.001, PERIOD / 10))
 
-    def _round(self, rounds: _Rounds, is_pulse: bool) -> bool:
+    def _round(self, rounds: _Rounds, viewers: Collection[_Viewer], is_pulse: bool) -> bool:
         """Look once, for all; return whether anybody's board has changed. In the thread."""
-        viewers = tuple(rounds.viewers)
         if is_pulse:
             standing = self._allowed({one.session for one in viewers}, self._now())
             for viewer in viewers:

@@ -91,7 +91,7 @@ class Viewer:
     """One browser's line: what it got, in events; it takes nothing while `may_take` is not set."""
 
     def __init__(self) -> None:
-        self.status, self.left = 0, False
+        self.status, self.left, self.newest = 0, False, b""
         self.events: asyncio.Queue[Any] = asyncio.Queue()
         self.may_take, self.hangs_up = asyncio.Event(), asyncio.Event()
         self.may_take.set()
@@ -106,6 +106,8 @@ class Viewer:
             self.status = message["status"]
             return
         self.left = not message.get("more_body", False)
+        if b"event: board" in message["body"]:
+            self.newest = message["body"]
         for text in filter(None, message["body"].decode().split("\n\n")):
             lines = dict(line.split(": ", 1) for line in text.split("\n"))
             if "event" in lines:
@@ -230,6 +232,7 @@ def test_f171_forty_viewers_are_served_from_one_look_a_round(world, looks, live)
             await price(world, "09:31:32", "10.56")
             told = [await viewer.hears() for viewer in viewers]
             assert len({number for number, _ in told}) == 1
+            assert len({id(viewer.newest) for viewer in viewers}) == 1  # written once
             assert looks.count - before <= 5
             for line in lines:
                 await line.__aexit__(None, None, None)
