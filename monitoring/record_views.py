@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from monitoring import views
+from monitoring.console.access import VIEW
 from monitoring.console.holding_story import holding_page
 from monitoring.console.order_chains import order_page
 from monitoring.console.paging import Place, place_of
@@ -42,7 +43,7 @@ _NO_PLACE = Text(
 
 def record_page(view: _View) -> _View:
     """Show only to whoever may view accounts; a part that refreshes itself is sent to the login as a whole page."""
-    guarded = login_required(permission_required(views.VIEW, raise_exception=True)(view))
+    guarded = login_required(permission_required(VIEW, raise_exception=True)(view))
 
     @wraps(view)
     def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -13,6 +13,7 @@ urlpatterns = [
     path("orders/", record_views.orders, name="orders"),
     path("signals/", record_views.signals, name="signals"),
     path("holding/<int:pk>/", record_views.holding, name="holding"),
+    path("stream/", views.no_stream, name="console-stream"),
     path("login/", views.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
 ]
