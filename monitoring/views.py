@@ -21,13 +21,16 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
+from monitoring.console.access import VIEW, allowed
+from monitoring.console.boards import Board, Boards, reader_of
+from monitoring.console.boards import render as render_board
 from monitoring.console.build import build
+from monitoring.console.live import Live
 from monitoring.console.shared import SharedConsole
 from monitoring.console.values import Console
 from monitoring.templatetags.console import epoch
 from trading.services.shared_quotes import quotes_of_thread
 
-VIEW = "trading.view_account"
 #: Nothing from elsewhere, no script and no style inside a page.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -42,6 +45,9 @@ def _build(real: datetime) -> Console:
 
 
 console_now = SharedConsole(_build)
+boards = Boards(render_board)
+#: What the ASGI server answers at the stream's address (miniqmt/asgi.py).
+live = Live(lambda real: console_now.at(real), boards, allowed, timezone.now)
 
 
 def own_content_only(view: _View) -> _View:
@@ -69,10 +75,16 @@ class Login(LoginView):
 @login_required
 @permission_required(VIEW, raise_exception=True)
 def console(request: HttpRequest) -> HttpResponse:
-    """Show the whole page; its script asks for `board` from then on."""
+    """Show the whole page; its script listens to `stream`, or asks for `board`, from then on."""
     now = console_now.at(timezone.now())
-    context = {"console": now, "etag": _etag(now, request), "served_at": timezone.now()}
+    context = {"console": now, "board": _board_of(now, request), "served_at": timezone.now()}
     return render(request, "monitoring/console.html", context)
+
+
+@require_safe
+def no_stream(request: HttpRequest) -> HttpResponse:
+    """Tell a browser not to ask again: this server cannot hold many lines open (`runserver`), so the page polls."""
+    return HttpResponse(status=204)
 
 
 @require_safe
@@ -89,17 +101,14 @@ def board(request: HttpRequest) -> HttpResponse:
 @permission_required(VIEW, raise_exception=True)
 def _board(request: HttpRequest) -> HttpResponse:
     now = console_now.at(timezone.now())
-    etag = _etag(now, request)
-    response = get_conditional_response(request, etag=etag)
-    if response is None:
-        response = render(request, "monitoring/board.html", {"console": now})
+    newest = _board_of(now, request)
+    etag = f'"{newest.id}"'
+    response = get_conditional_response(request, etag=etag) or HttpResponse(newest.html)
     response.headers["ETag"] = etag
     response.headers["X-Taken-At"] = str(epoch(now.taken_at))
     response.headers["X-Served-At"] = str(epoch(timezone.now()))
     return response
 
 
-def _etag(now: Console, request: HttpRequest) -> str:
-    """Name what this reader sees: the content, the language, and whether links lead to the admin."""
-    staff = "staff" if request.user.is_staff else "reader"
-    return f'"{now.digest}-{get_language()}-{request.user.pk}-{staff}"'
+def _board_of(now: Console, request: HttpRequest) -> Board:
+    return boards.of(now, reader_of(request.user, get_language() or "en"))

@@ -142,6 +142,7 @@ class _AccountBuilder:
             warnings=warnings,
             switches=_switches(self._settings),
             gateway=gateway,
+            read_at=account.snapshot_at,
             total=total,
             cash=account.cash,
             market_value=account.market_value,

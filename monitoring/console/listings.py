@@ -41,6 +41,9 @@ _WHY = {
         "not sent: fallback quotes may not trade", "未报出：备用行情不可用于交易"
     ),
     "REJECTED": Text("rejected by the broker", "柜台废单"),
+    "CANCEL_ALL": Text("a person cancelled all orders", "人工全部撤单"),
+    "WITHDRAWN": Text("its grid session withdrew it", "网格会话已撤回"),
+    "ABSENT": Text("the broker never had it", "柜台从未收到"),
 }
 
 _View = TypeVar("_View")
@@ -107,7 +110,7 @@ class TodaysRows:
             is_working=state.working,
             client_order_id=row.client_order_id,
             broker_order_id=row.broker_order_id,
-            end=_why(row),
+            end=why_ended(row),
             message=self._account.mask(row.message),
         )
 
@@ -130,7 +133,7 @@ def _name(symbol: str, names: Names) -> str:
     return known.name if known is not None else ""
 
 
-def _why(row: Order) -> Text:
+def why_ended(row: Order) -> Text:
     """A working order says why it is being cancelled, an ended one why it ended; a filled one needs no reason."""
     state = OrderState(row.state)
     code = row.end_reason or row.cancel_reason

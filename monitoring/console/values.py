@@ -204,6 +204,8 @@ class AccountView:
     warnings: tuple[Text, ...]
     switches: tuple[SwitchView, ...]
     gateway: GatewayView
+    #: When the broker was last read completely (market time): how old the five amounts are.
+    read_at: datetime | None
     total: Decimal | None
     cash: Decimal | None
     market_value: Decimal | None

@@ -8,9 +8,10 @@ from enum import StrEnum
 
 from django import template
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
+from monitoring.console.parts import hole
 from monitoring.console.values import DenialView, FillView, OrderView, SignalView
 from trading.domain import wording
 from trading.domain.calendar import MarketPhase
@@ -57,6 +58,17 @@ def _in_language(text: Text) -> str:
 def say(en: str, zh: str) -> str:
     """Return the words in the reader's language."""
     return _in_language(Text(en, zh))
+
+
+@register.simple_block_tag(takes_context=True)
+def part(context: template.Context, content: SafeString, *words: object) -> SafeString:
+    """Set a part of the board apart, so that it can change alone: one element whose id is the words, joined by "-".
+
+    The context's `frames` get it (monitoring/console/parts.py), and its place a hole.
+    """
+    key = "-".join(map(str, words))
+    context["frames"][key] = content.strip()
+    return mark_safe(hole(key))
 
 
 @register.filter

@@ -54,6 +54,7 @@ MAY_WAIT = {
     "monitoring/embedded_redis.py: outbox.get": "a subscriber's own thread sends what there is to send",
     "monitoring/embedded_redis.py: told.get": "a thread that waits for the word to stop",
     "trading/faults.py: threading.Event().wait": "a crash point that hangs, armed by tests alone",
+    "monitoring/console/live.py: bell.wait": "a coroutine, rung every two seconds and when nobody rings any more",
     "grid/domain/rehearsal.py: play.result": "a value, no future",
 }
 
@@ -164,6 +165,7 @@ def test_f112_threads_are_made_in_few_places_and_none_a_call():
 
 #: The only ones. Nothing that decides about an order is among them: there the database's rows are the lock.
 LOCKS = {
+    "monitoring/console/boards.py": "one thread renders; the others wait 5 s at most",
     "monitoring/console/shared.py": "one viewer builds; the others wait 5 s at most",
     "monitoring/embedded_redis.py": "counts clients; never waited for",
     "trading/paper/tcp_client.py": "one line is written at a time; the socket has a deadline",

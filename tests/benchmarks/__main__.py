@@ -31,6 +31,7 @@ NAMES = (
     "start_stop",
     "idle",
     "replay_speed",
+    "console_live",
 )
 COLUMNS = ("benchmark", "case", "unit", "samples", "p50", "p99", "max", "facts", "targets")
 

@@ -87,8 +87,8 @@ def run(ground: Ground, parameters: Parameters) -> Iterator[Case]:
 
 def _case(ground: Ground, url: str, parameters: Parameters, count: int, highs: float) -> Case:
     ground.fresh()
-    market = _Market(ground.home, url, count)
-    account = _Account(market)
+    market = Market(ground.home, url, count)
+    account = HoldingAccount(market)
     times, cpu, reads, writes, orders, beyond = [], [], [], [], [], []
     signals = 0 if highs == 1 else max(1, round(count * parameters.signals))
     try:
@@ -144,7 +144,7 @@ class _Statements:
         return execute(sql, params, many, context)
 
 
-class _Market:
+class Market:
     """The quotes of so many symbols, and market time, which the benchmark moves."""
 
     def __init__(self, home: Path, url: str, count: int) -> None:
@@ -173,16 +173,21 @@ class _Market:
         first = number * signals % len(self.symbols)
         fallen = (self.symbols + self.symbols)[first : first + signals]
         shown.update(dict.fromkeys(fallen, STOPPED))
-        quotes = [self._quote(symbol, last) for symbol, last in shown.items()]
+        quotes = [self.quote(symbol, last) for symbol, last in shown.items()]
+        self.tell(quotes)
+        return len(risen)
+
+    def tell(self, quotes: Sequence[Quote]) -> None:
+        """Write quotes of now, as the market data process does."""
         self._writer.put("xtquant", quotes, 10, self.now)
         assert not self._writer.problems
-        return len(risen)
 
     def close(self) -> None:
         assert not self.reader.uses_fallback
         self._writer.close()
 
-    def _quote(self, symbol: Symbol, last: Decimal) -> Quote:
+    def quote(self, symbol: Symbol, last: Decimal) -> Quote:
+        """Return a quote of a second ago with five levels."""
         bids = tuple(Level(last - CENT * (depth + 1), 10_000) for depth in range(5))
         asks = tuple(Level(last + CENT * (depth + 1), 10_000) for depth in range(5))
         return Quote(
@@ -200,10 +205,10 @@ class _Market:
         )
 
 
-class _Account:
+class HoldingAccount:
     """An armed account that holds every symbol of a market."""
 
-    def __init__(self, market: _Market) -> None:
+    def __init__(self, market: Market) -> None:
         account = Account.objects.create(
             name="benchmark",
             broker_account_id="8800000001",

@@ -24,7 +24,7 @@ pytestmark = [
 ]
 
 HELD = "600036.SH"
-PRICE = "document.querySelector('.holdings [data-k^=p]').textContent"
+PRICE = "document.querySelector('.holdings [id^=price] b').textContent"
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_a_person_logs_in_sees_a_holding_and_its_price_change(world, live_server
         quote = world.quote("09:31:32", HELD, "10.56")
         world.store.put("xtquant", [quote], 10, quote.time)
         page.until(f"{PRICE} === '10.56'", 10)
-        assert page.ask("document.querySelector('.holdings .changed') !== null")
+        page.until("document.querySelector('.holdings .changed')", 1)
         assert page.ask("document.querySelector('[data-clock=market]').textContent").startswith(
             "2023-02-01 09:3"
         )

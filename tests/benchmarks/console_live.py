@@ -1,0 +1,276 @@
+"""The console under many viewers: requests a second, quote to browser, and what idle viewers cost.
+
+The web server alone, as `up` starts it (uvicorn, one process), on a database with so many holdings and quotes in the
+embedded Redis; the clients share the machine with it. *board*: so many clients ask for the whole board one request
+after the other, no ETag, while nothing changes; the samples are one request each. *quote → viewer*: so many viewers
+hold the stream open; every one to three seconds all holdings get a new price, and the samples are the milliseconds from the
+moment it is written until each viewer has read the whole event that carries it. *idle*: the same viewers while nothing
+changes; the samples are percents of a core. Linux only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.utils import timezone
+
+from tests.benchmarks.ground import Ground, wait_for
+from tests.benchmarks.measured import Case, Target, percentile
+from tests.benchmarks.strategy_tick import CENT, COST, HoldingAccount, Market
+from tests.benchmarks.whole_stack import PROC, ROOT, Usage, need_proc, stop, usage_of
+from tests.redis_servers import embedded_redis
+from trading.services.clock import DEMO, market_at, read_clocks, set_clock
+
+
+@dataclass(frozen=True)
+class Parameters:
+    holdings: tuple[int, ...] = (100, 1_000)
+    clients: tuple[int, ...] = (1, 20)
+    requests: int = 20
+    viewers: int = 200
+    quotes: int = 10
+    idle: float = 10.0
+
+
+PARAMETERS = Parameters()
+QUICK = Parameters(holdings=(3,), clients=(2,), requests=2, viewers=3, quotes=1, idle=1.0)
+
+#: Milliseconds of one request with one client, requests a second with twenty (at 100 holdings), milliseconds to a
+#: browser.
+P50 = {100: 30.0, 1_000: 150.0}
+REQUESTS, TO_BROWSER = 100.0, 1000.0
+MOST = 64 * 1024 * 1024
+PATIENCE = 30.0
+
+
+def run(ground: Ground, parameters: Parameters) -> Iterator[Case]:
+    need_proc()
+    with embedded_redis(ground.home.parent) as redis:
+        for count in parameters.holdings:
+            ground.fresh()
+            market = Market(ground.home, redis.url, count)
+            account = HoldingAccount(market)
+            set_clock(DEMO, timezone.now(), market.now)
+            account.prepare(market.now + timedelta(hours=1))
+            market.tell([market.quote(symbol, COST) for symbol in market.symbols])
+            try:
+                with _web(redis.url) as (web, port):
+                    visit = _Visit(port, _session())
+                    yield from _cases(market, web, visit, count, parameters)
+            finally:
+                market.close()
+
+
+def _cases(
+    market: Market, web: int, visit: _Visit, count: int, parameters: Parameters
+) -> Iterator[Case]:
+    asyncio.run(visit.ask(2))  # warm
+    for clients in parameters.clients:
+        began, times = time.perf_counter(), asyncio.run(_ask(visit, clients, parameters.requests))
+        rate = len(times) / (time.perf_counter() - began)
+        p50 = percentile(times, 50)
+        targets = [Target("p50", p50, P50[count])] if clients == 1 and count in P50 else []
+        if clients == 20 and count == 100:
+            targets.append(Target("a hundred requests take, s", 100 / rate, 100 / REQUESTS))
+        yield Case(
+            f"board, {count} holdings, {clients} clients",
+            times,
+            facts={"requests/s": rate, "KB": visit.size / 1024},
+            targets=targets,
+        )
+    yield from asyncio.run(_watch(market, web, visit, count, parameters))
+
+
+async def _ask(visit: _Visit, clients: int, requests: int) -> list[float]:
+    found = await asyncio.gather(*(visit.ask(requests) for _ in range(clients)))
+    return [one for times in found for one in times]
+
+
+async def _watch(
+    market: Market, web: int, visit: _Visit, count: int, parameters: Parameters
+) -> list[Case]:
+    alone = await _Viewer.who_reads(visit)
+    percent_of_one, before = await _rest(web, parameters.idle)
+    viewers = [alone, *[await _Viewer.who_reads(visit) for _ in range(parameters.viewers - 1)]]
+    percent, idle = await _rest(web, parameters.idle)
+    name = f"{parameters.viewers} viewers, {count} holdings"
+    cases = [
+        Case(
+            f"idle, {name}",
+            [percent],
+            "% of a core",
+            facts={
+                "with one viewer": percent_of_one,
+                "KB a viewer": (idle.memory - before.memory) * 1024 / len(viewers),
+                "threads": len(list((PROC / str(web) / "task").iterdir())),
+            },
+        )
+    ]
+    clock = (await sync_to_async(read_clocks)())[DEMO]
+    times: list[float] = []
+    size, began, before = sum(one.size for one in viewers), time.perf_counter(), idle
+    for number in range(parameters.quotes):
+        price = COST + CENT * (number + 1)
+        market.now = market_at(clock, timezone.now())
+        quotes = [market.quote(symbol, price) for symbol in market.symbols]
+        written = time.perf_counter()
+        market.tell(quotes)
+        waits = [asyncio.create_task(one.reads(_shown(price))) for one in viewers]
+        times += [(await wait - written) * 1000 for wait in waits]
+        # At another moment between two looks each time.
+        pause = 1.5 + number * 0.37 % 1
+        await asyncio.sleep(max(0.0, pause - (time.perf_counter() - written)))
+    passed, after = time.perf_counter() - began, usage_of(web)
+    assert after is not None
+    told = sum(one.size for one in viewers) - size
+    for viewer in viewers:
+        viewer.close()
+    return [
+        *cases,
+        Case(
+            f"quote → viewer, {name}",
+            times,
+            facts={
+                "CPU %": (after.cpu - before.cpu) * 100 / passed,
+                "KB a quote and viewer": told / 1024 / len(viewers) / parameters.quotes,
+            },
+            targets=[Target("p99", percentile(times, 99), TO_BROWSER)],
+        ),
+    ]
+
+
+async def _rest(web: int, seconds: float) -> tuple[float, Usage]:
+    """Let time pass; return what percent of a core the server used in it, and all it has used at the end."""
+    before, began = usage_of(web), time.perf_counter()
+    await asyncio.sleep(seconds)
+    after = usage_of(web)
+    assert before is not None
+    assert after is not None
+    return (after.cpu - before.cpu) * 100 / (time.perf_counter() - began), after
+
+
+def _shown(price: Decimal) -> str:
+    return f"<b>{price:.2f}</b>"
+
+
+class _Viewer:
+    """One line of the stream. `size`: bytes read so far."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer, self.size = reader, writer, 0
+        self._newest, self._at, self._news = b"", 0.0, asyncio.Event()
+        self._line = asyncio.create_task(self._listen())
+
+    @classmethod
+    async def who_reads(cls, visit: _Visit) -> _Viewer:
+        """Open the stream and read everything once."""
+        viewer = cls(*await visit.stream())
+        await viewer.reads("<")
+        return viewer
+
+    async def _listen(self) -> None:
+        while True:
+            text = await self._reader.readuntil(b"\n\n")
+            self.size += len(text)
+            if b"event: board" in text:
+                self._newest, self._at = text, time.perf_counter()
+                self._news.set()
+
+    async def reads(self, words: str) -> float:
+        """Return when an event with these words had been read."""
+        async with asyncio.timeout(PATIENCE):
+            while words.encode() not in self._newest:
+                self._news.clear()
+                await self._news.wait()
+        return self._at
+
+    def close(self) -> None:
+        self._line.cancel()
+        self._writer.close()
+
+
+class _Visit:
+    """Somebody who may look. `size`: bytes of the last board."""
+
+    def __init__(self, port: int, session: str) -> None:
+        self._port, self._session, self.size = port, session, 0
+
+    async def ask(self, times: int) -> list[float]:
+        """Ask for the whole board on one line, again and again; return the milliseconds of each."""
+        reader, writer = await self._open()
+        found = []
+        for _ in range(times):
+            began = time.perf_counter()
+            self._send(writer, "/board/")
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert b" 200 " in head.partition(b"\r\n")[0], head
+            [size] = [line for line in head.lower().split(b"\r\n") if b"content-length" in line]
+            self.size = int(size.partition(b":")[2])
+            await reader.readexactly(self.size)
+            found.append((time.perf_counter() - began) * 1000)
+        writer.close()
+        return found
+
+    async def stream(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await self._open()
+        self._send(writer, "/stream/")
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b" 200 " in head.partition(b"\r\n")[0], head
+        return reader, writer
+
+    def _send(self, writer: asyncio.StreamWriter, path: str) -> None:
+        head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: sessionid={self._session}"
+        writer.write(f"{head}\r\n\r\n".encode())
+
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self._port, limit=MOST)
+
+
+def _session() -> str:
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("benchmark"))
+    return client.cookies["sessionid"].value
+
+
+@contextmanager
+def _web(redis: str) -> Iterator[tuple[int, int]]:
+    """Run the web server; give its process and its port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "uvicorn", "miniqmt.asgi:application"),
+            *("--port", str(port), "--lifespan", "off", "--no-access-log"),
+            *("--log-level", "error", "--timeout-graceful-shutdown", "1"),
+        ],
+        cwd=ROOT,
+        # The key of this process, which signs the session: the file went with the last data directory.
+        env={**os.environ, "REDIS_URL": redis, "DJANGO_SECRET_KEY": settings.SECRET_KEY},
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(partial(_answers, port), PATIENCE, "the web server's start")
+        yield process.pid, port
+    finally:
+        stop(process)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as line:
+        line.settimeout(1)
+        return line.connect_ex(("127.0.0.1", port)) == 0
