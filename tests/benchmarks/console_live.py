@@ -123,8 +123,11 @@ async def _watch(
     ]
     clock = (await sync_to_async(read_clocks)())[DEMO]
     times: list[float] = []
-    size, began, before = sum(one.size for one in viewers), time.perf_counter(), idle
-    for number in range(parameters.quotes):
+    size, began, before = 0, 0.0, idle
+    for number in range(parameters.quotes + 1):
+        if number == 1:  # the first one ended the age that all prices showed: every row was told
+            times, size, began = [], sum(one.size for one in viewers), time.perf_counter()
+            before = _used(web)
         price = COST + CENT * (number + 1)
         market.now = market_at(clock, timezone.now())
         quotes = [market.quote(symbol, price) for symbol in market.symbols]
@@ -135,8 +138,7 @@ async def _watch(
         # At another moment between two looks each time.
         pause = 1.5 + number * 0.37 % 1
         await asyncio.sleep(max(0.0, pause - (time.perf_counter() - written)))
-    passed, after = time.perf_counter() - began, usage_of(web)
-    assert after is not None
+    passed, after = time.perf_counter() - began, _used(web)
     told = sum(one.size for one in viewers) - size
     for viewer in viewers:
         viewer.close()
@@ -156,12 +158,16 @@ async def _watch(
 
 async def _rest(web: int, seconds: float) -> tuple[float, Usage]:
     """Let time pass; return what percent of a core the server used in it, and all it has used at the end."""
-    before, began = usage_of(web), time.perf_counter()
+    before, began = _used(web), time.perf_counter()
     await asyncio.sleep(seconds)
-    after = usage_of(web)
-    assert before is not None
-    assert after is not None
+    after = _used(web)
     return (after.cpu - before.cpu) * 100 / (time.perf_counter() - began), after
+
+
+def _used(web: int) -> Usage:
+    used = usage_of(web)
+    assert used is not None
+    return used
 
 
 def _shown(price: Decimal) -> str:

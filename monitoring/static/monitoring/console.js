@@ -113,7 +113,8 @@
         heardAt = performance.now();
         act(JSON.parse(message.data), message.lastEventId);
       } catch (problem) {
-        askForAll(); // a part that does not fit must not freeze the page
+        version = ""; // half of a step may be done: a part that does not fit must not freeze the page
+        askForAll();
       }
     };
   }
