@@ -23,7 +23,6 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.test import Client
@@ -34,7 +33,7 @@ from tests.benchmarks.measured import Case, Target, percentile
 from tests.benchmarks.strategy_tick import CENT, COST, HoldingAccount, Market
 from tests.benchmarks.whole_stack import PROC, ROOT, Usage, need_proc, stop, usage_of
 from tests.redis_servers import embedded_redis
-from trading.services.clock import DEMO, market_at, read_clocks, set_clock
+from trading.services.clock import DEMO, Clock, market_at, read_clocks, set_clock
 
 
 @dataclass(frozen=True)
@@ -79,6 +78,7 @@ def run(ground: Ground, parameters: Parameters) -> Iterator[Case]:
 def _cases(
     market: Market, web: int, visit: _Visit, count: int, parameters: Parameters
 ) -> Iterator[Case]:
+    clock = read_clocks()[DEMO]
     asyncio.run(visit.ask(2))  # warm
     for clients in parameters.clients:
         began, times = time.perf_counter(), asyncio.run(_ask(visit, clients, parameters.requests))
@@ -93,7 +93,7 @@ def _cases(
             facts={"requests/s": rate, "KB": visit.size / 1024},
             targets=targets,
         )
-    yield from asyncio.run(_watch(market, web, visit, count, parameters))
+    yield from asyncio.run(_watch(market, clock, web, visit, count, parameters))
 
 
 async def _ask(visit: _Visit, clients: int, requests: int) -> list[float]:
@@ -102,7 +102,7 @@ async def _ask(visit: _Visit, clients: int, requests: int) -> list[float]:
 
 
 async def _watch(
-    market: Market, web: int, visit: _Visit, count: int, parameters: Parameters
+    market: Market, clock: Clock, web: int, visit: _Visit, count: int, parameters: Parameters
 ) -> list[Case]:
     alone = await _Viewer.who_reads(visit)
     percent_of_one, before = await _rest(web, parameters.idle)
@@ -121,7 +121,6 @@ async def _watch(
             },
         )
     ]
-    clock = (await sync_to_async(read_clocks)())[DEMO]
     times: list[float] = []
     size, began, before = 0, 0.0, idle
     for number in range(parameters.quotes + 1):
