@@ -88,7 +88,7 @@ class TodaysRows:
         return _listing(self._orders, lambda row: self._order(row, names))
 
     def fills(self, names: Names) -> Listing[FillView]:
-        return _listing(self._fills, lambda row: _fill(row, names))
+        return _listing(self._fills, lambda row: fill_view(row, names))
 
     def events(self) -> Listing[EventView]:
         return _listing(self._events, self._event)
@@ -171,7 +171,8 @@ def _denial(row: Denial, names: Names) -> DenialView:
     )
 
 
-def _fill(row: Fill, names: Names) -> FillView:
+def fill_view(row: Fill, names: Names) -> FillView:
+    """Return a fill as it is shown."""
     return FillView(
         pk=row.pk,
         at=row.at,
@@ -182,5 +183,6 @@ def _fill(row: Fill, names: Names) -> FillView:
         price=row.price,
         amount=row.amount,
         fees=row.commission + row.stamp_duty + row.transfer_fee,
+        traded_id=row.traded_id,
         broker_order_id=row.broker_order_id,
     )

@@ -12,9 +12,10 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from monitoring.console.listings import why_ended
+from monitoring.console.listings import fill_view, why_ended
 from monitoring.console.paging import Place, Source, page_of
 from monitoring.console.record_filters import WORKING, AccountNow, OrderForm, Scope
+from monitoring.console.values import FillView
 from trading.domain.calendar import TradingCalendar, continuous_seconds, phase_at
 from trading.domain.instruments import Instrument
 from trading.domain.orders import OrderState
@@ -29,23 +30,6 @@ from trading.services import config
 Names = Mapping[Symbol, Instrument]
 #: Fills without an order of ours that are shown beside the first page.
 OUTSIDE = 30
-
-
-@dataclass(frozen=True, slots=True)
-class FillLine:
-    """One fill. `fees`: commission, stamp duty and transfer fee together."""
-
-    pk: int
-    at: datetime
-    symbol: Symbol
-    name: str
-    side: Side
-    quantity: int
-    price: Decimal
-    amount: Decimal
-    fees: Decimal
-    traded_id: str
-    broker_order_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +67,7 @@ class OrderLine:
     cancel: Text | None
     cancel_at: datetime | None
     unknown: UnknownView | None
-    fills: tuple[FillLine, ...]
+    fills: tuple[FillView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +95,7 @@ class OrderPage:
 
     chains: tuple[ChainView, ...]
     older: Place | None
-    outside: tuple[FillLine, ...]
+    outside: tuple[FillView, ...]
     more_outside: bool
 
     @property
@@ -153,7 +137,7 @@ def order_page(form: OrderForm, after: Place | None, calendar: TradingCalendar) 
     return OrderPage(
         chains=tuple(reader.chain(top) for top in tops),
         older=page.older,
-        outside=tuple(fill_line(row, names) for row in outside[:OUTSIDE]),
+        outside=tuple(fill_view(row, names) for row in outside[:OUTSIDE]),
         more_outside=len(outside) > OUTSIDE,
     )
 
@@ -172,24 +156,6 @@ def _wanted(scope: Scope, state: str | None) -> Q:
 
 def _tops(orders: QuerySet[Order]) -> QuerySet[Any, Any]:
     return orders.annotate(top=Coalesce("root_id", "pk")).values("top")
-
-
-def fill_line(row: Fill, names: Names) -> FillLine:
-    """Return a fill as it is shown."""
-    symbol = Symbol(row.symbol)
-    return FillLine(
-        pk=row.pk,
-        at=row.at,
-        symbol=symbol,
-        name=names[symbol].name if symbol in names else "",
-        side=Side(row.side),
-        quantity=row.quantity,
-        price=row.price,
-        amount=row.amount,
-        fees=row.commission + row.stamp_duty + row.transfer_fee,
-        traded_id=row.traded_id,
-        broker_order_id=row.broker_order_id,
-    )
 
 
 def ended(order: Order) -> Text:
@@ -214,9 +180,9 @@ class _Reader:
         for order in sorted(orders, key=lambda one: one.pk):
             self._chains[order.root_id or order.pk].append(order)
         keys = [order.pk for order in orders]
-        self._fills: dict[int | None, list[FillLine]] = defaultdict(list)
+        self._fills: dict[int | None, list[FillView]] = defaultdict(list)
         for fill in Fill.objects.filter(order__in=keys).order_by("at", "pk"):
-            self._fills[fill.order_id].append(fill_line(fill, names))
+            self._fills[fill.order_id].append(fill_view(fill, names))
         outcomes = UnknownOutcome.objects.filter(order__in=keys)
         self._unknown = {outcome.pk: outcome for outcome in outcomes}
         self._asked = _who_asked(orders)

@@ -119,7 +119,7 @@ class OrderView:
 
 @dataclass(frozen=True, slots=True)
 class FillView:
-    """A fill of today. `fees`: commission, stamp duty and transfer fee together."""
+    """One fill. `fees`: commission, stamp duty and transfer fee together."""
 
     pk: int
     at: datetime
@@ -130,6 +130,7 @@ class FillView:
     price: Decimal
     amount: Decimal
     fees: Decimal
+    traded_id: str
     broker_order_id: int
 
 
