@@ -209,6 +209,9 @@ CELERY_BEAT_SCHEDULE = schedule.at_speed(MINIQMT_SPEED)
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds until a change made in the admin is seen
 CELERY_BEAT_CRON_STARTING_DEADLINE = 60
 
+#: What reads the lock file of packages, for `manage.py doctor`: nothing imports this folder.
+MINIQMT_PINNED = "miniqmt.lockfile.pinned"
+
 #: Strategies in order of precedence; each is called once per strategy tick.
 MINIQMT_STRATEGIES = ["trading.strategy.exit_signals", "trading.strategy.add_on_signals"]
 #: Strategy plug-ins by dotted path (docs/strategies.md); each is called once per tick of theirs.

@@ -35,8 +35,6 @@ from trading.services.clock import SIMULATED
 from trading.services.demo import ensure_demo_account
 
 ADMIN, PASSWORD_FILE = "admin", "admin-password.txt"
-#: The first ports tried.
-WEB_PORT, FLOWER_PORT = 8000, 5555
 DEMO = "demo"
 
 
@@ -154,8 +152,8 @@ class Command(BaseCommand):
     def _open_doors(self, home: Path, options: dict[str, Any]) -> _Doors:
         password, is_new = _admin(home)
         return _Doors(
-            0 if options["no_web"] else free_port(WEB_PORT),
-            0 if options["no_flower"] else free_port(FLOWER_PORT),
+            0 if options["no_web"] else free_port(stack.WEB_PORT),
+            0 if options["no_flower"] else free_port(stack.FLOWER_PORT),
             password,
             is_new,
         )
