@@ -48,6 +48,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "day_report": _every(60, "monitoring.day_report", 50, SLOW),
     # From 08:30 to 09:10 of a session and from 15:45 on: a backup, proven; then what may be forgotten, and the file.
     "backup": _every(60, "monitoring.backup", 50, SLOW),
+    # What the processes warned of, from their files, as rows.
+    "log_lines": _every(60, "monitoring.log_lines", 50, SLOW),
 }
 
 

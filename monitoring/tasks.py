@@ -10,6 +10,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from monitoring.care.round import care
+from monitoring.log_rows import collect
 from monitoring.services.day_report import make_day_reports
 from monitoring.services.health import check_health
 from monitoring.services.premarket import check_before_the_open
@@ -55,5 +56,16 @@ def backup() -> None:
     """The backups of the day when they are due, then what may be forgotten, then the database's file."""
     try:
         care(Path(settings.HOME), timezone.now)
+    finally:
+        close_broken_connections()
+
+
+@shared_task(
+    name="monitoring.log_lines", autoretry_for=(DatabaseError,), retry_backoff=5, max_retries=2
+)
+def log_lines() -> None:
+    """What the processes warned of since the last time, as rows to search in."""
+    try:
+        collect(Path(settings.HOME))
     finally:
         close_broken_connections()

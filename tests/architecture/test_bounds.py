@@ -168,6 +168,7 @@ def test_f112_threads_are_made_in_few_places_and_none_a_call():
 LOCKS = {
     "monitoring/console/boards.py": "one thread renders; the others wait 5 s at most",
     "monitoring/console/shared.py": "one viewer builds; the others wait 5 s at most",
+    "monitoring/decisions.py": "one tick tells what was decided; the others never wait for it",
     "monitoring/embedded_redis.py": "counts clients; never waited for",
     "trading/paper/tcp_client.py": "one line is written at a time; the socket has a deadline",
 }

@@ -16,9 +16,11 @@ from django.utils import timezone
 from monitoring.doctor.examine import at_once, examine, in_time
 from monitoring.doctor.machine import python_of
 from monitoring.doctor.running import redis_of
+from monitoring.doctor.signs import Up, up_state
 from monitoring.doctor.table import CHECKS
 from monitoring.doctor.values import Case, Check, Diagnosis, Severity, exit_code, ok
 from monitoring.processes import only_instance
+from monitoring.run_file import read_run_file
 from tests.database_files import changed
 from tests.integration.ill_house import (
     FAIL,
@@ -166,6 +168,15 @@ def test_what_is_safe_is_put_right(house, code):
     FAULTS[code][0](house)
     house.fix(code)
     assert code not in [one.code for one in wrong(house.look())]
+
+
+def test_f160_a_run_file_of_a_dead_up_is_told_and_put_right_and_holds_nobody_up(house):
+    up_hangs(house)  # the file names a process, and nobody holds the lock: the system freed it
+    assert up_state(house.home, house.now) is Up.NONE
+    with only_instance(house.home / "up.lock"):
+        pass  # the next one starts whatever the file says
+    house.fix("RUN_FILE_STALE")
+    assert "processes" not in read_run_file(house.home)
 
 
 def test_a_task_that_is_written_again_stays_paused(house):
