@@ -53,6 +53,9 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--status", action="store_true", help="say what runs, and end 显示运行状态"
+        )
         parser.add_argument("--no-web", action="store_true", help="no web server 不启动网页")
         parser.add_argument("--no-flower", action="store_true", help="no Flower 不启动 Flower")
         parser.add_argument(
@@ -74,6 +77,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         home = Path(settings.HOME)
+        if options["status"]:
+            call_command("status")
+            return
         try:
             with only_instance(home / LOCK):
                 self._run(home, options)
