@@ -26,6 +26,7 @@ from monitoring.doctor.signs import Up, up_state, web_port
 from monitoring.doctor.values import Case, Diagnosis, Severity, fail, named, not_checked, ok, warn
 from monitoring.health import LOW_DISK
 from monitoring.loopback import answers, serves
+from monitoring.redaction import is_secret_name
 from monitoring.run_file import NAME as RUN_FILE
 from monitoring.stack import FLOWER_PORT, SMALL_PAGE, WEB_PORT
 from trading.domain.types import Text
@@ -147,7 +148,8 @@ def private_files(case: Case) -> Iterator[Diagnosis]:
         )
         return
     wanted = [(case.home / name, 0o600) for name in PRIVATE]
-    wanted += [(case.project / ".env", 0o600), (case.home, 0o700)]
+    wanted += [(path, 0o600) for path in (case.project / ".env",) if _holds_secret(path)]
+    wanted += [(case.home, 0o700)]
     wanted += [(case.home / name, 0o700) for name in FOLDERS]
     for path, mode in wanted:
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & _ONLY_OWNER:
@@ -164,10 +166,22 @@ def private_files(case: Case) -> Iterator[Diagnosis]:
         yield ok("FILE_RIGHTS", "Secrets are their owner's alone.", "密钥文件仅所有者可读。")
 
 
+def _holds_secret(settings_file: Path) -> bool:
+    """Whether a file of variables gives one of them that is a secret, or an address with a password in it."""
+    try:
+        text = settings_file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    lines = (
+        line.partition("=") for line in text.splitlines() if not line.lstrip().startswith("#")
+    )
+    return any(value.strip() and is_secret_name(name.strip()) for name, _, value in lines)
+
+
 def folders(case: Case) -> Iterator[Diagnosis]:
     """Look whether the folders are there and take a file."""
     for folder in (case.home, *(case.home / name for name in FOLDERS)):
-        if not folder.is_dir():
+        if not folder.exists():
             yield _missing(folder, has_run=(case.home / RUN_FILE).exists())
         elif not _takes_a_file(folder):
             text = Text(f"Nothing can be written to {folder}.", f"文件夹 {folder} 无法写入。")

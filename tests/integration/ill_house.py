@@ -116,7 +116,8 @@ def folder_missing(house: House) -> None:
 
 def folder_is_read_only(house: House) -> None:
     (house.home / "logs").rmdir()
-    (house.home / "logs").symlink_to("/proc/self")  # nobody can write there, root neither
+    (house.home / "logs").write_text("a file, where the folder should be", encoding="utf-8")
+    (house.home / "logs").chmod(0o600)
 
 
 def secret_for_everybody(house: House) -> None:
