@@ -109,7 +109,7 @@ class PremarketCheckAdmin(Readable):
 class LogLineAdmin(Readable):
     """What processes warned of; the numbers of accounts are masked when a line becomes a row."""
 
-    list_display = ("at", "level", "process", "text", "repeated", "tick", "logger")
+    list_display = ("at", "level", "process", "text", "short_tick")
     list_filter = ("level", "process")
     search_fields = ("text", "trace", "logger", "process", "tick")
     search_help_text = both(
@@ -119,6 +119,10 @@ class LogLineAdmin(Readable):
     date_hierarchy = "at"
     ordering = ("-at", "-pk")
     list_select_related = ()
+
+    @admin.display(description=both("tick", "任务编号"), ordering="tick")
+    def short_tick(self, row: LogLine) -> str:
+        return row.tick[:8] or "-"
 
 
 def _item(one: dict[str, str]) -> str:
