@@ -357,11 +357,11 @@ class World:
             self.now += LEAP
 
     def _is_quiet(self) -> bool:
-        """Whether nothing is open and the gateway is armed: what is to come of the faults has come."""
+        """Whether nothing is open, the gateway armed and the last price known: what is to come has come."""
         armed = any(p.alive and p.gateway.status is GatewayStatus.ARMED for p in self.programs)
         # An order may begin and end within one second.
         done, self._done = self._done, (len(self.wire.sent), len(self.account.trades))
-        return armed and done == self._done and not self._open[0]
+        return armed and done == self._done and not self._open[0] and self.prices.known(self.store)
 
     @property
     def _open(self) -> tuple[bool, bool]:

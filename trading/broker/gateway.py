@@ -133,6 +133,8 @@ class Gateway:
         if not self._connected and not self._connect(now):
             # Without a connection nothing answers any more, and the deadline of what was sent passes all the same.
             return self._epoch > 0 and self._overdue(now)
+        if self._beat_at is None:
+            self._beat(now)  # the database was away when it was to be told
         changed = self._observe(now)
         if not (changed or nudged or now != self._looked_at):
             return False  # only an answer without news came since the agenda was read
@@ -293,13 +295,14 @@ class Gateway:
             self._first = snapshot
         elif snapshot.as_of - self._first.taken_at >= self._pace.market(CONFIRM_AFTER):
             self.status, self.reason = GatewayStatus.ARMED, Text("armed", "已就绪")
-            self._failures = 0
+            self._failures, self._beat_at = 0, None
             crash_point("gateway.armed")
             self._beat(now)
 
     def _beat(self, now: datetime) -> None:
-        self._beat_at = now
+        self._beat_at = None
         self._desk.beat(self.status, self.reason, now)
+        self._beat_at = now
 
     def _observing(self, reason: Text, now: datetime) -> None:
         if (self.status, self.reason) != (GatewayStatus.OBSERVING, reason):
