@@ -401,7 +401,7 @@ class World:
         """The time of faults is over: everything that is down comes back, nothing misbehaves any more."""
         self.log("CALM", "no more faults")
         self.calm = True
-        for _, line in self.wire.leaked:
+        for line in self.wire.leaked:
             line.terminal.close_client(line.client)
         self.wire.leaked.clear()
         if self._terminal_back is not None:
@@ -423,6 +423,8 @@ class World:
         actors: list[Callable[[], None]] = [self._twin_steps]
         if not self.closed:
             actors.append(self._market)
+        if self.plan.leaked_stop and not self.calm and second % 12 == 11:
+            actors.append(self.wire.break_connections)
         worker = not self.plan.worker_dead or not 15 < second < self.plan.seconds
         for spec in _TICKS:
             if worker and self._due(spec, second) and self._useful(spec):

@@ -64,8 +64,7 @@ class Gateway:
         self._connected_at: datetime | None = None
         self._login: Text | None = None  # what is wrong with the account's login, as it was pushed
         self._broker, self._desk, self._pace, self._killed = broker, desk, pace, killed
-        # A kill file was seen, and the account does not say so yet.
-        self._to_latch: str | None = None
+        self._to_latch: str | None = None  # a kill file was seen; the account does not say so yet
         self._distrust: Text | None = None  # of the machine's clock
         self.status = GatewayStatus.OBSERVING
         self.reason = Text("starting", "正在启动")
@@ -97,6 +96,7 @@ class Gateway:
             or self._broker.pending
             or self._in_flight
             or not self._connected
+            or self._beat_at is None
             or self._blind(now)
             or self._deaf(now)
             or self._poll_due(now)
