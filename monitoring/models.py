@@ -31,6 +31,8 @@ class Finding(models.Model):
     class Meta:
         verbose_name = both("finding", "异常")
         verbose_name_plural = both("findings", "异常")
+        # Of the system itself, not of an account: no order follows from it.
+        permissions = [("operate", "Can operate: acknowledge, pause tasks, make backups")]
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "code", "subject"], name="one_finding_per_subject"

@@ -8,12 +8,21 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from trading.admin.base import TRADE, PlainNumbers, actor_of, ask_and_act, market_now, say
+from trading.admin.base import (
+    RELEASE,
+    TRADE,
+    PlainNumbers,
+    actor_of,
+    ask_and_act,
+    market_now,
+    say,
+)
 from trading.domain.types import Text, TradingState
 from trading.models import Account
 from trading.models.fields import both
 from trading.services import kill_switch
 from trading.services.accounts import save_account
+from trading.services.corrections import CorrectionError
 
 _FEES = (
     *("commission_rate", "commission_minimum", "fund_commission_minimum"),
@@ -23,6 +32,10 @@ _MONEY = ("cash", "frozen_cash", "market_value", "total_asset", "previous_total"
 _STATE = (
     *("trading_state", "state_reason"),
     *("gateway_status", "gateway_reason_text", "gateway_seen_at", "snapshot_at"),
+)
+_NOT_YOURS = Text(
+    "The kill switch is released by whoever may release it (role “Risk manager”): nothing was changed.",
+    "解除总开关需要相应权限（“风控员”角色）：未做更改。",
 )
 _FEE_GROUP = (both("Fees", "费率"), {"fields": _FEES})
 
@@ -45,6 +58,9 @@ class AccountAdmin(PlainNumbers, admin.ModelAdmin):
 
     def has_trade_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(TRADE))
+
+    def has_release_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(RELEASE))
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
@@ -93,7 +109,7 @@ class AccountAdmin(PlainNumbers, admin.ModelAdmin):
         title = Text("Reduce only: selling goes on, no buying", "只减仓：继续卖出，不再买入")
         return self._set(request, rows, TradingState.REDUCING, title)
 
-    @admin.action(description=both("Resume trading", "恢复交易"), permissions=["trade"])
+    @admin.action(description=both("Resume trading", "恢复交易"), permissions=["release"])
     def resume(self, request: HttpRequest, rows: QuerySet[Account]) -> HttpResponse | None:
         return self._set(request, rows, TradingState.ACTIVE, Text("Resume trading", "恢复交易"))
 
@@ -113,10 +129,18 @@ class AccountAdmin(PlainNumbers, admin.ModelAdmin):
         self, request: HttpRequest, rows: QuerySet[Account], state: TradingState, title: Text
     ) -> HttpResponse | None:
         def act(row: Account, answers: dict[str, Any]) -> bool:
+            if _loosens(row, state) and not self.has_release_permission(request):
+                raise CorrectionError(_NOT_YOURS)
             now, actor = market_now(row), actor_of(request)
             return kill_switch.switch(row, state, answers["why"], now, actor)
 
         return ask_and_act(self, request, rows, title, act)
+
+
+def _loosens(row: Account, state: TradingState) -> bool:
+    """Whether more may be sent in this state than now."""
+    rank = [TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED]
+    return rank.index(state) < rank.index(TradingState(row.trading_state))
 
 
 def _words(reason: dict[str, str]) -> str:

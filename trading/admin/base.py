@@ -23,7 +23,7 @@ from trading.models.fields import ScaledDecimalField, both
 from trading.services.clock import market_time
 from trading.services.corrections import CorrectionError
 
-TRADE = "trading.trade_account"
+TRADE, RELEASE = "trading.trade_account", "trading.release_account"
 _PAGE = "admin/trading/reason.html"
 
 
