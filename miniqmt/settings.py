@@ -182,8 +182,8 @@ MINIQMT_SESSION_AGE = timedelta(days=7)
 
 OTP_TOTP_ISSUER = "miniqmt"
 OTP_ADMIN_HIDE_SENSITIVE_DATA = True
-#: Asked before what costs most on a live account (monitoring/security/step_up.py); trading imports none of us.
-MINIQMT_STEP_UP = "monitoring.security.step_up.problem"
+#: Asked before what costs most on a live account; trading's pages import nothing of monitoring.
+MINIQMT_STEP_UP = "monitoring.security.step_up"
 
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "console"

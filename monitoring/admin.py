@@ -19,10 +19,13 @@ from django_celery_beat.models import (
 )
 
 from monitoring.models import DayReport, Finding, PremarketCheck
+from monitoring.security import admin as users
 from monitoring.services.periodic import switch_task
 from trading.admin.base import Readable, actor_of, masked, say
 from trading.domain.types import Text
 from trading.models.fields import both
+
+__all__ = ["users"]
 
 OPERATE = "monitoring.operate"
 _NONE = Text("none", "无")

@@ -9,7 +9,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
 
-class LockingBackend(AxesStandaloneBackend, ModelBackend):
+class LockingBackend(AxesStandaloneBackend, ModelBackend):  # type: ignore[misc] # it carries no types
     """One class instead of two in a row: it has the permissions as well, and need not be named where they are asked."""
 
     def authenticate(

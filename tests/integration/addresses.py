@@ -22,7 +22,7 @@ class Address:
 
     route: str
     name: str
-    page: admin.ModelAdmin | None
+    page: admin.ModelAdmin[Any] | None
 
     def __str__(self) -> str:
         return self.route
@@ -31,11 +31,14 @@ class Address:
         """Return it with its parts filled in by rows that are there: the first of this page's, or of every table."""
         if not _PART.search(self.route):
             return ["/" + self.route]
-        models = [self.page.model] if self.page else [m for m in apps.get_models() if m._meta.managed]
+        models = (
+            [self.page.model] if self.page else [m for m in apps.get_models() if m._meta.managed]
+        )
         found = {str(row.pk) for row in map(first, models) if row is not None} or {"1"}
-        return [
-            "/" + _PART.sub(lambda part: _sample(part[1], one), self.route) for one in sorted(found)
-        ]
+        return [self._with(key) for key in sorted(found)]
+
+    def _with(self, key: str) -> str:
+        return "/" + _PART.sub(lambda part: _sample(part[1], key), self.route)
 
     def url(self, somebody: Client) -> str:
         """Return it as it answers somebody who may do everything; the first of all where none does."""

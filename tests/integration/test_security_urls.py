@@ -136,19 +136,22 @@ def test_nor_does_an_action_of_the_admin(world, boss):
         for name in actions_of(address.page):
             assert name not in address.page.get_actions(request), (address.route, name)
             data = {"action": name, "_selected_action": [getattr(row, "pk", 1)], "index": "0"}
-            viewer.post("/" + address.route, {**data, "confirmed": "yes", "why": "x", "how": "all"})
+            viewer.post(
+                "/" + address.route, {**data, "confirmed": "yes", "why": "x", "how": "all"}
+            )
             assert everything() == before, (address.route, name)
             tried += 1
     assert tried > 15
 
 
 def test_every_action_of_the_admin_names_the_permission_it_needs():
-    for page in admin.site._registry.values():
+    pages: list[Any] = list(admin.site._registry.values())
+    for page in pages:
         for function, name, _ in page._get_base_actions():
             assert getattr(function, "allowed_permissions", None), (page, name)
 
 
-def actions_of(page: admin.ModelAdmin) -> list[str]:
+def actions_of(page: Any) -> list[str]:
     return [name for _, name, _ in page._get_base_actions()]
 
 
@@ -176,7 +179,7 @@ def everything() -> dict[str, list[Any]]:
                 continue
             if model._meta.label == "trading.TradingDay":
                 continue  # thousands, and nobody's
-            cursor.execute(f'SELECT * FROM "{model._meta.db_table}" ORDER BY 1')  # noqa: S608
+            cursor.execute(f'SELECT * FROM "{model._meta.db_table}" ORDER BY 1')
             found[model._meta.label] = cursor.fetchall()
     return found
 

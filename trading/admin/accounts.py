@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -11,11 +12,13 @@ from django.http import HttpRequest, HttpResponse
 from trading.admin.base import (
     RELEASE,
     TRADE,
+    AsksAgain,
     PlainNumbers,
     actor_of,
     ask_and_act,
     market_now,
     say,
+    unconfirmed,
 )
 from trading.domain.types import Text, TradingState
 from trading.models import Account
@@ -40,10 +43,27 @@ _NOT_YOURS = Text(
 _FEE_GROUP = (both("Fees", "费率"), {"fields": _FEES})
 
 
+class AccountForm(forms.ModelForm):
+    """Opening or enabling a live account asks again who it is."""
+
+    request: HttpRequest
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        account = Account(mode=values.get("mode", self.instance.mode))
+        is_new = self.instance.pk is None
+        if is_new or ("enabled" in self.changed_data and values.get("enabled")):
+            stopped_by = unconfirmed(self.request, [account])
+            if stopped_by is not None:
+                raise forms.ValidationError(stopped_by, code="unconfirmed")
+        return values
+
+
 @admin.register(Account)
-class AccountAdmin(PlainNumbers, admin.ModelAdmin):
+class AccountAdmin(AsksAgain, PlainNumbers, admin.ModelAdmin):
     """Opened with its number; after that only `enabled` and the fees change by form, the switch by actions."""
 
+    form = AccountForm
     list_display = (
         *("name", "number", "mode", "enabled", "trading_state", "state_reason"),
         *("gateway_status", "gateway_seen_at", "total_asset", "snapshot_at"),
@@ -134,7 +154,9 @@ class AccountAdmin(PlainNumbers, admin.ModelAdmin):
             now, actor = market_now(row), actor_of(request)
             return kill_switch.switch(row, state, answers["why"], now, actor)
 
-        return ask_and_act(self, request, rows, title, act)
+        released = [row for row in rows if _loosens(row, state)]
+        stopped_by = unconfirmed(request, released)
+        return ask_and_act(self, request, rows, title, act, stopped_by=stopped_by)
 
 
 def _loosens(row: Account, state: TradingState) -> bool:
