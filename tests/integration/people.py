@@ -13,7 +13,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from monitoring.security.roles import Role
 
-PASSWORD = "quite a long password"  # noqa: S105 - of the tests
+PASSWORD = "quite a long password"
 
 
 def somebody(name: str, *roles: Role, superuser: bool = False) -> Any:

@@ -25,6 +25,7 @@ from monitoring.child_log import console
 from monitoring.loopback import HOST, free_port
 from monitoring.processes import AlreadyRunning, only_instance, write_whole
 from monitoring.run_file import LOCK, read_run_file, redis_url, write_run_file
+from monitoring.security.checks import refuse_to_serve
 from monitoring.supervisor import ProcessSpec, ProcessStatus, StartError, State, Supervisor
 from trading.domain.pace import FASTEST
 from trading.domain.types import AccountMode, Text
@@ -138,6 +139,7 @@ class Command(BaseCommand):
         with suppress(OSError):
             stack.end_left_redis(redis_url(home))
         remove_notice(home)
+        refuse_to_serve()
         problem = problem_of_database(home)
         if problem is not None:
             raise _problem(problem.en, problem.zh)
