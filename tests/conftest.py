@@ -52,7 +52,8 @@ def _audit_rows_go_with_all_others():
 
     from tests.audit import take_down
 
-    empty = TransactionTestCase._fixture_teardown
+    name = "_fixture_teardown"
+    empty = getattr(TransactionTestCase, name)
 
     def without_triggers(self):
         for using in self._databases_names(include_mirrors=False):
@@ -60,7 +61,7 @@ def _audit_rows_go_with_all_others():
         empty(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", without_triggers)
+        patch.setattr(TransactionTestCase, name, without_triggers)
         yield
 
 

@@ -14,6 +14,10 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from monitoring.audit.tables import PROTECTED
 
 PREFIX = "audit_"
+_SQLITE = (
+    "CREATE TRIGGER IF NOT EXISTS {name} BEFORE {act} ON {table}"
+    " BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+)
 _REFUSE = (
     "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
     " RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation'; END $$"
@@ -34,10 +38,8 @@ def put_up(using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
 def _sqlite(tables: list[str]) -> Iterator[str]:
     for table in tables:
         for act in ("update", "delete"):
-            yield (
-                f"CREATE TRIGGER IF NOT EXISTS {PREFIX}{table}_{act} BEFORE {act.upper()} ON {table}"
-                f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
+            name = f"{PREFIX}{table}_{act}"
+            yield _SQLITE.format(name=name, act=act.upper(), table=table)
 
 
 def _postgres(tables: list[str]) -> Iterator[str]:

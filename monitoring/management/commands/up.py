@@ -59,6 +59,11 @@ class Command(BaseCommand):
         parser.add_argument("--no-web", action="store_true", help="no web server 不启动网页")
         parser.add_argument("--no-flower", action="store_true", help="no Flower 不启动 Flower")
         parser.add_argument(
+            "--flower",
+            action="store_true",
+            help="Flower beside a live account too 有实盘账户时也启动 Flower",
+        )
+        parser.add_argument(
             "--replay", metavar="SOURCE", help="play a recorded day instead of the demo 回放行情"
         )
         parser.add_argument(
@@ -157,7 +162,7 @@ class Command(BaseCommand):
         password, is_new = _admin(home)
         return _Doors(
             0 if options["no_web"] else free_port(WEB_PORT),
-            0 if options["no_flower"] else free_port(FLOWER_PORT),
+            free_port(FLOWER_PORT) if _wants_flower(options) else 0,
             password,
             is_new,
         )
@@ -176,7 +181,7 @@ class Command(BaseCommand):
             *stack.trading_processes(around, list(accounts.values_list("pk", "name"))),
         ]
         if doors.web:
-            processes.append(stack.web(around, doors.web))
+            processes.append(stack.web(around, doors.web, proxied=settings.HTTPS))
         if doors.flower:  # last: what trades does not share the processor with it at the start
             processes.append(stack.flower(around, doors.flower, ADMIN, doors.password))
         connection.close()  # the supervisor needs no database
@@ -231,6 +236,13 @@ def _source(home: Path, replay: str | None) -> str:
             f"{home} 中的账户已在另一行情（{played}）中交易；请将 MINIQMT_HOME 设为新文件夹。",
         )
     return source
+
+
+def _wants_flower(options: dict[str, Any]) -> bool:
+    """It can end and send tasks: beside a live account only for who asks for it."""
+    if options["no_flower"] or options["flower"]:
+        return not options["no_flower"]
+    return not Account.objects.filter(enabled=True, mode=AccountMode.LIVE).exists()
 
 
 def _admin(home: Path) -> tuple[str, bool]:
