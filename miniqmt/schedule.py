@@ -46,6 +46,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "indicators": _every(60, "trading.indicators", 50, SLOW),
     # One report per account and session, once its books are closed.
     "day_report": _every(60, "monitoring.day_report", 50, SLOW),
+    # Audit rows get their links in the chain; once a day its end is written down.
+    "audit": _every(60, "monitoring.audit", 50, SLOW),
     # From 08:30 to 09:10 of a session and from 15:45 on: a backup, proven; then what may be forgotten, and the file.
     "backup": _every(60, "monitoring.backup", 50, SLOW),
 }

@@ -19,11 +19,15 @@ from django_celery_beat.models import (
 )
 
 from monitoring.models import DayReport, Finding, PremarketCheck
+from monitoring.security import admin as users
 from monitoring.services.periodic import switch_task
-from trading.admin.base import TRADE, Readable, actor_of, masked, say
+from trading.admin.base import Readable, actor_of, masked, say
 from trading.domain.types import Text
 from trading.models.fields import both
 
+__all__ = ["users"]
+
+OPERATE = "monitoring.operate"
 _NONE = Text("none", "无")
 
 
@@ -171,7 +175,7 @@ class TaskAdmin(admin.ModelAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(request.user.has_perm(TRADE))
+        return bool(request.user.has_perm(OPERATE))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only what the code no longer knows may go."""

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
+from monitoring.audit import chain
 from monitoring.care.round import care
 from monitoring.services.day_report import make_day_reports
 from monitoring.services.health import check_health
@@ -55,5 +56,17 @@ def backup() -> None:
     """The backups of the day when they are due, then what may be forgotten, then the database's file."""
     try:
         care(Path(settings.HOME), timezone.now)
+    finally:
+        close_broken_connections()
+
+
+@shared_task(
+    name="monitoring.audit", autoretry_for=(DatabaseError,), retry_backoff=5, max_retries=2
+)
+def audit() -> None:
+    """New audit rows get their links in the chain; once a day the chain's end is written down."""
+    try:
+        chain.extend(timezone.now())
+        chain.write_anchor(Path(settings.HOME), timezone.now())
     finally:
         close_broken_connections()

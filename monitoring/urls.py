@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from monitoring import record_views, views
+from monitoring import record_views, security_views, views
 
 urlpatterns = [
     path("", views.console, name="console"),
@@ -16,4 +16,6 @@ urlpatterns = [
     path("stream/", views.no_stream, name="console-stream"),
     path("login/", views.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("confirm/", security_views.confirm, name="confirm"),
+    path("second-factor/", security_views.second_factor_page, name="second-factor"),
 ]
