@@ -162,7 +162,7 @@ def _do(request: HttpRequest, asked: _Asked, form: ActForm, token: str) -> HttpR
         actor=request.user.get_username(),
         account=asked.account,
         action=action.name,
-        subject=action.subject_words(subject)[:64],
+        subject=action.subject_words(subject, form.cleaned_data)[:64],
         why=form.cleaned_data.get("why", ""),
     )
     try:

@@ -127,9 +127,9 @@ class Action(ABC):
         account: Account = subject.account
         return account
 
-    def subject_words(self, subject: Any) -> str:
-        """Name it in the record of acts."""
-        return str(subject)
+    def subject_words(self, subject: Any, answers: Mapping[str, Any]) -> str:
+        """Name it in the record of acts: a symbol where there is one."""
+        return str(answers.get("symbol") or getattr(subject, "symbol", ""))
 
     def initial(self, subject: Any, asked: Mapping[str, Any], at: Moment) -> dict[str, Any]:
         """Return what the form begins with; `asked`: what the address names."""

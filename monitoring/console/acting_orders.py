@@ -223,7 +223,7 @@ class Cancel(Action):
             raise Gone(Text("There is no such order.", "没有这笔委托。"))
         return row
 
-    def subject_words(self, subject: Order) -> str:
+    def subject_words(self, subject: Order, answers: Mapping[str, Any]) -> str:
         return f"{subject.symbol} {subject.client_order_id}"
 
     def confirm(self, subject: Order, answers: Mapping[str, Any], at: Moment) -> Confirmation:
