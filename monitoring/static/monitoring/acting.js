@@ -9,23 +9,34 @@
     return new DOMParser().parseFromString(html, "text/html").getElementById("act");
   }
 
-  function focusOn(section, name) {
-    const wanted = name && section.querySelector(`[name="${name}"]`);
-    const first = section.querySelector(".wrong input, .wrong select") || section.querySelector("#act-title");
-    (wanted || first)?.focus();
+  // What somebody writes or points at while the answer is on its way must not get lost.
+  function carryOver(old, shown) {
+    old.querySelectorAll(".field input, .field select").forEach((one) => {
+      const place = shown.querySelector(`[name="${one.name}"]`);
+      if (place) place.value = one.value;
+    });
+    const held = document.activeElement;
+    if (!old.contains(held)) return () => {};
+    const wanted = held.name
+      ? shown.querySelector(`[name="${held.name}"]`)
+      : [...shown.querySelectorAll("a, button, summary")].find((one) => one.href === held.href && one.className === held.className);
+    const caret = held.matches("input") ? [held.selectionStart, held.selectionEnd] : null;
+    return () => {
+      (wanted || shown.querySelector("#act-title")).focus();
+      if (caret && wanted) wanted.setSelectionRange(...caret);
+    };
   }
 
-  function put(section, name) {
+  function put(section, isSame) {
     const shown = document.importNode(section, true);
     const old = document.getElementById("act");
+    let focus = () => (shown.querySelector(".wrong input, .wrong select") || shown.querySelector("#act-title")).focus();
     if (old) {
-      const secret = old.querySelector("#id_password");
-      const place = shown.querySelector("#id_password");
-      if (name && secret && place) place.value = secret.value;
+      if (isSame) focus = carryOver(old, shown);
       old.replaceWith(shown);
     } else dialog.append(shown);
     if (dialog.contains(shown) && !dialog.open) dialog.showModal();
-    if (name !== null) focusOn(shown, name);
+    focus();
     lookLater(shown);
   }
 
@@ -33,30 +44,30 @@
   function lookLater(section) {
     clearTimeout(looking);
     const { look } = section.dataset;
-    if (look) looking = setTimeout(() => section.isConnected && load(look, null), 2000);
+    if (look) looking = setTimeout(() => section.isConnected && load(look, true), 2000);
   }
 
-  async function load(url, name) {
+  async function load(url, isSame = false) {
     try {
       const answer = await fetch(url, { headers: { Accept: "text/html" } });
       const section = sectionOf(await answer.text());
-      if (section) put(section, name);
+      if (section) put(section, isSame);
       else location.assign(url); // to the login
     } catch {
       location.assign(url);
     }
   }
 
-  async function send(form, submitter, name) {
+  async function send(form, submitter, again = false) {
     const data = new FormData(form, submitter);
-    if (name) data.set("again", "1");
+    if (again) data.set("again", "1");
     if (data.has("again")) data.delete("password");
     const buttons = form.querySelectorAll("button");
     buttons.forEach((one) => { one.disabled = true; });
     try {
       const answer = await fetch(form.action, { method: "POST", body: data });
       const section = sectionOf(await answer.text());
-      if (section) put(section, name);
+      if (section) put(section, again);
       else location.assign(form.action);
     } catch {
       // Nobody knows whether it arrived. The same form again is done once at most.
@@ -88,7 +99,7 @@
 
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-confirm]");
-    if (form && event.target.matches("[data-again]")) send(form, null, event.target.name);
+    if (form && event.target.matches("[data-again]")) send(form, null, true);
   });
 
   dialog.addEventListener("close", () => {
