@@ -12,6 +12,7 @@ from grid.domain.state import SessionStatus
 from grid.models import GridSession
 from grid.services.overview import state_words
 from monitoring.console.acting_watch import Found, find_symbols
+from monitoring.console.actions import LABELS
 from monitoring.models import Act
 from trading.domain.orders import OrderState
 from trading.domain.types import Quote, SignalState, Symbol, Text
@@ -87,7 +88,10 @@ def trade_page(asked: Mapping[str, Any], real: datetime) -> dict[str, Any]:
         "written": written,
         "found": found,
         "more": more,
-        "acts": Act.objects.select_related("account").order_by("-pk")[:ACTS],
+        "acts": [
+            (row, LABELS.get(row.action, Text(row.action, row.action)))
+            for row in Act.objects.select_related("account").order_by("-pk")[:ACTS]
+        ],
         "served_at": real,
     }
 

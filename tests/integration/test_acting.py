@@ -9,10 +9,12 @@ import time_machine
 from django.test import Client
 from django.urls import reverse
 
-from monitoring.console.actions import ACTIONS
+from monitoring.console.actions import ACTIONS, LABELS
+from monitoring.console.order_words import CHECK_WORDS
 from monitoring.models import Act
 from tests.integration.acting_scenes import (
     ANSWERS,
+    ETF,
     NO_REASON,
     NUMBER,
     PASSWORD,
@@ -27,7 +29,8 @@ from tests.integration.acting_scenes import (
     trader,
     words,
 )
-from trading.models import Account, Event, Order, Position, Signal, WatchedSymbol
+from trading.domain import risk
+from trading.models import Account, Event, Instrument, Order, Position, Signal, WatchedSymbol
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db, pytest.mark.usefixtures("calendar")]
 
@@ -355,6 +358,28 @@ def test_a_check_that_fails_now_is_on_the_button(morning, boss):
     Account.objects.update(trading_state="active", gateway_status="observing")
     page, _ = asked(boss, morning, "buy", symbol=STAR)
     assert "would wait now" in words(page)
+
+
+def test_every_act_has_a_name_and_every_check_has_words():
+    assert set(LABELS) == set(ACTIONS)
+    of_the_tick = {"account_enabled", "settings_valid", "kill_file", "continuous_trading"}
+    assert set(CHECK_WORDS) == {check.__name__ for check in risk.CHECKS} | of_the_tick
+
+
+def test_a_symbol_is_found_by_its_code_or_a_part_of_its_name(morning, boss):
+    Instrument.objects.update_or_create(symbol=STAR, defaults={"name": "某某科技"})
+    account = morning.account.pk
+    for written, symbol in (
+        ("6881", STAR),
+        ("某科", STAR),
+        ("index", ETF),
+        ("６００５１９", "600519.SH"),
+    ):
+        page = boss.get(reverse("trade"), {"q": written, "account": account})
+        assert f"{reverse('act', args=('buy', account))}?symbol={symbol}" in page.content.decode()
+    nothing = boss.get(reverse("trade"), {"q": "<b>nobody</b>"})
+    assert "Nothing fits “<b>nobody</b>”" in words(nothing).replace("“ ", "“").replace(" ”", "”")
+    assert "<b>nobody" not in nothing.content.decode()
 
 
 def test_the_pages_of_records_offer_what_can_be_done(morning, boss):

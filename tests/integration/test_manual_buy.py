@@ -98,7 +98,9 @@ def test_a_buy_never_costs_more_than_was_written():
     ask(world, "09:31:01", BANK, so_many(100), said, highest=Decimal("10.00"))
     world.run(until="09:31:20")
     [order] = world.orders()
-    assert order.price == Decimal("10.00")  # the book asks for 10.01: without a bound it would reach for it
+    assert order.price == Decimal(
+        "10.00"
+    )  # the book asks for 10.01: without a bound it would reach for it
     assert all(fill.price <= Decimal("10.00") for fill in world.fills())
 
 
