@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from monitoring.console.acting_forms import ActForm
 from trading.domain.calendar import TradingCalendar
 from trading.domain.types import AccountMode, Text
-from trading.models import Account
+from trading.models import Account, Position
 from trading.models.fields import CHINESE
 from trading.ports import QuoteReader
 from trading.services.calendar import load_calendar
@@ -180,3 +180,23 @@ def account_facts(account: Account) -> tuple[Fact, ...]:
 def is_real(account: Account) -> bool:
     """Whether real money may be at stake: whatever is not known to be simulated."""
     return AccountMode(account.mode) not in SIMULATED
+
+
+def open_holding(pk: int) -> Position:
+    """Return an open holding. Raises Gone."""
+    row = Position.objects.select_related("account").filter(pk=pk).first()
+    if row is None:
+        raise Gone(Text("There is no such holding.", "没有该持仓。"))
+    if row.closed_at is not None:
+        raise Gone(
+            Text(f"{row.symbol}: this holding is sold already.", f"{row.symbol}：该持仓已清空。")
+        )
+    return row
+
+
+def account_row(pk: int) -> Account:
+    """Return an account. Raises Gone."""
+    row = Account.objects.filter(pk=pk).first()
+    if row is None:
+        raise Gone(Text("There is no such account.", "没有该账户。"))
+    return row

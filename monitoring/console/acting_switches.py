@@ -15,10 +15,11 @@ from monitoring.console.acting import (
     Moment,
     Outcome,
     account_facts,
+    account_row,
     named,
+    open_holding,
     said,
 )
-from monitoring.console.acting_orders import account_row, open_holding
 from trading.domain import wording
 from trading.domain.exits import stop_price
 from trading.domain.types import Side, Symbol, Text, TradingState

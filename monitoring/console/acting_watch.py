@@ -16,10 +16,10 @@ from monitoring.console.acting import (
     Moment,
     Outcome,
     account_facts,
+    account_row,
     said,
 )
 from monitoring.console.acting_forms import NoReasonForm, WatchForm
-from monitoring.console.acting_orders import account_row
 from trading.domain.stock_pool import Entry
 from trading.domain.symbols import SymbolError, parse_symbol
 from trading.domain.types import Symbol, Text

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from monitoring.console.acting import Action
+from monitoring.console.acting_cancels import Cancel, CancelAll
 from monitoring.console.acting_grids import GridPause, GridResume, GridStop
-from monitoring.console.acting_orders import Buy, Cancel, CancelAll, Sell
+from monitoring.console.acting_orders import Buy, Sell
 from monitoring.console.acting_switches import ExitsOff, ExitsOn, Halt, Reduce, Resume
 from monitoring.console.acting_watch import Unwatch, Watch
 from trading.domain.types import Text

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from html import unescape
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
@@ -31,7 +31,7 @@ NUMBER = "8800123456"
 REAL = datetime(2026, 1, 5, 20, 0, tzinfo=UTC)
 PASSWORD = "a password of nobody 1"
 #: A book without bids: a sale rests.
-QUIET = {"bids": [], "volume": 2_000_000}
+QUIET: dict[str, Any] = {"bids": [], "volume": 2_000_000}
 
 
 @dataclass
@@ -123,7 +123,7 @@ def prepared(morning: Morning, name: str) -> None:
         GridSession.objects.update(status="paused")
 
 
-def person(*permissions: str, language: str = "en", **more: bool) -> Client:
+def person(*permissions: str, language: str = "en", **more: Any) -> Client:
     """Return the browser of somebody with these permissions; None of them: not logged in."""
     user = get_user_model().objects.create_user(
         f"p{get_user_model().objects.count()}", password=PASSWORD
@@ -154,7 +154,7 @@ def address(morning: Morning, name: str) -> str:
 
 def asked(
     client: Client, morning: Morning, name: str, **answers: str
-) -> tuple[HttpResponse, dict]:
+) -> tuple[Any, dict[str, str]]:
     """Look at the confirmation as somebody who writes these answers; returns it with what its button would post."""
     written = {**ANSWERS.get(name, {}), **answers}
     page = client.get(address(morning, name), written)
