@@ -18,7 +18,7 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 
-from monitoring.models import DayReport, Finding, PremarketCheck
+from monitoring.models import Act, DayReport, Finding, PremarketCheck
 from monitoring.security import admin as users
 from monitoring.services.periodic import switch_task
 from trading.admin.base import Readable, actor_of, masked, say
@@ -44,6 +44,23 @@ class FindingAdmin(Readable):
     @admin.display(description=both("what is wrong", "内容"))
     def text(self, row: Finding) -> str:
         return masked(row.account, say(Text(row.text_en, row.text_zh)))
+
+
+@admin.register(Act)
+class ActAdmin(Readable):
+    """What people confirmed in the console, and the answers."""
+
+    list_display = ("at", "actor", "account", "action", "subject", "why", "answer")
+    list_filter = ("account", "action")
+    search_fields = ("actor", "subject", "why")
+    date_hierarchy = "at"
+    ordering = ("-at", "-pk")
+    exclude = ("answer_en", "answer_zh", "token")
+    readonly_fields = ("answer",)
+
+    @admin.display(description=both("answer", "答复"))
+    def answer(self, row: Act) -> str:
+        return say(Text(row.answer_en, row.answer_zh)) or "-"
 
 
 @admin.register(DayReport)

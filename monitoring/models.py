@@ -144,3 +144,37 @@ class AuditLink(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"{self.pk} {self.digest[:12]}"
+
+
+class Act(models.Model):
+    """操作: what a person confirmed in the console, once per form, and the answer; never forgotten.
+
+    The row is written before anything is done. Without an answer nobody knows what came of it: the act is not
+    repeated, and the pages say where to look.
+    """
+
+    token = models.CharField(max_length=32, unique=True)
+    at = models.DateTimeField(both("time", "时间"))  # real time
+    actor = models.CharField(both("who", "操作者"), max_length=150)
+    account = models.ForeignKey(
+        Account,
+        verbose_name=both("account", "账户"),
+        on_delete=models.PROTECT,
+        related_name="acts",
+    )
+    action = models.CharField(both("action", "操作"), max_length=24)
+    subject = models.CharField(both("subject", "对象"), max_length=64, blank=True)
+    why = models.CharField(both("reason", "原因"), max_length=200, blank=True)
+    answer_en = models.TextField(blank=True)
+    answer_zh = models.TextField(blank=True)
+    #: What it brought about or is about: `signal`, `order`, `holding`, `session` → primary key.
+    rows = models.JSONField(default=dict, blank=True)
+    answered_at = models.DateTimeField(both("answered", "答复时间"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = both("act", "操作")
+        verbose_name_plural = both("acts", "操作")
+        indexes = [models.Index(fields=["account", "at"])]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject}".strip()
