@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from monitoring import record_views, views
+from monitoring import configuration_views, record_views, views
 
 urlpatterns = [
     path("", views.console, name="console"),
@@ -13,6 +13,22 @@ urlpatterns = [
     path("orders/", record_views.orders, name="orders"),
     path("signals/", record_views.signals, name="signals"),
     path("holding/<int:pk>/", record_views.holding, name="holding"),
+    path("configuration/", configuration_views.configuration, name="configuration"),
+    path(
+        "configuration/<int:pk>/history/",
+        configuration_views.history,
+        name="configuration-history",
+    ),
+    path(
+        "configuration/<int:pk>/compare/",
+        configuration_views.compare,
+        name="configuration-compare",
+    ),
+    path(
+        "configuration/<int:pk>/back/<int:version>/",
+        configuration_views.roll_back,
+        name="configuration-back",
+    ),
     path("stream/", views.no_stream, name="console-stream"),
     path("login/", views.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
