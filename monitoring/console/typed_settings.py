@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import models
+from django.utils import translation
 
 from trading.admin.config import shown
 from trading.domain.settings import SettingError
@@ -239,18 +240,34 @@ def _named_in(problem: str, names: Iterable[str]) -> str | None:
 
 def _refusal(name: str, typed: str, problem: ConfigError) -> Text:
     """Name the field, what was typed and what to type instead."""
-    allowed = HELP[name].range
+    label, wanted = _label(name), _wanted(name, problem)
     value = typed if len(typed) <= _LONGEST else f"{typed[:_LONGEST]}…"
     said = Text(f"“{value}”", f"“{value}”") if value else Text("empty", "空")
-    why = Text("", "")
-    if isinstance(problem.__cause__, SettingError):
-        why = Text(f" ({problem.__cause__.text.en})", f"（{problem.__cause__.text.zh}）")
-    elif "decimals" in str(problem):
-        why = Text(" (more decimals than are kept)", "（小数位数过多）")
     return Text(
-        f"{name} is {said.en}{why.en}: nothing was saved. Enter a value in {allowed.en}.",
-        f"{name} 为 {said.zh}{why.zh}：未保存任何内容。请填写：{allowed.zh}。",
+        f"{label.en} ({name}) is {said.en}: nothing was saved. Enter {wanted.en}.",
+        f"{label.zh}（{name}）为 {said.zh}：未保存任何内容。请填写{wanted.zh}。",
     )
+
+
+def _wanted(name: str, problem: ConfigError) -> Text:
+    cause, allowed = problem.__cause__, HELP[name].range
+    if isinstance(cause, SettingError):
+        (_, _, en), (_, _, zh) = (
+            cause.text.en.partition("expected "),
+            cause.text.zh.partition("应为"),
+        )
+        return Text(en, zh)
+    if "decimals" in str(problem):
+        return Text(f"fewer decimals (range {allowed.en})", f"更少的小数位（范围 {allowed.zh}）")
+    return Text(f"a value in the range {allowed.en}", f"范围 {allowed.zh} 内的值")
+
+
+def _label(name: str) -> Text:
+    """Return what both languages call a setting."""
+    with translation.override("en"):
+        en = label_of(name)
+    with translation.override("zh-hans"):
+        return Text(en, label_of(name))
 
 
 def changes_of(before: Any, after: Mapping[str, Any]) -> list[Change]:
