@@ -30,6 +30,7 @@ from monitoring.templatetags.console import speak
 from trading.admin.base import TRADE, actor_of, market_now
 from trading.domain.symbols import parse_symbol
 from trading.domain.types import AccountMode, Text
+from trading.models import Account
 from trading.selectors import instrument_of
 from trading.services.calendar import load_calendar
 from trading.services.shared_quotes import quotes_of_thread
@@ -120,7 +121,9 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
     """Return what the form begins with: a symbol that was named, or the parameters of the session that is cloned."""
     number = request.GET.get("clone", "")
     if not (number.isascii() and number.isdigit() and len(number) < 18):
-        return {"symbol": request.GET.get("symbol", "")}
+        accounts = list(Account.objects.filter(enabled=True).values_list("pk", flat=True)[:2])
+        only = accounts[0] if len(accounts) == 1 else None
+        return {"symbol": request.GET.get("symbol", ""), "account": only}
     row = get_object_or_404(GridSession, pk=int(number))
     return {
         **{name: plain(getattr(row, name)) for name in parameter_names(row.style)},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from monitoring import configuration_views, grid_views, record_views, views
+from monitoring import configuration_views, grid_views, operator_views, record_views, views
 
 urlpatterns = [
     path("", views.console, name="console"),
@@ -32,6 +32,7 @@ urlpatterns = [
     path("grids/", grid_views.grids, name="grids"),
     path("grids/start/", grid_views.start, name="grid-start"),
     path("grid/<int:pk>/", grid_views.grid, name="grid"),
+    path("me/", operator_views.me, name="me"),
     path("stream/", views.no_stream, name="console-stream"),
     path("login/", views.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),

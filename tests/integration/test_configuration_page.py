@@ -77,7 +77,7 @@ def box(response, name: str) -> str:
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", ["Stop-loss ratio".lower(), "−0.20 … −0.01", "Default -0.075", "fraction: 0.01 is 1 %", "Review"]),
+        ("en", ["Stop-loss ratio", "−0.20 … −0.01", "Default -0.075", "fraction: 0.01 is 1 %", "Review"]),
         ("zh-hans", ["止损比例", "范围 −0.20 … −0.01", "默认 -0.075", "小数：0.01 即 1%", "5 … 3600 秒", "查看变更"]),
     ],
 )  # fmt: skip
