@@ -296,19 +296,17 @@ def history(request: HttpRequest, pk: int) -> HttpResponse:
 def compare(request: HttpRequest, pk: int) -> HttpResponse:
     """Show any two revisions side by side."""
     row = _row(pk)
-    asked = [request.GET.get(name, "") for name in ("one", "two")]
-    numbers = [int(text) for text in asked if _is_number(text)]
-    stored = {
-        one.history_id: one for one in stories.versions_of(pk).filter(history_id__in=numbers)
-    }
+    asked = {request.GET.get(name, "").strip() for name in ("one", "two")}
+    numbers = sorted(int(text) for text in asked if _is_number(text))
+    stored = [one for one in (stories.stored_at(row, number) for number in numbers) if one]
     if len(stored) != 2:
         told = Text(
-            "Choose two different revisions of the history to compare.",
-            "请在变更历史中选择两个不同的版本进行比较。",
+            f"Compare two different revisions from 1 to {row.revision}.",
+            f"请填写 1 至 {row.revision} 之间两个不同的版本号进行比较。",
         )
         messages.error(request, speak(told))
         return redirect("configuration-history", pk=pk)
-    old, new = (stored[number] for number in sorted(stored))
+    old, new = stored
     context = {
         **_around(request, row.account, ()),
         "row": row,

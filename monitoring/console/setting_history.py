@@ -14,6 +14,8 @@ from trading.models import TradingConfig
 
 #: Revisions of one page.
 PAGE = 30
+#: The column's greatest number.
+LARGEST = 2_147_483_647
 _PROGRAM = Text("the program", "程序")
 
 
@@ -80,4 +82,6 @@ def _version(row: TradingConfig, stored: Any, before: Any) -> Version:
 
 def stored_at(row: TradingConfig, revision: int) -> Any:
     """Return the newest stored row of a revision, None when there is none."""
+    if revision > LARGEST:
+        return None
     return versions_of(row.pk).filter(revision=revision).first()

@@ -281,15 +281,15 @@ def test_any_two_revisions_can_be_compared(world, boss):
     change(world, sell_order_timeout="45")
     change(world, stop_loss_ratio="-0.05")
     last = change(world, sell_order_timeout="50").revision
-    at = versions(world)
     address = reverse("configuration-compare", args=[world.account.pk])
     for one, two in ((first, last), (last, first)):
-        page = shown(boss.get(address, {"one": at[one], "two": at[two]}))
+        page = shown(boss.get(address, {"one": one, "two": two}))
         assert "30 → 50" in page
         assert "-0.075 → -0.05" in page
-    for query in ({}, {"one": at[last], "two": at[last]}, {"one": "x", "two": "1e9"}, {"one": at[last], "two": "9" * 40}):  # fmt: skip
+    for query in ({}, {"one": last, "two": last}, {"one": "x", "two": "1e9"}, {"one": last, "two": "9" * 40},
+                  {"one": last, "two": last + 1}, {"one": 1, "two": "9" * 12}):  # fmt: skip
         page = shown(boss.get(address, query, follow=True))
-        assert "Choose two different revisions" in page
+        assert f"Compare two different revisions from 1 to {last}." in page, query
 
 
 def test_a_roll_back_across_two_versions_is_reviewed_and_needs_a_reason(world, boss):
