@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -79,9 +79,14 @@ def configuration(request: HttpRequest) -> HttpResponse:
 
 
 def _chosen(request: HttpRequest, accounts: Sequence[Account]) -> Account | None:
-    wanted = request.POST.get("account") or request.GET.get("account", "")
-    named = [one for one in accounts if str(one.pk) == wanted] or accounts
-    return named[0] if named else None
+    sent = request.POST if request.method == "POST" else request.GET
+    wanted = sent.get("account")
+    if wanted is None and request.method != "POST":
+        return accounts[0] if accounts else None
+    for one in accounts:
+        if str(one.pk) == wanted:
+            return one
+    raise Http404  # never another account than the one that was meant
 
 
 def _form(

@@ -5,14 +5,16 @@ The very functions that decide are asked, with the newest quotes and nothing wri
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from trading.domain.calendar import phase_at
 from trading.domain.exits import ExitRules, add_on_due, fold, next_sale, stop_price
 from trading.domain.instruments import lot_rule
-from trading.domain.types import SignalKind, Symbol
+from trading.domain.risk import trips
+from trading.domain.types import SignalKind, Symbol, Text, TradingState
 from trading.errors import GatewayUnavailable
 from trading.models import Account
 from trading.ports import QuoteReader
@@ -71,20 +73,19 @@ class HoldingEffect:
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """The holdings the change concerns, the most urgent first, of so many. `is_open`: the market trades continuously."""
+    """The holdings the change concerns, the most urgent first, at most `MOST` of them.
+
+    `total`: all holdings; `concerned`: of them; `acting`: would be traded at once; `unprotected`: lose their stop-loss;
+    `unknown`: have no price. `notes`: what else it does, and what stands in the way of acting at once.
+    """
 
     holdings: tuple[HoldingEffect, ...]
     total: int
     concerned: int
-    is_open: bool
-
-    @property
-    def acting(self) -> int:
-        return sum(one.acts_now for one in self.holdings)
-
-    @property
-    def unprotected(self) -> int:
-        return sum(one.loses_its_stop for one in self.holdings)
+    acting: int
+    unprotected: int
+    unknown: int
+    notes: tuple[Text, ...]
 
 
 def effects_of(
@@ -96,10 +97,48 @@ def effects_of(
     captured = _captured(account.pk, quotes)
     view = TickView(account.pk, before, now, phase, captured, calendar)
     view.account = account
-    found = [_effect(view, symbol, before, after) for symbol in view.rows]
-    concerned = [one for one in found if one.differs]
+    every = [_effect(view, symbol, before, after) for symbol in view.rows]
+    concerned = [one for one in every if one.differs]
     concerned.sort(key=lambda one: (not one.acts_now, not one.loses_its_stop, one.symbol))
-    return Effects(tuple(concerned[:MOST]), len(found), len(concerned), phase.continuous)
+    acting = sum(one.acts_now for one in concerned)
+    return Effects(
+        holdings=tuple(concerned[:MOST]),
+        total=len(every),
+        concerned=len(concerned),
+        acting=acting,
+        unprotected=sum(one.loses_its_stop for one in concerned),
+        unknown=sum(one.last is None for one in concerned),
+        notes=(*_in_the_way(view, acting), *_day_loss(account, after, view)),
+    )
+
+
+def _in_the_way(view: TickView, acting: int) -> Iterable[Text]:
+    """Why what would be traded at once is traded later."""
+    if not acting:
+        return
+    if not view.phase.continuous:
+        yield Text(
+            "The market is closed: it would happen at the next continuous trading, if the price is still there.",
+            "当前休市：若价格不变，将在下次连续竞价时触发。",
+        )
+    if view.account.trading_state == TradingState.HALTED or not view.account.enabled:
+        yield Text(
+            "The account is halted or disabled: it would happen once it trades again.",
+            "账户已停止或停用：恢复交易后才会触发。",
+        )
+
+
+def _day_loss(account: Account, after: Settings, view: TickView) -> Iterable[Text]:
+    """Whether today's loss is beyond the new limit already."""
+    total, before = account.total_asset, account.previous_total
+    if total is None or not before or account.previous_total_on == view.on:
+        return
+    why = trips(0, (before - total) / before, 0, after.risk)
+    if why is not None and account.trading_state == TradingState.ACTIVE:
+        yield Text(
+            f"The account would only reduce from now on: {why.en}",
+            f"账户将立即变为只减仓：{why.zh}",
+        )
 
 
 def _captured(account_id: int, quotes: QuoteReader) -> CapturedQuotes:
@@ -133,7 +172,9 @@ def _effect(view: TickView, symbol: Symbol, before: Settings, after: Settings) -
 
 def _rules(view: TickView, symbol: Symbol, settings: Settings) -> ExitRules:
     view.settings = settings
-    return view.rules_of(view.rows[symbol])
+    rules = view.rules_of(view.rows[symbol])
+    # Settings that cannot be used: the last valid revision goes on, and only its stop-loss acts.
+    return rules if settings.valid else replace(rules, take_profit_enabled=False)
 
 
 def _sends(settings: Settings) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -17,8 +18,8 @@ from monitoring import configuration_views, views
 from monitoring.console.build import build
 from monitoring.console.shared import SharedConsole
 from tests.integration.record_scenes import person, words_of
-from tests.integration.still_account import BANK, REAL, StillAccount
-from trading.models import Account, TradingConfig
+from tests.integration.still_account import BANK, OTHER, REAL, StillAccount
+from trading.models import Account, Position, TradingConfig
 from trading.services import config
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db, pytest.mark.usefixtures("calendar")]
@@ -133,6 +134,34 @@ def test_switching_protection_off_says_who_loses_it(world, boss):
         assert "lose their stop-loss" in page, name
 
 
+def test_without_a_price_nobody_is_told_that_nothing_happens(world, boss):
+    world.hold(OTHER)
+    page = shown(post(boss, world, stop_loss_ratio="-0.05"))
+    assert "Not known for 1 holding(s): there is no price." in page
+    assert "nothing is traded at once" not in page
+
+
+def test_what_stands_between_the_change_and_the_sale_is_told(world, boss):
+    world.quote(BANK, "9.40")
+    table = [({"trading_state": "halted"}, "The account is halted or disabled"),
+             ({"trading_state": "active", "total_asset": 97, "previous_total": 100}, "The account would only reduce from now on")]  # fmt: skip
+    for fields, said in table:
+        Account.objects.update(**fields)
+        page = shown(post(boss, world, stop_loss_ratio="-0.05", daily_loss_ratio="0.02"))
+        assert said in page, said
+        assert "sells at once" in page, said
+    with time_machine.travel(REAL + timedelta(hours=2), tick=False):  # lunch
+        assert "The market is closed" in shown(post(boss, world, stop_loss_ratio="-0.05"))
+
+
+def test_a_spoiled_row_lets_only_its_stop_losses_act(world, boss):
+    """Put right, the take-profits come back: that is said as the change it is."""
+    Position.objects.update(first_take_profit_done=True, trailing_level=Decimal("10.45"), high_since_entry=Decimal("10.9"))  # fmt: skip
+    TradingConfig.objects.filter(pk=world.account.pk).update(sell_order_timeout=1)
+    page = shown(post(boss, world, sell_order_timeout="30"))
+    assert "sells at once trailing take profit 1,000 shares" in page
+
+
 def test_what_concerns_no_holding_says_so(world, boss):
     assert "No level of any holding changes." in shown(post(boss, world, buy_order_timeout="70"))
 
@@ -225,6 +254,15 @@ def test_a_reason_is_required_and_what_was_typed_stays(world, boss):
         assert said in shown(response)
         assert 'name="stop_loss_ratio" value="-0.05"' in response.content.decode()
     assert row(world).revision == before
+
+
+@pytest.mark.parametrize("account", ["", "999999", "x", "<b>"])
+def test_another_account_is_never_changed_instead(world, boss, account):
+    data = {"account": account, "seen_revision": row(world).revision, "stop_loss_ratio": "-0.05",
+            "confirmed": "yes", "why": "x"}  # fmt: skip
+    assert boss.post(PAGE, data).status_code == 404
+    assert boss.get(PAGE, {"account": account}).status_code == 404
+    assert row(world).stop_loss_ratio == Decimal("-0.075")
 
 
 # -- two people at once
