@@ -1,13 +1,36 @@
-"""What monitoring remembers: the findings that stand now, and one report per account and session."""
+"""What monitoring remembers: what each person wants to see, the findings that stand now, one report per account and session."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
+from django.conf import settings
 from django.db import models
 
 from trading.models import Account, EventLevel
 from trading.models.fields import AppendOnlyModel, MoneyField, both, choices
+
+
+class OperatorSettings(models.Model):
+    """个人设置: what one person wants to see of the console. What may stand there: monitoring/services/operator.py."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        verbose_name=both("user", "用户"),
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="operator_settings",
+    )
+    #: Choice → value, or list of values.
+    chosen = models.JSONField(both("choices", "选项"), default=dict)
+    changed_at = models.DateTimeField(both("changed", "修改时间"), auto_now=True)  # real time
+
+    class Meta:
+        verbose_name = both("settings of a person", "个人设置")
+        verbose_name_plural = both("settings of persons", "个人设置")
+
+    def __str__(self) -> str:
+        return f"{self.user_id}"
 
 
 class Finding(models.Model):

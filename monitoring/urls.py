@@ -5,7 +5,15 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from monitoring import acting_views, record_views, security_views, views
+from monitoring import (
+    acting_views,
+    configuration_views,
+    grid_views,
+    operator_views,
+    record_views,
+    security_views,
+    views,
+)
 
 urlpatterns = [
     path("", views.console, name="console"),
@@ -16,6 +24,26 @@ urlpatterns = [
     path("trade/", acting_views.trade, name="trade"),
     path("act/done/<str:token>/", acting_views.done, name="act-done"),
     path("act/<str:name>/<int:pk>/", acting_views.act, name="act"),
+    path("configuration/", configuration_views.configuration, name="configuration"),
+    path(
+        "configuration/<int:pk>/history/",
+        configuration_views.history,
+        name="configuration-history",
+    ),
+    path(
+        "configuration/<int:pk>/compare/",
+        configuration_views.compare,
+        name="configuration-compare",
+    ),
+    path(
+        "configuration/<int:pk>/back/<int:version>/",
+        configuration_views.roll_back,
+        name="configuration-back",
+    ),
+    path("grids/", grid_views.grids, name="grids"),
+    path("grids/start/", grid_views.start, name="grid-start"),
+    path("grid/<int:pk>/", grid_views.grid, name="grid"),
+    path("me/", operator_views.me, name="me"),
     path("stream/", views.no_stream, name="console-stream"),
     path("login/", views.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
