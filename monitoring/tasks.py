@@ -10,6 +10,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from monitoring.care.round import care
+from monitoring.services.curves import record_curves
 from monitoring.services.day_report import make_day_reports
 from monitoring.services.health import check_health
 from monitoring.services.premarket import check_before_the_open
@@ -55,5 +56,14 @@ def backup() -> None:
     """The backups of the day when they are due, then what may be forgotten, then the database's file."""
     try:
         care(Path(settings.HOME), timezone.now)
+    finally:
+        close_broken_connections()
+
+
+@shared_task(name="monitoring.curves")
+def curves() -> None:
+    """This minute of each account's money and of its symbols' prices; a minute that was missed stays empty."""
+    try:
+        record_curves(timezone.now(), quotes_of_thread())
     finally:
         close_broken_connections()
