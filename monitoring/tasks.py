@@ -10,6 +10,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from monitoring.care.round import care
+from monitoring.console.report_file import keep_report_files
 from monitoring.services.curves import record_curves
 from monitoring.services.day_report import make_day_reports
 from monitoring.services.health import check_health
@@ -31,9 +32,10 @@ def health() -> None:
     name="monitoring.day_report", autoretry_for=(DatabaseError,), retry_backoff=5, max_retries=5
 )
 def day_report() -> None:
-    """Make the reports of sessions whose books are closed; one that was missed is made up for."""
+    """Make the reports of sessions whose books are closed, and keep them as files; missed ones are made up for."""
     try:
         make_day_reports(timezone.now())
+        keep_report_files(Path(settings.HOME), timezone.now())
     finally:
         close_broken_connections()
 

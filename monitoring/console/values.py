@@ -194,7 +194,9 @@ class TickView:
     @property
     def next_at(self) -> datetime | None:
         """When the next one is due (real time); one period more is its grace, then it is late."""
-        return None if self.started_at is None else self.started_at + timedelta(seconds=self.period)
+        return (
+            None if self.started_at is None else self.started_at + timedelta(seconds=self.period)
+        )
 
     @property
     def state(self) -> str:

@@ -52,15 +52,14 @@ def record_curves(real: datetime, quotes: QuoteReader) -> tuple[int, int]:
         log.warning("quotes cannot be read, so this minute has no points: %s", problem)
         return 0, 0
     equity = [
-        EquityPoint(account=account, at=_minute(now), equity=account.total_asset, recorded_at=real)
+        EquityPoint(account=account, at=_minute(now), equity=total, recorded_at=real)
         for account, now, patience in accounts
-        if _is_known(account, now, patience, held.get(account.pk, set()), latest)
+        if (total := account.total_asset) is not None
+        and _is_known(account, now, patience, held.get(account.pk, set()), latest)
     ]
     days = {now.date() for _, now, _ in accounts}
     prices = [
-        PricePoint(
-            symbol=symbol, at=_minute(quote.time), price=quote.last, recorded_at=real
-        )
+        PricePoint(symbol=symbol, at=_minute(quote.time), price=quote.last, recorded_at=real)
         for symbol, quote in latest.items()
         if quote.last > 0 and _on(quote) in days and _trades(calendar, quote.time)
     ]
@@ -105,7 +104,7 @@ def _is_known(
     latest: Mapping[Symbol, Quote],
 ) -> bool:
     """Whether the account's total is one of this minute: read lately, with a price of today for all it holds."""
-    if account.total_asset is None or account.snapshot_at is None:
+    if account.snapshot_at is None:
         return False
     return now - account.snapshot_at <= patience and all(
         symbol in latest and latest[symbol].last > 0 and _on(latest[symbol]) == now.date()
