@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from monitoring.console.daily import DailyView, daily_view
 from monitoring.console.record_filters import read_accounts
 from monitoring.models import DayReport
+from trading.domain.types import Text
 from trading.services.calendar import load_calendar
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 #: Sessions that one run looks at: whoever comes back after a longer absence has the pages of the console.
 NEWEST = 30
 _STYLES = ("console.css", "records.css", "figures.css")
+_TITLE = Text("Daily report", "日报")
 _LANGUAGES = (("zh", "zh-hans"), ("en", "en"))
 
 
@@ -63,7 +65,8 @@ def page_of(on: date, real: datetime) -> str:
         "on": on,
         "made_at": real,
         "style": _style(),
-        "bodies": [(name, _body(days, language)) for name, language in _LANGUAGES],
+        "title": _TITLE,
+        "bodies": [(name, language, _body(days, language)) for name, language in _LANGUAGES],
     }
     return render_to_string("monitoring/report_file.html", context)
 

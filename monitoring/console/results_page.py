@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 
 from grid.models import GridTrade
 from monitoring.console.deals import closes_of, read_sales
@@ -22,6 +22,8 @@ from trading.selectors import instruments_of
 
 #: Years a month can be of: the exchange opened in the first.
 _FIRST, _LAST = 1990, 2999
+#: Grid sessions a page shows.
+_SESSIONS = 200
 
 
 class DayCell(NamedTuple):
@@ -38,13 +40,13 @@ class DayCell(NamedTuple):
 
 
 class GridRounds(NamedTuple):
-    """What one grid session sold in the month, by its own lots; yuan."""
+    """What one grid session did in the month, by its own lots; yuan. `rounds`: orders that closed something."""
 
     session: int
     symbol: str
     name: str
     rounds: int
-    quantity: int
+    fills: int
     realised: Decimal
     fees: Decimal
 
@@ -169,25 +171,26 @@ def _weeks(
 
 def _grids(account_id: int, first: date, last: date) -> tuple[GridRounds, ...]:
     begin = datetime.combine(first, time(), CHINA)
-    sold = GridTrade.objects.filter(
-        session__account=account_id, side=Side.SELL, at__gte=begin,
-        at__lt=datetime.combine(last, time(), CHINA) + timedelta(days=1),
-    )  # fmt: skip
+    end = datetime.combine(last, time(), CHINA) + timedelta(days=1)
+    booked = GridTrade.objects.filter(session__account=account_id, at__gte=begin, at__lt=end)
     rows: Sequence[Mapping[str, Any]] = list(
-        sold.values("session", "session__symbol")
-        .annotate(rounds=Count("number", distinct=True), shares=Sum("quantity"),
-                  earned=Sum("realised"), paid=Sum("fees"))
-        .order_by("session")[:200]
+        booked.values("session", "session__symbol")
+        .annotate(
+            rounds=Count("number", distinct=True, filter=~Q(realised=ZERO)),
+            trades=Count("pk"), earned=Sum("realised"), paid=Sum("fees"),
+        )
+        .order_by("session")[:_SESSIONS]
     )  # fmt: skip
     names = instruments_of({Symbol(row["session__symbol"]) for row in rows})
-
-    def name(symbol: Symbol) -> str:
-        return names[symbol].name if symbol in names else ""
-
     return tuple(
         GridRounds(
-            session=row["session"], symbol=row["session__symbol"], name=name(row["session__symbol"]), rounds=row["rounds"],
-            quantity=row["shares"], realised=row["earned"], fees=row["paid"],
+            session=row["session"],
+            symbol=row["session__symbol"],
+            name=known.name if (known := names.get(row["session__symbol"])) else "",
+            rounds=row["rounds"],
+            fills=row["trades"],
+            realised=row["earned"],
+            fees=row["paid"],
         )
         for row in rows
-    )  # fmt: skip
+    )

@@ -47,11 +47,11 @@
   }
 
   // Prices that lie far away from all that traded would press the chart flat; the table has them.
-  const withLevels = (reach) => (original) => {
+  const withLevels = (share) => (original) => {
     const own = original();
     if (!own || !own.priceRange) return own;
     const { minValue, maxValue } = own.priceRange;
-    const room = Math.max(maxValue - minValue, maxValue * 0.02) * reach;
+    const room = Math.max((maxValue - minValue) / 2, maxValue * share);
     const near = data.levels.map((one) => Number(one.price)).filter((one) => one > minValue - room && one < maxValue + room);
     return { ...own, priceRange: { minValue: Math.min(minValue, ...near), maxValue: Math.max(maxValue, ...near) } };
   };
@@ -77,20 +77,19 @@
     }));
     const series = chart.addSeries(library.CandlestickSeries, {
       upColor: up, downColor: down, borderUpColor: up, borderDownColor: down, wickUpColor: up, wickDownColor: down,
-      autoscaleInfoProvider: withLevels(1),
+      autoscaleInfoProvider: withLevels(0.1),
     });
     series.setData(bars);
     lines(series);
     marks(series, data.days, new Set(bars.map((one) => one.time)));
-    const shown = Math.min(bars.length, 60);
-    chart.timeScale().setVisibleLogicalRange({ from: bars.length - shown - 1, to: bars.length + 3 });
+    chart.timeScale().setVisibleLogicalRange({ from: Math.min(bars.length - 20, Math.max(-1, bars.length - 61)), to: bars.length + 3 });
   }
 
   if (data.minutes.length) {
     const chart = open("minute-chart", true);
     const points = data.minutes.map((one) => ({ time: one.time, value: Number(one.value) }));
     const series = chart.addSeries(library.LineSeries, {
-      color: colour("link"), lineWidth: 2, autoscaleInfoProvider: withLevels(1),
+      color: colour("link"), lineWidth: 2, autoscaleInfoProvider: withLevels(0.02),
     });
     series.setData(points);
     lines(series);
