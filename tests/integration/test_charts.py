@@ -6,6 +6,7 @@ import json
 import re
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import time_machine
@@ -27,7 +28,6 @@ from tests.integration.record_scenes import (
     text,
     words_of,
 )
-from tests.world import World
 from trading import selectors
 from trading.domain.types import Side
 from trading.errors import GatewayUnavailable
@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.system, pytest.mark.django_db, pytest.mark.usefixtures
 
 
 @pytest.fixture
-def world(calendar, tmp_path, monkeypatch) -> World:
+def world(calendar, tmp_path, monkeypatch):
     world = a_sold_morning(tmp_path, monkeypatch)
     monkeypatch.setattr(record_views, "quotes_of_thread", lambda: world.store)
     for number, close in enumerate(("9.80", "9.90"), 1):
@@ -54,11 +54,11 @@ def bar(symbol: str, on: date, close: str) -> None:
     price = Decimal(close)
     DailyBar.objects.create(
         symbol=symbol, on=on, open=price, high=price + 1, low=price - 1, close=price, volume=100,
-        amount=1, source="test",
+        amount=price, source="test",
     )  # fmt: skip
 
 
-def shown(symbol: str, language: str = "en") -> tuple[str, dict]:
+def shown(symbol: str, language: str = "en") -> tuple[str, dict[str, Any]]:
     pk = Position.objects.get(symbol=symbol).pk
     page = person("view_account", language=language).get(reverse("holding", args=[pk]))
     content = page.content.decode()

@@ -35,7 +35,7 @@ REAL = timezone.now()
 
 
 @pytest.fixture
-def world(calendar) -> World:
+def world(calendar):
     """A stop-loss sold at 9.19; two denials, a changed setting, an alarm and a restart; nothing is reported yet."""
     world = World(holdings=[(HELD, 1000, "10.00"), (SOLD, 1000, "10.00")])
     world.hold(HELD, "10.40", since="09:30:00", until="09:31:31")
@@ -73,7 +73,7 @@ def reported(world: World, **row: object) -> DayReport:
     return DayReport.objects.create(**values)
 
 
-def page(language: str = "en", **query: object) -> str:
+def page(language: str = "en", **query: str) -> str:
     client = person("view_account", language=language)
     response = client.get(reverse("report", args=["2023-02-01"]), query)
     assert response.status_code == 200

@@ -34,7 +34,7 @@ FEBRUARY = date(2023, 2, 1)
 
 
 @pytest.fixture
-def world(calendar) -> World:
+def world(calendar):
     """A stop-loss sold 1,000 at 9.19; a person sold 100 at a gain; the close came at 9.50."""
     world = World(holdings=[(BANK, 1000, "10.00"), (LIQUOR, 200, "10.00")])
     world.hold(BANK, "10.00", since="09:30:00", until="09:31:00")

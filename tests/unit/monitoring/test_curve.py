@@ -37,7 +37,7 @@ def test_without_a_point_there_is_no_line():
 def test_the_line_runs_between_its_lowest_and_highest_and_the_previous_close():
     curve = curve_of(points(("09:30", "100"), ("09:31", "110"), ("09:32", "90")), Decimal(120))
     assert curve is not None
-    assert (curve.low, curve.high, curve.gain) == (90, 110, -30)
+    assert (curve.low, curve.high, curve.gain) == (Decimal(90), Decimal(110), Decimal(-30))
     assert curve.path == "M0 39.3h.5L1 20.7L2 58.0"
     assert curve.base == "2.0"
 
@@ -46,7 +46,7 @@ def test_a_hole_is_no_slope():
     curve = curve_of(points(("09:30", "100"), ("09:36", "110"), ("09:37", "110")), None)
     assert curve is not None
     assert curve.path.count("M") == 2
-    assert (curve.base, curve.gain) == (None, 10)
+    assert (curve.base, curve.gain) == (None, Decimal(10))
 
 
 def test_lunch_is_no_hole_and_a_flat_line_lies_in_the_middle():

@@ -60,7 +60,11 @@ def test_what_was_bought_after_a_sale_is_no_part_of_its_cost():
 def test_a_sale_before_an_ex_rights_morning_is_counted_at_the_cost_of_then():
     # One new share for each old one that night: 1,000 at 10 became 2,000 at 5.
     now = {1: Basis(2000, Decimal(10_000))}
-    steps = [sold(1, 100, "11.00"), Rescaled(1, 1000, None), sold(2, 100, "5.50")]
+    steps: list[Deal | Rescaled] = [
+        sold(1, 100, "11.00"),
+        Rescaled(1, 1000, None),
+        sold(2, 100, "5.50"),
+    ]
     assert [sale.realised for sale in sales_of(steps, now)] == [Decimal(100), Decimal(50)]
 
 
@@ -77,7 +81,13 @@ def test_a_sale_of_unknown_cost_earned_nobody_knows_what(life, now):
     sales = sales_of([sold(1, 100, "10.00", life=life)], now)
     assert [sale.realised for sale in sales] == [None]
     [rule] = by_rule(sales, {})
-    assert (rule.sales, rule.unknown, rule.won, rule.win_rate, rule.realised) == (1, 1, 0, None, 0)
+    assert (rule.sales, rule.unknown, rule.won, rule.win_rate, rule.realised) == (
+        1,
+        1,
+        0,
+        None,
+        Decimal(0),
+    )
 
 
 def test_an_order_with_its_re_orders_is_one_sale():
@@ -88,7 +98,12 @@ def test_an_order_with_its_re_orders_is_one_sale():
         sold(3, 100, "10.10", chain=8, rule="stop_loss"),
     ]
     [rule] = by_rule(sales_of(steps, now), {})
-    assert (rule.sales, rule.won, rule.win_rate, rule.realised) == (2, 1, Decimal("0.5"), -40)
+    assert (rule.sales, rule.won, rule.win_rate, rule.realised) == (
+        2,
+        1,
+        Decimal("0.5"),
+        Decimal(-40),
+    )
 
 
 @pytest.mark.parametrize(
@@ -128,7 +143,7 @@ _SALE = st.tuples(
     st.lists(st.tuples(st.integers(1, 99_999), st.integers(1, 10**9)), min_size=4, max_size=4),
 )
 def test_the_rules_add_up_to_the_ledger_to_the_cent(rows, bases):
-    steps = []
+    steps: list[Deal] = []
     for number, (day, life, rule, quantity, price, fees, sells) in enumerate(sorted(rows), 1):
         side = Side.SELL if sells else Side.BUY
         steps.append(
@@ -137,7 +152,8 @@ def test_the_rules_add_up_to_the_ledger_to_the_cent(rows, bases):
         )  # fmt: skip
     # What is known now is what was held at first and everything bought since.
     start = {life: Basis(q, Decimal(a) / 100) for life, (q, a) in enumerate(bases, 1)}
-    now, ledger = dict(start), {}
+    now = dict[int | None, Basis](start.items())
+    ledger: dict[date, Decimal] = {}
     for step in steps:
         basis = now[step.life]
         if step.side is Side.BUY:
@@ -145,7 +161,7 @@ def test_the_rules_add_up_to_the_ledger_to_the_cent(rows, bases):
         else:
             earned = step.amount - step.fees - basis.amount * step.quantity / basis.quantity
             ledger[step.on] = ledger.get(step.on, Decimal(0)) + earned
-    sales = sales_of(steps, now)
+    sales = sales_of(steps, {life: now[life] for life in start})
     days = by_day(sales)
     assert days.keys() == ledger.keys()
     for day, exact in ledger.items():
