@@ -15,7 +15,7 @@ from trading.domain.calendar import MarketPhase, TradingCalendar, phase_at
 from trading.domain.pace import Pace
 from trading.domain.types import CHINA, AccountMode, Quote, Symbol
 from trading.errors import GatewayUnavailable
-from trading.models import Account, Position
+from trading.models import Account, Order, Position
 from trading.ports import QuoteReader
 from trading.selectors import symbols_of_interest
 from trading.services.calendar import load_calendar
@@ -45,7 +45,9 @@ def record_curves(real: datetime, quotes: QuoteReader) -> tuple[int, int]:
     if not accounts:
         return 0, 0
     held = _held([account.pk for account, _, _ in accounts])
-    symbols = set().union(*(symbols_of_interest(account.pk) for account, _, _ in accounts))
+    symbols = _traded(accounts).union(
+        *(symbols_of_interest(account.pk) for account, _, _ in accounts)
+    )
     try:
         latest = quotes.latest(sorted(symbols))
     except GatewayUnavailable as problem:
@@ -94,6 +96,15 @@ def _held(accounts: list[int]) -> dict[int, set[Symbol]]:
     for account_id, symbol in rows.values_list("account_id", "symbol"):
         found.setdefault(account_id, set()).add(Symbol(symbol))
     return found
+
+
+def _traded(accounts: list[tuple[Account, datetime, timedelta]]) -> set[Symbol]:
+    """Return what had an order today: people want to see what a price did after they had sold."""
+    rows = Order.objects.filter(
+        account__in=[account.pk for account, _, _ in accounts],
+        trade_date__in={now.date() for _, now, _ in accounts},
+    )
+    return set(map(Symbol, rows.values_list("symbol", flat=True).distinct()))
 
 
 def _is_known(

@@ -62,11 +62,15 @@ def points() -> list[tuple[datetime, Decimal]]:
 
 
 def test_a_minute_keeps_what_the_account_is_worth_and_what_its_symbols_cost(world):
-    assert record_curves(REAL, world.store) == (1, 1)
+    assert record_curves(REAL, world.store) == (1, 2)
     total = Account.objects.get().total_asset
     assert points() == [(world.moment("09:31:00"), total)]
-    [price] = PricePoint.objects.values_list("symbol", "at", "price")
-    assert price == (HELD, world.moment("09:31:00"), Decimal("10.40"))
+    prices = PricePoint.objects.order_by("-price").values_list("symbol", "at", "price")
+    # What was sold today is followed to the close: what did the price do afterwards?
+    assert list(prices) == [
+        (HELD, world.moment("09:31:00"), Decimal("10.40")),
+        (SOLD, world.moment("09:31:00"), Decimal("9.20")),
+    ]
 
 
 def test_the_same_minute_recorded_twice_is_one_point_with_the_newest_value(world):
@@ -92,12 +96,12 @@ def test_a_holding_without_a_quote_of_today_leaves_no_point_and_never_a_zero(wor
 def test_an_account_that_was_not_read_for_a_minute_is_not_known_now(world):
     read = Account.objects.get().snapshot_at
     Account.objects.update(snapshot_at=read - timedelta(seconds=61))
-    assert record_curves(REAL, world.store) == (0, 1)
+    assert record_curves(REAL, world.store) == (0, 2)
 
 
 def test_an_account_without_a_total_has_no_point(world):
     Account.objects.update(total_asset=None)
-    assert record_curves(REAL, world.store) == (0, 1)
+    assert record_curves(REAL, world.store) == (0, 2)
 
 
 def test_a_disabled_account_is_left_out(world):
