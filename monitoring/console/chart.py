@@ -173,6 +173,7 @@ def _mark(mark: Mark, language: str) -> dict[str, Any]:
         "fill": mark.is_fill,
         "side": mark.side.value,
         "text": words_of(mark).in_language(language),
+        "short": f"{mark.quantity:,} × {yuan(mark.price)}",
     }
 
 

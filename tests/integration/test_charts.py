@@ -119,7 +119,7 @@ def test_a_fill_is_marked_on_its_day_and_at_its_minute(world):
     minutes = (Point(world.moment("09:31:00"), Decimal(9)),)
     view = chart.ChartView("x", (), minutes, (), (mark,))
     data = view.data("zh-hans")
-    assert data["days"] == [{"time": "2023-02-01", "fill": True, "side": "sell", "text": "卖出成交 600 股，9.19（止损）"}]  # fmt: skip
+    assert data["days"] == [{"time": "2023-02-01", "fill": True, "side": "sell", "text": "卖出成交 600 股，9.19（止损）", "short": "600 × 9.19"}]  # fmt: skip
     assert [one["time"] for one in data["deeds"]] == [1675243860]
 
 

@@ -65,9 +65,19 @@
         shape: one.fill ? (one.side === "buy" ? "arrowUp" : "arrowDown") : "circle",
         color: one.side === "buy" ? up : down,
         size: one.fill ? 1.4 : 0.7,
-        text: one.fill ? one.text : "",
+        text: one.fill ? one.short : "",
       }));
     library.createSeriesMarkers(series, shown);
+  }
+
+  // The axis is the whole session, so that what nobody recorded takes its room.
+  function wholeDay(points) {
+    const known = new Map(points.map((one) => [one.time, one]));
+    const day = points[0].time - (points[0].time % 86400);
+    const minutes = (from, to) => Array.from({ length: to - from + 1 }, (_, number) => day + (from + number) * 60);
+    const session = [...minutes(570, 690), ...minutes(781, 900)];
+    const times = [...new Set([...session, ...known.keys()])].sort((one, other) => one - other);
+    return times.map((time) => known.get(time) ?? { time });
   }
 
   if (data.bars.length) {
@@ -91,7 +101,8 @@
     const series = chart.addSeries(library.LineSeries, {
       color: colour("link"), lineWidth: 2, autoscaleInfoProvider: withLevels(0.02),
     });
-    series.setData(points);
+    const day = wholeDay(points);
+    series.setData(day);
     lines(series);
     // A deed in a minute without a price stands at the one before it.
     const moments = points.map((one) => one.time);
@@ -99,6 +110,6 @@
       ...one, time: moments.filter((at) => at <= one.time).pop() ?? moments[0],
     }));
     marks(series, placed, new Set(moments));
-    chart.timeScale().fitContent();
+    chart.timeScale().setVisibleLogicalRange({ from: 0, to: day.length - 1 });
   }
 })();
