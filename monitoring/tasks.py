@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from monitoring.audit import chain
 from monitoring.care.round import care
+from monitoring.console.report_file import keep_report_files
+from monitoring.services.curves import record_curves
 from monitoring.services.day_report import make_day_reports
 from monitoring.services.health import check_health
 from monitoring.services.premarket import check_before_the_open
@@ -31,9 +33,10 @@ def health() -> None:
     name="monitoring.day_report", autoretry_for=(DatabaseError,), retry_backoff=5, max_retries=5
 )
 def day_report() -> None:
-    """Make the reports of sessions whose books are closed; one that was missed is made up for."""
+    """Make the reports of sessions whose books are closed, and keep them as files; missed ones are made up for."""
     try:
         make_day_reports(timezone.now())
+        keep_report_files(Path(settings.HOME), timezone.now())
     finally:
         close_broken_connections()
 
@@ -68,5 +71,14 @@ def audit() -> None:
     try:
         chain.extend(timezone.now())
         chain.write_anchor(Path(settings.HOME), timezone.now())
+    finally:
+        close_broken_connections()
+
+
+@shared_task(name="monitoring.curves")
+def curves() -> None:
+    """This minute of each account's money and of its symbols' prices; a minute that was missed stays empty."""
+    try:
+        record_curves(timezone.now(), quotes_of_thread())
     finally:
         close_broken_connections()

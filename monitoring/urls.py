@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from django.contrib.auth.views import LogoutView
-from django.urls import path
+from django.urls import path, register_converter
 
 from monitoring import (
     acting_views,
     configuration_views,
+    figure_views,
     grid_views,
     operator_views,
     record_views,
     security_views,
     views,
 )
+from monitoring.figure_views import Day
+
+register_converter(Day, "day")
 
 urlpatterns = [
     path("", views.console, name="console"),
@@ -44,6 +48,9 @@ urlpatterns = [
     path("grids/start/", grid_views.start, name="grid-start"),
     path("grid/<int:pk>/", grid_views.grid, name="grid"),
     path("me/", operator_views.me, name="me"),
+    path("results/", figure_views.results, name="results"),
+    path("reports/", figure_views.reports, name="reports"),
+    path("report/<day:on>/", figure_views.report, name="report"),
     path("stream/", views.no_stream, name="console-stream"),
     path("login/", views.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
