@@ -18,11 +18,14 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 
+from monitoring import alert_admin
 from monitoring.models import DayReport, Finding, PremarketCheck
 from monitoring.services.periodic import switch_task
 from trading.admin.base import TRADE, Readable, actor_of, masked, say
 from trading.domain.types import Text
 from trading.models.fields import both
+
+__all__ = ["alert_admin"]  # its page is registered with these
 
 _NONE = Text("none", "无")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 
+from monitoring import views
 from monitoring.console.access import VIEW
-from monitoring.services.metrics import CONTENT_TYPE, metrics
+from monitoring.console.metrics import CONTENT_TYPE, metrics
 from monitoring.services.readiness import Reason, readiness
-from trading.services.shared_quotes import quotes_of_thread
 
 _View = Callable[..., HttpResponseBase]
 _REFUSED = (
@@ -90,7 +89,5 @@ def _reason(one: Reason) -> dict[str, str]:
 @for_programs
 def measured(request: HttpRequest) -> HttpResponse:
     """Everything measured, for Prometheus."""
-    real: datetime = timezone.now()
-    return HttpResponse(
-        metrics(real, quotes_of_thread(), Path(settings.HOME)), content_type=CONTENT_TYPE
-    )
+    content = metrics(views.console_now.at(timezone.now()), Path(settings.HOME))
+    return HttpResponse(content, content_type=CONTENT_TYPE)

@@ -36,7 +36,7 @@ class _File(RotatingFileHandler):
     """A rotated file that raises OSError where logging would only mention it."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        raise  # noqa: PLE0704  it is called inside of `except`
+        raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
-"""Everything measured, out of rows and files at the moment it is asked for: there are several processes, and one truth.
+"""Everything measured, in Prometheus' form: out of the value the console shows, rows and files, at the moment it is asked for.
 
-Labels are accounts, ticks, states, codes and processes: as many as there are of those, whatever is traded.
+There are several processes, and one truth: nothing is counted in memory. Labels are accounts, ticks, states, codes and
+processes: as many as there are of those, whatever is traded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from django.db.models import Count, Min
@@ -15,26 +16,16 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from monitoring.console.values import AccountView, Console
 from monitoring.memory import resident_bytes
 from monitoring.models import Alert, AlertDelivery, Finding, Heartbeat, Severity
 from monitoring.run_file import read_run_file
 from monitoring.services.readiness import readiness
 from monitoring.task_times import read_task_times
-from trading.domain.calendar import phase_at
 from trading.domain.orders import OrderState
 from trading.domain.protection import Protection
-from trading.domain.types import AccountMode, Symbol
-from trading.errors import GatewayUnavailable
-from trading.models import Account, Event, Order, TickLease
-from trading.ports import QuoteReader
-from trading.selectors import open_positions
-from trading.services.calendar import load_calendar
-from trading.services.clock import environment_of, market_at, read_clocks
-from trading.services.protection import gateway_alive, protection_reports
-from trading.services.quote_sources import refused_since
-from trading.services.runner import TICKS, lease_name
-from trading.services.tick import settings_and_problem
-from trading.services.view import TickView
+from trading.models import Event, Order
+from trading.services.clock import market_at
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 #: Events that say that our books and the broker's differ.
@@ -42,10 +33,10 @@ DIFFERENCES = ("POSITION_DIFFERS", "BOOKS_DIFFER", "FILL_NOT_BOOKED", "SOLD_MORE
 _DAY = timedelta(hours=24)
 
 
-def metrics(real: datetime, quotes: QuoteReader, home: Path) -> bytes:
-    """Return the metrics of a real time in Prometheus' text form."""
+def metrics(console: Console, home: Path) -> bytes:
+    """Return the metrics of the moment the console was read, in Prometheus' text form."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(real, quotes, home))
+    registry.register(_Collector(console, home))
     return generate_latest(registry)
 
 
@@ -56,9 +47,10 @@ def _gauge(name: str, help_: str, *labels: str) -> GaugeMetricFamily:
 class _Collector(Collector):
     """All families at one moment."""
 
-    def __init__(self, real: datetime, quotes: QuoteReader, home: Path) -> None:
-        self._real, self._quotes, self._home = real, quotes, home
-        self._accounts = list(Account.objects.filter(enabled=True).order_by("pk"))
+    def __init__(self, console: Console, home: Path) -> None:
+        self._real, self._home = console.taken_at, home
+        self._accounts = [one for one in console.accounts if one.is_enabled]
+        self._quotes_problem = console.quotes_problem
 
     def collect(self) -> Iterator[Metric]:
         yield from self._ticks()
@@ -70,36 +62,38 @@ class _Collector(Collector):
 
     def _ticks(self) -> Iterator[Metric]:
         age = _gauge("tick_age_seconds", "Since the tick last began.", "account", "tick")
-        lag = _gauge("tick_lag_seconds", "How far it is behind its period; 0 while it is not needed.", "account", "tick")  # fmt: skip
-        started = dict(TickLease.objects.values_list("name", "started_at"))
-        calendar, clocks = load_calendar(), read_clocks()
+        lag = _gauge(
+            *("tick_lag_seconds", "How far it is behind its period; 0 while it is not needed."),
+            *("account", "tick"),
+        )
         for account in self._accounts:
-            now = market_at(clocks.get(environment_of(AccountMode(account.mode))), self._real)
-            for spec in TICKS.values():
-                at = started.get(lease_name(spec, account.pk))
-                if at is None:
+            for tick in account.ticks:
+                if tick.started_at is None:
                     continue
-                seconds = max(0.0, (self._real - at).total_seconds())
-                needed = spec.useful(phase_at(calendar, now), now)
-                late = max(0.0, seconds - spec.period.total_seconds()) if needed else 0.0
-                age.add_metric([account.name, spec.name], seconds)
-                lag.add_metric([account.name, spec.name], late)
-        yield age
-        yield lag
+                seconds = max(0.0, (self._real - tick.started_at).total_seconds())
+                late = max(0.0, seconds - tick.period) if tick.is_needed else 0.0
+                age.add_metric([account.name, tick.name], seconds)
+                lag.add_metric([account.name, tick.name], late)
         took = _gauge("task_duration_seconds", "How long the task took last time.", "task")
         for name, value in sorted(read_task_times(self._home).items()):
             took.add_metric([name], value)
-        yield took
+        yield from (age, lag, took)
 
     def _orders(self) -> Iterator[Metric]:
-        states = _gauge("orders_today", "Orders of the market's day by state.", "account", "state")
+        states = _gauge("orders_today", "Orders of the market's day.", "account", "state")
         unknown = _gauge("orders_unknown", "Orders whose outcome nobody knows.", "account")
-        queue = _gauge("order_queue_age_seconds", "Market seconds since the oldest approved order that waits was approved.", "account")  # fmt: skip
-        differences = _gauge("reconciliation_differences", "Differences from the broker's books in the last 24 market hours.", "account")  # fmt: skip
-        clocks = read_clocks()
+        queue = _gauge(
+            "order_queue_age_seconds", "Market seconds the oldest approved order waits.", "account"
+        )
+        differences = _gauge(
+            *("reconciliation_differences", "Differences from the broker's books in 24 hours."),
+            "account",
+        )
         for account in self._accounts:
-            now = market_at(clocks.get(environment_of(AccountMode(account.mode))), self._real)
-            rows = Order.objects.filter(account=account)
+            now, rows = (
+                market_at(account.clock, self._real),
+                Order.objects.filter(account=account.pk),
+            )
             today = rows.filter(trade_date=now.date()).values("state").annotate(number=Count("pk"))
             counted = {row["state"]: row["number"] for row in today}
             for state in OrderState:
@@ -108,8 +102,8 @@ class _Collector(Collector):
             oldest = 0.0 if waiting is None else max(0.0, (now - waiting).total_seconds())
             queue.add_metric([account.name], oldest)
             unknown.add_metric([account.name], rows.filter(state=OrderState.UNKNOWN).count())
-            told = Event.objects.filter(account=account, at__gt=now - _DAY, code__in=DIFFERENCES)
-            differences.add_metric([account.name], told.count())
+            told = Event.objects.filter(account=account.pk, at__gt=now - _DAY)
+            differences.add_metric([account.name], told.filter(code__in=DIFFERENCES).count())
         yield from (states, unknown, queue, differences)
 
     def _health(self) -> Iterator[Metric]:
@@ -127,32 +121,23 @@ class _Collector(Collector):
 
     def _holdings(self) -> Iterator[Metric]:
         held = _gauge("holdings", "Holdings by whether they are protected.", "account", "status")
-        age = _gauge("quote_age_seconds", "Market seconds since the oldest newest quote of a holding.", "account")  # fmt: skip
         off = _gauge("protection_off", "Holdings that are not protected now.", "account")
-        calendar, clocks = load_calendar(), read_clocks()
+        age = _gauge("quote_age_seconds", "Market seconds, of the oldest holding.", "account")
         for account in self._accounts:
-            now = market_at(clocks.get(environment_of(AccountMode(account.mode))), self._real)
-            settings, _ = settings_and_problem(account.pk)
-            symbols = [Symbol(row.symbol) for row in open_positions(account.pk)]
-            try:
-                latest = dict(self._quotes.latest(symbols))
-            except GatewayUnavailable:
-                continue  # what is not known is not told
-            times = [latest[one].time for one in symbols if one in latest]
-            if times:
-                age.add_metric([account.name], max(0.0, (now - min(times)).total_seconds()))
-            if settings is None:
-                off.add_metric([account.name], len(symbols))
-                continue
-            phase = phase_at(calendar, now)
-            view = TickView(account.pk, settings, now, phase, self._quotes, calendar)
-            reports = protection_reports(view, gateway_alive(account, now), refused_since(view.rows))  # fmt: skip
-            statuses = [one.status for one in reports.values()]
+            statuses = [one.status for one in account.holdings]
             for status in Protection:
                 held.add_metric([account.name, status.value], statuses.count(status))
-            protected = statuses.count(Protection.PROTECTED)
-            off.add_metric([account.name], len(statuses) - protected)
-        yield from (held, age, off)
+            off.add_metric([account.name], len(statuses) - statuses.count(Protection.PROTECTED))
+            oldest = self._quote_age(account)
+            if oldest is not None:
+                age.add_metric([account.name], oldest)
+        yield from (held, off, age)
+
+    def _quote_age(self, account: AccountView) -> float | None:
+        times = [one.quote_at for one in account.holdings if one.quote_at is not None]
+        if self._quotes_problem or not times:
+            return None  # what is not known is not told
+        return max(0.0, (market_at(account.clock, self._real) - min(times)).total_seconds())
 
     def _processes(self) -> Iterator[Metric]:
         up = _gauge("process_up", "1 while it runs.", "process")
