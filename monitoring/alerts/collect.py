@@ -25,7 +25,9 @@ ROWS = 300
 #: An alert is kept so long; the journal keeps its cause for ever.
 KEPT_FOR = timedelta(days=180)
 _FORGOTTEN = 500
-_OVER_EN, _OVER_ZH = "Over: ", "已恢复："
+#: How the text of an end begins.
+_OVER = "Over: "
+_FOR_DISABLED = Q(channel__enabled=False, state=AlertDelivery.State.WAITING)
 _UNTOLD = Text("it was over before it was told", "尚未发送即已恢复")
 
 
@@ -63,7 +65,8 @@ def _has_work(now: datetime, home: Path) -> bool:
     if any(one.rows().filter(pk__gt=positions.get(one.name, 0)).exists() for one in SOURCES):
         return True
     gathered = Alert.objects.filter(gathers=True, made_at__lte=now - rules.GATHERED_FOR)
-    if gathered.exists() or _starts(home):
+    switched_off = AlertDelivery.objects.filter(_FOR_DISABLED)
+    if gathered.exists() or switched_off.exists() or _starts(home):
         return True
     return (
         AlertChannel.objects.filter(enabled=True, escalation_minutes__gt=0).exists()
@@ -152,10 +155,7 @@ class _Round:
 
     def give_up_disabled(self) -> None:
         """What waits for a channel that was switched off does not come out when it is switched on again."""
-        waiting = AlertDelivery.objects.filter(
-            channel__enabled=False, state=AlertDelivery.State.WAITING
-        )
-        waiting.update(
+        AlertDelivery.objects.filter(_FOR_DISABLED).update(
             state=AlertDelivery.State.FAILED, answer="the channel is switched off 渠道已停用"
         )
 
@@ -203,7 +203,7 @@ class _Round:
             cause.account_id,
             code,
             cause.symbol,
-            cause.text.en.removeprefix(_OVER_EN),
+            cause.text.en.removeprefix(_OVER),
             meaning.apart,
         )
         standing = list(Alert.objects.filter(key=key, over_at=None).order_by("pk"))

@@ -11,18 +11,23 @@ from django.conf import settings
 _running: list[subprocess.Popen[bytes]] = []
 
 
-def command() -> Sequence[str]:
-    """Return what delivers what is due, and ends."""
-    return [sys.executable, str(settings.BASE_DIR / "manage.py"), "alerts", "deliver"]
-
-
-def start_delivery() -> bool:
+def start_delivery(command: Sequence[str] = ()) -> bool:
     """Start it unless ours still runs; a second one of another worker is harmless. Raises OSError."""
     if any(child.poll() is None for child in _running):
         return False
-    _running[:] = [
-        subprocess.Popen(
-            command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=settings.BASE_DIR
-        )
-    ]
+    delivers = command or (
+        *(sys.executable, str(settings.BASE_DIR / "manage.py"), "alerts", "deliver"),
+    )
+    child = subprocess.Popen(
+        delivers, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=settings.BASE_DIR
+    )
+    _running[:] = [child]
     return True
+
+
+def end_delivery() -> None:
+    """End the one that runs, if any: its deliveries are given back after their time."""
+    for child in _running:
+        child.kill()
+        child.wait(timeout=5)
+    _running.clear()

@@ -74,7 +74,7 @@ _ELSEWHERE = Text("not by this program", "非本程序下单")
 def _fill(row: Fill) -> Cause:
     why = _ELSEWHERE if row.order is None else _KINDS[SignalKind(row.order.kind)]
     en, zh = ("Bought", "买入") if row.side == Side.BUY else ("Sold", "卖出")
-    price, amount = wording.yuan(row.price), wording.yuan(row.amount)
+    price, amount = wording.yuan(row.price), f"{row.amount:,.2f}"
     text = Text(
         f"{en} {row.quantity:,} {row.symbol} at {price} yuan, {amount} yuan in all ({why.en}).",
         f"{zh} {row.symbol} {row.quantity:,} 股，成交价 {price} 元，金额 {amount} 元（{why.zh}）。",
@@ -88,11 +88,11 @@ def _order(row: Order) -> Cause | None:
     if kind.purpose is not Purpose.EXIT:
         return None
     is_stop = kind is SignalKind.STOP_LOSS
-    what, price = _KINDS[kind], wording.yuan(row.price)
-    why = Text("", "") if row.signal is None else Text(row.signal.reason_en, row.signal.reason_zh)
+    price, signal = wording.yuan(row.price), row.signal
+    why = _KINDS[kind] if signal is None else Text(signal.reason_en, signal.reason_zh)
     text = Text(
-        f"{what.en[0].upper()}{what.en[1:]}: sells {row.quantity:,} {row.symbol} at {price} yuan. {why.en}".strip(),
-        f"{what.zh}：卖出 {row.symbol} {row.quantity:,} 股，委托价 {price} 元。{why.zh}",
+        f"Sells {row.quantity:,} {row.symbol} at {price} yuan. {why.en}",
+        f"卖出 {row.symbol} {row.quantity:,} 股，委托价 {price} 元。{why.zh}",
     )
     code, level = ("STOP_LOSS", EventLevel.ALARM) if is_stop else ("TAKE_PROFIT", EventLevel.WARNING)  # fmt: skip
     return Cause("order", row.pk, code, level, text, row.approved_at, row.account_id, row.symbol)
@@ -113,7 +113,7 @@ def _denial(row: Denial) -> Cause | None:
 
 
 def _report(row: DayReport) -> Cause:
-    total = "?" if row.equity is None else wording.yuan(row.equity)
+    total = "?" if row.equity is None else f"{row.equity:,.2f}"
     change = "?" if row.change is None else f"{row.change:+,.2f}"
     realised = "?" if row.realised is None else f"{row.realised:+,.2f}"
     alarms = sum(row.alarms.values())

@@ -31,6 +31,10 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 #: Events that say that our books and the broker's differ.
 DIFFERENCES = ("POSITION_DIFFERS", "BOOKS_DIFFER", "FILL_NOT_BOOKED", "SOLD_MORE_THAN_HELD")
 _DAY = timedelta(hours=24)
+#: The ordinary course of a day; everything else leaves a holding without protection.
+_ORDINARY = {
+    *(Protection.PROTECTED, Protection.MARKET_CLOSED, Protection.ORDER_WORKING, Protection.T1),
+}
 
 
 def metrics(console: Console, home: Path) -> bytes:
@@ -121,13 +125,15 @@ class _Collector(Collector):
 
     def _holdings(self) -> Iterator[Metric]:
         held = _gauge("holdings", "Holdings by whether they are protected.", "account", "status")
-        off = _gauge("protection_off", "Holdings that are not protected now.", "account")
+        off = _gauge(
+            "protection_off", "Holdings without protection, beyond the ordinary.", "account"
+        )
         age = _gauge("quote_age_seconds", "Market seconds, of the oldest holding.", "account")
         for account in self._accounts:
             statuses = [one.status for one in account.holdings]
             for status in Protection:
                 held.add_metric([account.name, status.value], statuses.count(status))
-            off.add_metric([account.name], len(statuses) - statuses.count(Protection.PROTECTED))
+            off.add_metric([account.name], sum(one not in _ORDINARY for one in statuses))
             oldest = self._quote_age(account)
             if oldest is not None:
                 age.add_metric([account.name], oldest)
