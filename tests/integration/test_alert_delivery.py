@@ -25,7 +25,9 @@ from trading.models import EventLevel
 pytestmark = [pytest.mark.unattended, pytest.mark.django_db]
 
 SECRET = "topsecretkey"
-HOSTILE = "<script>alert(1)</script> **bold** @all [x](http://evil)\r\nBcc: a@b.c \x00\x1b[31m\u202e 🚀"
+HOSTILE = (
+    "<script>alert(1)</script> **bold** @all [x](http://evil)\r\nBcc: a@b.c \x00\x1b[31m\u202e 🚀"
+)
 
 
 @pytest.fixture
