@@ -13,13 +13,14 @@ class Listener:
     """What came, as (path, text); `code` is answered, after `release` is set when it hangs."""
 
     def __init__(self, code: int = 200, *, hangs: bool = False) -> None:
-        self.code, self.came = code, []
+        self.code = code
+        self.came: list[tuple[str, str]] = []
         self.release = threading.Event()
         if not hangs:
             self.release.set()
         self.port = 0
 
-    def bodies(self) -> list[dict]:
+    def bodies(self) -> list[dict[str, str]]:
         return [json.loads(text) for _, text in self.came]
 
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from monitoring.alerts import rules
-from monitoring.alerts.meanings import OVER, Meaning, meaning_of
+from monitoring.alerts.meanings import OVER, Meaning, ends, meaning_of
 from monitoring.alerts.silences import SENT_WITHIN
 from monitoring.alerts.sources import SOURCES, Cause, Source, starts
 from monitoring.models import Alert, AlertChannel, AlertCursor, AlertDelivery, Severity
@@ -132,7 +132,7 @@ class _Round:
     def take(self, cause: Cause) -> None:
         """Make an alert of it, count it in one that gathers, or end one."""
         meaning = meaning_of(cause.code, cause.level)
-        if cause.code.endswith(OVER):
+        if ends(cause.code):
             self._end(cause, meaning)
             return
         key = rules.matter(

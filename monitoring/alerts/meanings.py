@@ -154,9 +154,14 @@ _BY_LEVEL = {
 }
 
 
+def ends(code: str) -> bool:
+    """Return whether a code says that a matter is over."""
+    return code.endswith(OVER) and code not in MEANINGS
+
+
 def meaning_of(code: str, level: EventLevel) -> Meaning:
     """Return what an event of this code means; the end of a matter is information about the same thing."""
-    if code.endswith(OVER):
+    if ends(code):
         return meaning_of(code.removesuffix(OVER), EventLevel.INFO)._replace(severity=INFO)
     known = MEANINGS.get(code)
     return known or Meaning(_BY_LEVEL[level], Category.SYSTEM)
