@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 
 from monitoring.alerts import rules
 from monitoring.alerts.meanings import OVER, Meaning, ends, meaning_of
@@ -21,7 +21,7 @@ from trading.services import leases
 
 LEASE, PERIOD = "alerts", timedelta(seconds=10)
 #: Rows of one table that one round reads; the next goes on.
-ROWS = 300
+ROWS = 100
 #: An alert is kept so long; the journal keeps its cause for ever.
 KEPT_FOR = timedelta(days=180)
 _FORGOTTEN = 500
@@ -55,6 +55,7 @@ def collect(now: datetime, home: Path) -> bool:
         round_.tell_repeats()
         round_.give_up_disabled()
         round_.escalate()
+        round_.write()
         old = Alert.objects.filter(made_at__lt=now - KEPT_FOR).values_list("pk", flat=True)
         Alert.objects.filter(pk__in=list(old[:_FORGOTTEN])).delete()
     return True
@@ -122,12 +123,15 @@ def rules_of(channel: AlertChannel) -> rules.ChannelRules:
 
 
 class _Round:
-    """One round at one moment: the channels are read once."""
+    """One round at one moment: channels, accounts and what gathers are read once, deliveries are written together."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
         self._channels = list(AlertChannel.objects.filter(enabled=True).order_by("pk"))
         self._accounts = {row.pk: row for row in Account.objects.all()}
+        self._gathering = {row.key: row for row in Alert.objects.filter(gathers=True)}
+        self._repeated: dict[int, Alert] = {}
+        self._outbox: list[AlertDelivery] = []
 
     def take(self, cause: Cause) -> None:
         """Make an alert of it, count it in one that gathers, or end one."""
@@ -138,20 +142,22 @@ class _Round:
         key = rules.matter(
             cause.account_id, cause.code, cause.symbol, cause.text.en, meaning.apart
         )
-        gathering = Alert.objects.filter(key=key, gathers=True)
-        again = gathering.filter(made_at__gt=self._now - rules.GATHERED_FOR, over_at=None)
-        if again.update(count=F("count") + 1, last_at=cause.at):
+        found = self._gathering.get(key)
+        if found is not None and found.made_at > self._now - rules.GATHERED_FOR:
+            found.count += 1
+            found.last_at = cause.at
+            self._repeated[found.pk] = found
             return
-        for expired in gathering:
-            self._close(expired)
-        self._send(self._make(cause, meaning, key))
+        if found is not None:
+            self._close(found)
+        self._gathering[key] = alert = self._make(cause, meaning, key)
+        self._send(alert)
 
     def tell_repeats(self) -> None:
         """Say once how often a matter came again, when its time is over."""
-        for alert in Alert.objects.filter(
-            gathers=True, made_at__lte=self._now - rules.GATHERED_FOR
-        ).order_by("pk"):
-            self._close(alert)
+        for alert in list(self._gathering.values()):
+            if alert.made_at <= self._now - rules.GATHERED_FOR:
+                self._close(alert)
 
     def give_up_disabled(self) -> None:
         """What waits for a channel that was switched off does not come out when it is switched on again."""
@@ -164,12 +170,24 @@ class _Round:
         further = [one for one in self._channels if one.escalation_minutes]
         if not further:
             return
+        told = set(
+            AlertDelivery.objects.filter(channel__in=further).values_list("alert", "channel")
+        )
         for alert in Alert.objects.filter(_unanswered(self._now)).order_by("pk"):
-            told = [
-                one for one in further if self._is_due(alert, one) and self._deliver(alert, one)
-            ]
-            if told and alert.escalated_at is None:
+            due = [one for one in further if self._is_due(alert, one)]
+            new = [one for one in due if (alert.pk, one.pk) not in told]
+            for channel in new:
+                self._deliver(alert, channel)
+            if new and alert.escalated_at is None:
                 Alert.objects.filter(pk=alert.pk).update(escalated_at=self._now)
+
+    def write(self) -> None:
+        """Write down what was counted and what is to be sent."""
+        for alert in self._repeated.values():
+            Alert.objects.filter(pk=alert.pk).update(count=alert.count, last_at=alert.last_at)
+        AlertDelivery.objects.bulk_create(self._outbox, batch_size=500)
+        self._repeated.clear()
+        self._outbox.clear()
 
     def _is_due(self, alert: Alert, channel: AlertChannel) -> bool:
         wanted = rules_of(channel)
@@ -198,20 +216,16 @@ class _Round:
 
     def _end(self, cause: Cause, meaning: Meaning) -> None:
         """The matter is over: whoever was told of it hears so, whoever was not hears nothing."""
-        code = cause.code.removesuffix(OVER)
-        key = rules.matter(
-            cause.account_id,
-            code,
-            cause.symbol,
-            cause.text.en.removeprefix(_OVER),
-            meaning.apart,
-        )
+        self.write()
+        code, words = cause.code.removesuffix(OVER), cause.text.en.removeprefix(_OVER)
+        key = rules.matter(cause.account_id, code, cause.symbol, words, meaning.apart)
         standing = list(Alert.objects.filter(key=key, over_at=None).order_by("pk"))
         about = standing[-1] if standing else None
         over = self._make(cause, meaning, f"{key}|over"[:160], gathers=False, about=about)
         if about is None:
             self._send(over)
             return
+        self._gathering.pop(key, None)
         Alert.objects.filter(pk__in=[one.pk for one in standing]).update(
             over_at=cause.at, gathers=False
         )
@@ -219,13 +233,12 @@ class _Round:
             alert__in=standing, state=AlertDelivery.State.WAITING, attempts=0
         )
         untold.update(state=AlertDelivery.State.DROPPED, answer=f"{_UNTOLD.en} {_UNTOLD.zh}")
-        told = AlertDelivery.objects.filter(alert__in=standing).exclude(
-            state__in=(AlertDelivery.State.DROPPED, AlertDelivery.State.FAILED)
-        )
-        for channel in AlertChannel.objects.filter(
-            enabled=True, pk__in=told.values("channel")
-        ).order_by("pk"):
-            self._deliver(over, channel)
+        lost = (AlertDelivery.State.DROPPED, AlertDelivery.State.FAILED)
+        told = AlertDelivery.objects.filter(alert__in=standing).exclude(state__in=lost)
+        channels = set(told.values_list("channel", flat=True))
+        for channel in self._channels:
+            if channel.pk in channels:
+                self._deliver(over, channel)
 
     def _send(self, alert: Alert, round_: int = 1) -> None:
         for channel in self._channels:
@@ -234,18 +247,17 @@ class _Round:
             if at_once and rules.wants(wanted, alert.severity, alert.category):
                 self._deliver(alert, channel, round_)
 
-    def _deliver(self, alert: Alert, channel: AlertChannel, round_: int = 1) -> bool:
+    def _deliver(self, alert: Alert, channel: AlertChannel, round_: int = 1) -> None:
         at = rules.not_before(rules_of(channel), alert.pages, self._now)
-        _, made = AlertDelivery.objects.get_or_create(
-            alert=alert, channel=channel, round=round_, defaults={"next_attempt_at": at}
+        self._outbox.append(
+            AlertDelivery(alert=alert, channel=channel, round=round_, next_attempt_at=at)
         )
-        return made
 
     def _close(self, alert: Alert) -> None:
         """Gather no more; what came again meanwhile is told of."""
-        Alert.objects.filter(pk=alert.pk).update(gathers=False, told=F("count"))
+        self._gathering.pop(alert.key, None)
+        Alert.objects.filter(pk=alert.pk).update(gathers=False, told=alert.count)
         if alert.count > alert.told:
-            alert.told = alert.count
             self._send(alert, 2)
 
 

@@ -56,7 +56,6 @@ def test_what_the_other_side_answers_is_said(code, ok):
     [
         f"json://user:{SECRET}@127.0.0.1:9/{SECRET}",
         f"nonsense://{SECRET}",
-        f"wecombot://{SECRET}/x/y z",
         SECRET,
         "",
     ],
