@@ -93,7 +93,8 @@ def _new(source: Source) -> Iterable[Cause]:
     causes = []
     rows = source.rows().filter(pk__gt=place).order_by("pk")[:ROWS]
     for row in rows:
-        if source.whole and row.pk != place + 1 and cursor.hole != place + 1:
+        is_hole = source.whole and place > 0 and row.pk != place + 1  # 0: numbers begin anywhere
+        if is_hole and cursor.hole != place + 1:
             hole = place + 1
             break
         place = row.pk
