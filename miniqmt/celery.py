@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 
 from celery import Celery
-from celery.signals import beat_init, celeryd_init, task_postrun, worker_init
+from celery.signals import beat_init, celeryd_init, task_postrun, task_prerun, worker_init
 from django.conf import settings
 
+from monitoring.task_times import NAME, TaskTimes
 from trading.management.progress import WORKER_FINISHED, mark
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "miniqmt.settings")
@@ -33,6 +34,14 @@ def show_progress(**_: object) -> None:
     """Tell `up` of every task that was finished: a worker that hangs is started again."""
     finished = Path(settings.HOME) / WORKER_FINISHED
     task_postrun.connect(lambda **_: mark(finished), weak=False)
+
+
+@worker_init.connect
+def take_times(**_: object) -> None:
+    """Keep how long each task takes, for /metrics."""
+    times = TaskTimes(Path(settings.HOME) / NAME)
+    task_prerun.connect(lambda task_id, **_: times.begin(task_id), weak=False)
+    task_postrun.connect(lambda task_id, task, **_: times.end(task_id, task.name), weak=False)
 
 
 @celeryd_init.connect

@@ -212,6 +212,11 @@ MINIQMT_MOOTDX_FOLDER = env.str("MINIQMT_MOOTDX_FOLDER", default="")
 #: A folder on another disk or machine that every backup is copied to; empty: none.
 MINIQMT_BACKUP_COPY = env.str("MINIQMT_BACKUP_COPY", default="")
 
+#: What programs show to read /readyz and /metrics; empty: only a person who is logged in may.
+MINIQMT_METRICS_TOKEN = env.str("MINIQMT_METRICS_TOKEN", default="")
+#: A monitor outside that is told every minute that everything works; empty: none.
+MINIQMT_HEARTBEAT_URL = env.str("MINIQMT_HEARTBEAT_URL", default="")
+
 #: Broker of messages: the given one, else the one `up` runs. Without any, the commands that need one say so.
 REDIS_URL = env.str("REDIS_URL", default="") or redis_url(HOME)
 CELERY_BROKER_URL = REDIS_URL or None

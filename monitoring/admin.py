@@ -18,6 +18,7 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 
+from monitoring import alert_admin
 from monitoring.models import Act, DayReport, Finding, PremarketCheck
 from monitoring.security import admin as users
 from monitoring.services.periodic import switch_task
@@ -25,7 +26,7 @@ from trading.admin.base import Readable, actor_of, masked, say
 from trading.domain.types import Text
 from trading.models.fields import both
 
-__all__ = ["users"]
+__all__ = ["alert_admin", "users"]  # their pages are registered with these
 
 OPERATE = "monitoring.operate"
 _NONE = Text("none", "无")

@@ -7,9 +7,11 @@ from django.urls import path, register_converter
 
 from monitoring import (
     acting_views,
+    alert_views,
     configuration_views,
     figure_views,
     grid_views,
+    health_views,
     operator_views,
     record_views,
     security_views,
@@ -51,6 +53,11 @@ urlpatterns = [
     path("results/", figure_views.results, name="results"),
     path("reports/", figure_views.reports, name="reports"),
     path("report/<day:on>/", figure_views.report, name="report"),
+    path("alerts/", alert_views.alerts, name="alerts"),
+    path("alerts/acknowledge/", alert_views.acknowledge, name="alerts-acknowledge"),
+    path("healthz", health_views.alive, name="alive"),
+    path("readyz", health_views.ready, name="ready"),
+    path("metrics", health_views.measured, name="metrics"),
     path("stream/", views.no_stream, name="console-stream"),
     path("login/", views.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
