@@ -59,6 +59,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "alerts": _every(10, "monitoring.alerts", 8, SLOW),
     # Where a monitor outside is named: tells it that everything works, or what does not.
     "heartbeat": _every(60, "monitoring.heartbeat", 50, SLOW),
+    # What the processes warned of, from their files, as rows.
+    "log_lines": _every(60, "monitoring.log_lines", 50, SLOW),
 }
 
 

@@ -19,7 +19,7 @@ from django_celery_beat.models import (
 )
 
 from monitoring import alert_admin
-from monitoring.models import Act, DayReport, Finding, PremarketCheck
+from monitoring.models import Act, DayReport, Finding, LogLine, PremarketCheck
 from monitoring.security import admin as users
 from monitoring.services.periodic import switch_task
 from trading.admin.base import Readable, actor_of, masked, say
@@ -125,6 +125,22 @@ class PremarketCheckAdmin(Readable):
     @admin.display(description=both("items", "检查项"))
     def all_items(self, row: PremarketCheck) -> str:
         return format_html_join("", "<div>{}</div>", ((_item(one),) for one in row.items))
+
+
+@admin.register(LogLine)
+class LogLineAdmin(Readable):
+    """What processes warned of; the numbers of accounts are masked when a line becomes a row."""
+
+    list_display = ("at", "level", "process", "text", "repeated", "tick", "logger")
+    list_filter = ("level", "process")
+    search_fields = ("text", "trace", "logger", "process", "tick")
+    search_help_text = both(
+        "words of the line, its logger, its process or the number of its tick",
+        "按内容、记录器、进程或任务编号搜索",
+    )
+    date_hierarchy = "at"
+    ordering = ("-at", "-pk")
+    list_select_related = ()
 
 
 def _item(one: dict[str, str]) -> str:

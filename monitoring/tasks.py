@@ -13,6 +13,7 @@ from monitoring.alerts.round import look_after_alerts
 from monitoring.audit import chain
 from monitoring.care.round import care
 from monitoring.console.report_file import keep_report_files
+from monitoring.log_rows import collect
 from monitoring.services.curves import record_curves
 from monitoring.services.day_report import make_day_reports
 from monitoring.services.health import check_health
@@ -102,5 +103,16 @@ def heartbeat() -> None:
     """Tell the monitor outside, where there is one, that everything works, or what does not."""
     try:
         beat(timezone.now(), settings.MINIQMT_HEARTBEAT_URL)
+    finally:
+        close_broken_connections()
+
+
+@shared_task(
+    name="monitoring.log_lines", autoretry_for=(DatabaseError,), retry_backoff=5, max_retries=2
+)
+def log_lines() -> None:
+    """What the processes warned of since the last time, as rows to search in."""
+    try:
+        collect(Path(settings.HOME))
     finally:
         close_broken_connections()

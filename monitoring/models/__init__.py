@@ -11,6 +11,7 @@ from monitoring.models.alerts import (
 )
 from monitoring.models.audit import AuditForm, AuditLink
 from monitoring.models.curves import EquityPoint, PricePoint
+from monitoring.models.logs import LogLine, LogMark
 from monitoring.models.people import Act, OperatorSettings
 from monitoring.models.records import DayReport, Finding, PremarketCheck
 
@@ -27,6 +28,8 @@ __all__ = [
     "EquityPoint",
     "Finding",
     "Heartbeat",
+    "LogLine",
+    "LogMark",
     "OperatorSettings",
     "PremarketCheck",
     "PricePoint",
