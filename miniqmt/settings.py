@@ -172,6 +172,10 @@ MINIQMT_MOOTDX_FOLDER = env.str("MINIQMT_MOOTDX_FOLDER", default="")
 #: A folder on another disk or machine that every backup is copied to; empty: none.
 MINIQMT_BACKUP_COPY = env.str("MINIQMT_BACKUP_COPY", default="")
 
+#: The JSON API (docs/api.md): requests a second of one token or user; whether tokens may act on live accounts.
+MINIQMT_API_RATE = env.int("MINIQMT_API_RATE", default=50)
+MINIQMT_API_TRADES_LIVE = env.bool("MINIQMT_API_TRADES_LIVE", default=False)
+
 #: Broker of messages: the given one, else the one `up` runs. Without any, the commands that need one say so.
 REDIS_URL = env.str("REDIS_URL", default="") or redis_url(HOME)
 CELERY_BROKER_URL = REDIS_URL or None

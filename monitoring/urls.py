@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth.views import LogoutView
-from django.urls import path
+from django.urls import include, path
 
 from monitoring import record_views, views
 
@@ -14,6 +14,7 @@ urlpatterns = [
     path("signals/", record_views.signals, name="signals"),
     path("holding/<int:pk>/", record_views.holding, name="holding"),
     path("stream/", views.no_stream, name="console-stream"),
+    path("api/v1/", include("monitoring.api.urls")),
     path("login/", views.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
 ]
