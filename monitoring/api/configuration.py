@@ -44,7 +44,7 @@ class Configuration:
 
 def configuration(call: Call) -> Configuration:
     """Return the settings of an account."""
-    return configuration_of(TradingConfig.objects.get(pk=call.account.pk))
+    return configuration_of(call.row)
 
 
 def configuration_of(row: TradingConfig) -> Configuration:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from monitoring.api import answers, books, configuration, market, records, targets
-from monitoring.api.operations import Operation
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from monitoring.api import answers, books, changes, configuration, market, records, targets
+from monitoring.api.operations import Call, Operation, Target
 from monitoring.console.access import VIEW
-from trading.domain.types import Text
+from monitoring.services.api_tokens import Scope
+from trading.domain.types import Text, TradingState
+
+TRADE = "trading.trade_account"
 
 _CONFIG = (VIEW, "trading.view_tradingconfig")
 _OUTCOMES = (VIEW, "trading.view_unknownoutcome")
@@ -70,13 +76,13 @@ READS = (
     Operation(
         "configuration", "GET", "/accounts/{pk}/configuration",
         Text("The settings of an account", "账户配置"),
-        configuration.Configuration, configuration.configuration, permissions=_CONFIG, target=targets.account,
+        configuration.Configuration, configuration.configuration, permissions=_CONFIG, target=targets.settings,
     ),
     Operation(
         "configuration_history", "GET", "/accounts/{pk}/configuration/history",
         Text("Who changed which settings, when and why", "配置变更历史"),
         configuration.History, configuration.history, permissions=_CONFIG, query=configuration.HistoryQuery,
-        target=targets.account,
+        target=targets.settings,
     ),
     Operation(
         "watch_list", "GET", "/accounts/{pk}/watch-list", Text("The watch list", "自选列表"),
@@ -103,4 +109,106 @@ READS = (
     ),
 )  # fmt: skip
 
-OPERATIONS: tuple[Operation, ...] = READS
+
+def _change(
+    name: str,
+    path: str,
+    summary: Text,
+    handler: Callable[[Call], Any],
+    body: type | None,
+    target: Callable[[Mapping[str, Any]], Target],
+    scope: Scope,
+    permission: str,
+    *,
+    method: str = "POST",
+    answer: Any = changes.Done,
+    trades: bool = False,
+    risky: bool = False,
+) -> Operation:
+    return Operation(
+        name,
+        method,
+        path,
+        summary,
+        answer,
+        changes.refusing(handler),
+        scope=scope,
+        permissions=(VIEW, permission),
+        body=body,
+        target=target,
+        trades=trades,
+        risky=risky,
+    )
+
+
+#: What can lead to an order or end one `trades`; what can loosen what guards an account is `risky`: so is reducing, of
+#: one that is halted. Halting is neither.
+CHANGES = (
+    _change(
+        "sell", "/holdings/{pk}/sell", Text("Sell from a holding", "卖出持仓"),
+        changes.sell, changes.Sale, targets.holding, Scope.TRADE, TRADE, trades=True,
+    ),
+    # A purchase by hand (`manual.buy`) is one line here: POST /accounts/{pk}/buy, targets.account, Scope.TRADE, trades.
+    _change(
+        "cancel", "/orders/{pk}/cancel", Text("Cancel an order", "撤单"),
+        changes.cancel, changes.Reason, targets.order, Scope.TRADE, TRADE, trades=True,
+    ),
+    _change(
+        "cancel_all", "/accounts/{pk}/cancel-all",
+        Text("Cancel all orders: exits of their holdings rest for 5 minutes", "全部撤单：相关持仓的自动退出暂停 5 分钟"),
+        changes.cancel_all, changes.Reason, targets.account, Scope.TRADE, TRADE, trades=True,
+    ),
+    _change(
+        "pause_grid", "/grids/{pk}/pause", Text("Pause a grid session", "暂停网格会话"),
+        changes.pause_grid, changes.Reason, targets.grid, Scope.TRADE, TRADE, trades=True,
+    ),
+    _change(
+        "resume_grid", "/grids/{pk}/resume", Text("Resume a grid session", "恢复网格会话"),
+        changes.resume_grid, changes.Reason, targets.grid, Scope.TRADE, TRADE, trades=True,
+    ),
+    _change(
+        "stop_grid", "/grids/{pk}/stop", Text("Stop a grid session", "停止网格会话"),
+        changes.stop_grid, changes.Stop, targets.grid, Scope.TRADE, TRADE, trades=True,
+    ),
+    _change(
+        "exits", "/holdings/{pk}/exits", Text("Switch the exits of a holding", "开关持仓的退出规则"),
+        changes.exits, changes.Switch, targets.holding, Scope.CONFIGURE, TRADE, risky=True,
+    ),
+    _change(
+        "configure", "/accounts/{pk}/configuration",
+        Text("Change settings, whole or nothing", "修改配置（全部生效或全部不生效）"),
+        changes.configure, changes.Change, targets.settings, Scope.CONFIGURE,
+        "trading.change_tradingconfig", method="PATCH", answer=configuration.Configuration, risky=True,
+    ),
+    _change(
+        "halt", "/accounts/{pk}/halt", Text("Halt: no order at all", "停止：不发任何委托"),
+        changes.switch_to(TradingState.HALTED), changes.Reason, targets.account, Scope.OPERATE, TRADE,
+    ),
+    _change(
+        "reduce", "/accounts/{pk}/reduce", Text("Reduce only: no buying", "只减仓：不买入"),
+        changes.switch_to(TradingState.REDUCING), changes.Reason, targets.account, Scope.OPERATE, TRADE,
+        risky=True,
+    ),
+    _change(
+        "resume", "/accounts/{pk}/resume", Text("Resume trading", "恢复交易"),
+        changes.switch_to(TradingState.ACTIVE), changes.Reason, targets.account, Scope.OPERATE, TRADE,
+        risky=True,
+    ),
+    _change(
+        "decide", "/unknown-outcomes/{pk}/decide",
+        Text("Decide about an order whose outcome is unknown", "对结果未知的委托作出决定"),
+        changes.decide, changes.Verdict, targets.outcome, Scope.OPERATE, TRADE, trades=True,
+    ),
+    _change(
+        "watch", "/accounts/{pk}/watch-list", Text("Watch symbols", "加入自选"),
+        changes.watch, changes.Addition, targets.account, Scope.OPERATE, "trading.add_watchedsymbol",
+        answer=books.WatchList,
+    ),
+    _change(
+        "unwatch", "/accounts/{pk}/watch-list/{symbol}", Text("Watch a symbol no more", "移出自选"),
+        changes.unwatch, None, targets.account, Scope.OPERATE, "trading.delete_watchedsymbol",
+        method="DELETE", answer=books.WatchList,
+    ),
+)  # fmt: skip
+
+OPERATIONS: tuple[Operation, ...] = (*READS, *CHANGES)

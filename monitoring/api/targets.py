@@ -11,7 +11,7 @@ from grid.models import GridSession
 from monitoring.api.operations import Target
 from monitoring.api.problems import not_found
 from trading.domain.types import Text
-from trading.models import Account, Order, Position, UnknownOutcome
+from trading.models import Account, Order, Position, TradingConfig, UnknownOutcome
 
 #: The largest number a row can have.
 _MOST = 2**63 - 1
@@ -21,6 +21,13 @@ def account(path: Mapping[str, Any]) -> Target:
     """The account `pk`."""
     row = _row(Account.objects.all(), path["pk"], Text("account", "账户"))
     return Target(row, row)
+
+
+def settings(path: Mapping[str, Any]) -> Target:
+    """The settings of the account `pk`."""
+    rows = TradingConfig.objects.select_related("account")
+    row = _row(rows, path["pk"], Text("account with settings", "有配置的账户"))
+    return Target(row, row.account)
 
 
 def holding(path: Mapping[str, Any]) -> Target:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
+from time import monotonic
 from typing import Any
 
 from django.conf import settings
@@ -158,7 +158,7 @@ def _answer(request: HttpRequest, operation: Operation, path: dict[str, Any]) ->
 
 def _known_caller(request: HttpRequest, real: datetime, *, changes: bool) -> Caller:
     """Return who asks, if not too often. Raises Problem."""
-    at = time.monotonic()
+    at = monotonic()
     try:
         caller = doorkeeper.caller_of(request, real, at, changes=changes)
     except Problem:
@@ -242,6 +242,9 @@ def _change(
     try:
         response = _done(operation, call)
     except Problem as problem:
+        if problem.status is HTTPStatus.UNPROCESSABLE_ENTITY:
+            api_calls.release(claimed)
+            raise
         response = _refused(problem)
     api_calls.answer(claimed, response.status_code, response.content.decode("utf-8"))
     return response

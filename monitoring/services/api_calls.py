@@ -40,3 +40,8 @@ def claim(user_id: int, key: str, digest: str, now: datetime) -> ApiCall | Befor
 def answer(call: ApiCall, status: int, text: str) -> None:
     """Keep what a claimed request was answered."""
     ApiCall.objects.filter(pk=call.pk).update(status=status, answer=text)
+
+
+def release(call: ApiCall) -> None:
+    """Give a key back: its request could not be done at all, and is to be corrected."""
+    ApiCall.objects.filter(pk=call.pk).delete()

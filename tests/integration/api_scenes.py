@@ -8,19 +8,28 @@ import os
 import re
 from collections.abc import Iterable
 from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
+from grid.services.sessions import Request, start_session
 from monitoring.api import access, rates, views
 from monitoring.api.document import document
 from monitoring.api.operations import Operation
 from monitoring.api.table import OPERATIONS
 from monitoring.api.written import OfConsole
+from monitoring.models import DayReport, Finding
 from monitoring.services.api_tokens import Scope, create
+from tests.integration.record_scenes import HELD, NUMBER, REAL, SOLD, a_sold_morning, denial
+from tests.world import World
+from trading.models import Order, Position, UnknownOutcome, WatchedSymbol
+from trading.services import config, shared_quotes
 
 V1 = "/api/v1"
 _keys = itertools.count()
@@ -28,10 +37,20 @@ _keys = itertools.count()
 
 def fresh_server(patch) -> None:
     """Forget what the server remembers of other tests: callers, rates, answers."""
+    patch.setattr(views, "monotonic", lambda: timezone.now().timestamp())  # as the test's clock
     patch.setattr(views, "doorkeeper", access.Doorkeeper())
     patch.setattr(views, "rates", rates.Rates(1000, 1000))
     patch.setattr(views, "strangers", rates.Rates(1000, 1000))
     patch.setattr(views, "of_console", OfConsole())
+
+
+def a_day(home: Path, patch) -> World:
+    """The day of the pages' tests, asked through the API; `home`: its data directory."""
+    patch.setattr(settings, "HOME", home)
+    fresh_server(patch)
+    world = a_sold_morning(home, patch)
+    patch.setattr(shared_quotes._of_thread, "reader", world.store, raising=False)
+    return world
 
 
 def a_user(*permissions: str) -> User:
@@ -93,6 +112,68 @@ def is_as_documented(operation: Operation, body: Any) -> None:
     described = document()["paths"][operation.path][operation.method.lower()]
     schema = described["responses"]["200"]["content"]["application/json"]["schema"]
     misfits(body, schema, operation.name)
+
+
+def a_grid(world: World):
+    quote = world.store.latest([HELD])[HELD]
+    at = world.moment("09:32:00")
+    return start_session(
+        Request(world.account.pk, HELD, values={"max_investment": Decimal(20000)}),
+        quote, at, actor="p", why="a test",
+    )  # fmt: skip
+
+
+def everything(world: World) -> dict[str, int]:
+    """Rows of every kind; returns the row each `{pk}` stands for. One order is unknown, another one works."""
+    grid = a_grid(world)
+    denial(world)
+    order = world.orders()[0]
+    Order.objects.filter(pk=order.pk).update(state="unknown", was_unknown=True)
+    UnknownOutcome.objects.create(
+        order=order, since=world.moment("09:31:10"), why_en="silence", why_zh="无回应",
+        wish="wait", wish_actor="p", wish_reason="patience", wished_at=world.moment("09:31:20"),
+    )  # fmt: skip
+    Finding.objects.create(
+        account=world.account, code="X", level="alarm", text_en=f"of {NUMBER}", text_zh="x",
+        since=world.moment("09:31:00"), seen_at=REAL,
+    )  # fmt: skip
+    DayReport.objects.create(
+        account=world.account, on=world.on, orders=1, fills=0, bought=0, sold=Decimal("12.5"), commission=0,
+        stamp_duty=0, transfer_fee=0, made_at=REAL, denials={"CASH": 2},
+        positions=[{"symbol": HELD, "quantity": 1000, "cost": "10.0000", "close": None, "value": None}],
+    )  # fmt: skip
+    WatchedSymbol.objects.create(account=world.account, symbol=SOLD, added_at=REAL)
+    config.change(world.account.pk, {"buy_amount": "20000"}, actor=None, why="less")
+    held = Position.objects.get(symbol=HELD).pk
+    return {
+        "/holdings/{pk}": held,
+        "/grids/{pk}": grid.pk,
+        "/orders/{pk}": world.orders()[-1].pk,
+        "/unknown-outcomes/{pk}": order.pk,
+        "/accounts/{pk}": world.account.pk,
+    }
+
+
+def path_of(operation: Operation, rows: dict[str, int]) -> str:
+    """The address of an operation on the rows of `everything`."""
+    for beginning, pk in rows.items():
+        if operation.path.startswith(beginning):
+            rest = operation.path.removeprefix(beginning).replace("{symbol}", SOLD)
+            return beginning.replace("{pk}", str(pk)) + rest
+    return operation.path
+
+
+#: A good body of every change.
+BODIES: dict[str, Any] = {
+    "sell": {"shares": 100, "why": "a test"},
+    "stop_grid": {"policy": "keep", "why": "a test"},
+    "exits": {"on": False, "why": "a test"},
+    "configure": {"revision": 2, "changes": {"buy_amount": "30000"}, "why": "a test"},
+    "decide": {"decision": "absent", "why": "a test"},
+    "watch": {"items": [{"symbol": "600519", "note": "a test"}]},
+    "unwatch": None,
+}
+WHY = {"why": "a test"}
 
 
 _TYPES = {

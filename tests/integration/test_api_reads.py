@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from decimal import Decimal
 
@@ -11,13 +10,20 @@ import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from grid.services.sessions import Request, start_session
 from monitoring import views as pages
-from monitoring.api.document import document
-from monitoring.api.shapes import components, number
-from monitoring.api.table import OPERATIONS, READS
-from monitoring.models import DayReport, Finding
-from tests.integration.api_scenes import V1, Program, fresh_server, is_as_documented, problem_of
+from monitoring.api.shapes import number
+from monitoring.api.table import READS
+from monitoring.models import Finding
+from tests.integration.api_scenes import (
+    V1,
+    Program,
+    a_day,
+    everything,
+    fresh_server,
+    is_as_documented,
+    path_of,
+    problem_of,
+)
 from tests.integration.record_scenes import (
     HELD,
     HOSTILE,
@@ -26,8 +32,6 @@ from tests.integration.record_scenes import (
     SOLD,
     TODAY,
     YESTERDAY,
-    a_sold_morning,
-    denial,
 )
 from tests.world import World
 from trading.models import (
@@ -41,7 +45,6 @@ from trading.models import (
     UnknownOutcome,
     WatchedSymbol,
 )
-from trading.services import config
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db, pytest.mark.usefixtures("calendar")]
 
@@ -53,10 +56,8 @@ def now():
 
 
 @pytest.fixture
-def world(calendar, tmp_path, monkeypatch, now, settings) -> World:
-    settings.HOME = tmp_path
-    fresh_server(monkeypatch)
-    return a_sold_morning(tmp_path, monkeypatch)
+def world(calendar, tmp_path, monkeypatch, now) -> World:
+    return a_day(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -64,70 +65,7 @@ def program(world) -> Program:
     return Program(scopes=["read"])
 
 
-def a_grid(world: World):
-    quote = world.store.latest([HELD])[HELD]
-    at = world.moment("09:32:00")
-    return start_session(
-        Request(world.account.pk, HELD, values={"max_investment": Decimal(20000)}),
-        quote, at, actor="p", why="a test",
-    )  # fmt: skip
-
-
-def everything(world: World) -> dict[str, int]:
-    """Rows of every kind; returns the row each `{pk}` stands for."""
-    grid = a_grid(world)
-    denial(world)
-    order = world.orders()[0]
-    UnknownOutcome.objects.create(
-        order=order, since=world.moment("09:31:10"), why_en="silence", why_zh="无回应",
-        wish="wait", wish_actor="p", wish_reason="patience", wished_at=world.moment("09:31:20"),
-    )  # fmt: skip
-    Finding.objects.create(
-        account=world.account, code="X", level="alarm", text_en=f"of {NUMBER}", text_zh="x",
-        since=world.moment("09:31:00"), seen_at=REAL,
-    )  # fmt: skip
-    DayReport.objects.create(
-        account=world.account, on=world.on, orders=1, fills=0, bought=0, sold=Decimal("12.5"), commission=0,
-        stamp_duty=0, transfer_fee=0, made_at=REAL, denials={"CASH": 2},
-        positions=[{"symbol": HELD, "quantity": 1000, "cost": "10.0000", "close": None, "value": None}],
-    )  # fmt: skip
-    WatchedSymbol.objects.create(account=world.account, symbol=SOLD, added_at=REAL)
-    config.change(world.account.pk, {"buy_amount": "20000"}, actor=None, why="less")
-    held = Position.objects.get(symbol=HELD).pk
-    return {
-        "holding": held,
-        "grid": grid.pk,
-        "unknown_outcome": order.pk,
-        **dict.fromkeys(
-            ("configuration", "configuration_history", "watch_list"), world.account.pk
-        ),
-    }
-
-
 # -- the document
-
-
-def test_every_operation_is_in_the_document_once_and_its_schemas_lead_somewhere():
-    described = document()
-    found = {
-        (path, method.upper(), one["operationId"])
-        for path, methods in described["paths"].items()
-        for method, one in methods.items()
-    }
-    assert found == {(one.path, one.method, one.name) for one in OPERATIONS}
-    assert len({one.name for one in OPERATIONS}) == len(OPERATIONS)
-    text = json.dumps(described)
-    for name in described["components"]["schemas"]:
-        assert f'"#/components/schemas/{name}"' in text, name
-
-
-def test_two_types_of_one_name_are_refused():
-    other = type(
-        "Overview", (), {"__doc__": "x", "__annotations__": {"a": int}, "_fields": ("a",)}
-    )
-    mine = next(one.answer for one in OPERATIONS if one.name == "overview")
-    with pytest.raises(TypeError, match="Overview"):
-        components([mine, other])
 
 
 def test_the_document_is_served_to_whoever_may_call_anything(world, program):
@@ -141,25 +79,13 @@ def test_the_document_is_served_to_whoever_may_call_anything(world, program):
 def test_every_read_answers_what_the_document_says_of_it(world, program):
     rows = everything(world)
     for one in READS:
-        response = program.get(one.path.replace("{pk}", str(rows.get(one.name, 0))))
+        response = program.get(path_of(one, rows))
         assert response.status_code == 200, (one.name, response.content)
         assert response.headers["Content-Type"] == "application/json"
         is_as_documented(one, response.json())
         assert NUMBER not in response.content.decode(), one.name
         items = response.json().get("items")
         assert items is None or items or one.name in ("backups", "fills", "quotes"), one.name
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        ("12.5000", "12.50"), ("0", "0.00"), ("-0.0", "0.00"), ("10.4", "10.40"), ("35000", "35000.00"),
-        ("-0.075000", "-0.075"), ("9.25000001", "9.25000001"), ("1E+3", "1000.00"),
-        (Decimal(1) / 3, "0.33333333"), (Decimal(-2) / 3, "-0.66666667"),
-    ],
-)  # fmt: skip
-def test_a_decimal_is_a_string_without_the_zeros_of_its_storage(value, shown):
-    assert number(Decimal(value)) == shown
 
 
 # -- the same as the console
@@ -316,8 +242,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(world, now, monkeypat
             fresh_server(monkeypatch)  # nothing is remembered
             now.shift(2)
             with CaptureQueriesContext(connection) as captured:
-                path = one.path.replace("{pk}", str(rows.get(one.name, 0)))
-                assert program.get(path).status_code == 200
+                assert program.get(path_of(one, rows)).status_code == 200
             counted[one.name] = len(captured)
         return counted
 
