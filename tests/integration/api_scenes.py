@@ -28,6 +28,7 @@ from monitoring.models import DayReport, Finding
 from monitoring.services.api_tokens import Scope, create
 from tests.integration.record_scenes import HELD, NUMBER, REAL, SOLD, a_sold_morning, denial
 from tests.world import World
+from trading.domain.symbols import parse_symbol
 from trading.models import Order, Position, UnknownOutcome, WatchedSymbol
 from trading.services import config, shared_quotes
 
@@ -98,7 +99,7 @@ class Program:
 def problem_of(response) -> dict[str, Any]:
     """Return the problem a request was refused with, which must be whole."""
     assert response.headers["Content-Type"] == "application/problem+json", response.content
-    body = response.json()
+    body: dict[str, Any] = response.json()
     misfits(body, {"$ref": "#/components/schemas/ProblemBody"}, "problem")
     assert body["status"] == response.status_code
     for one in body["errors"]:
@@ -115,7 +116,8 @@ def is_as_documented(operation: Operation, body: Any) -> None:
 
 
 def a_grid(world: World):
-    quote = world.store.latest([HELD])[HELD]
+    held = parse_symbol(HELD)
+    quote = world.store.latest([held])[held]
     at = world.moment("09:32:00")
     return start_session(
         Request(world.account.pk, HELD, values={"max_investment": Decimal(20000)}),
@@ -138,8 +140,8 @@ def everything(world: World) -> dict[str, int]:
         since=world.moment("09:31:00"), seen_at=REAL,
     )  # fmt: skip
     DayReport.objects.create(
-        account=world.account, on=world.on, orders=1, fills=0, bought=0, sold=Decimal("12.5"), commission=0,
-        stamp_duty=0, transfer_fee=0, made_at=REAL, denials={"CASH": 2},
+        account=world.account, on=world.on, orders=1, fills=0, bought=Decimal(0), sold=Decimal("12.5"), commission=Decimal(0),
+        stamp_duty=Decimal(0), transfer_fee=Decimal(0), made_at=REAL, denials={"CASH": 2},
         positions=[{"symbol": HELD, "quantity": 1000, "cost": "10.0000", "close": None, "value": None}],
     )  # fmt: skip
     WatchedSymbol.objects.create(account=world.account, symbol=SOLD, added_at=REAL)

@@ -261,7 +261,7 @@ def many(world: World, rows: range) -> None:
         at = world.moment("09:30:00") + timedelta(seconds=count)
         symbol = f"60{count + 1000:04d}.SH"
         held = Position.objects.create(
-            account=world.account, symbol=symbol, quantity=100, bought_quantity=100, bought_amount=1000,
+            account=world.account, symbol=symbol, quantity=100, bought_quantity=100, bought_amount=Decimal(1000),
             opened_on=world.on - timedelta(days=1), life=1, broker_quantity=100, broker_sellable=100,
         )  # fmt: skip
         signal = Signal.objects.create(
