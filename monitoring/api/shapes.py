@@ -25,8 +25,9 @@ Write = Callable[[Any], Json]
 
 #: Decimals that are kept; what is stored has at most eight, quotients have more.
 _UNIT = Decimal(1).scaleb(-8)
+_ZERO = Decimal(0)
 #: What JSON allows inside a string and an HTML page would take for its own.
-_UNSAFE = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"})
+_UNSAFE = tuple((mark, f"\\u{ord(mark):04x}") for mark in "<>&\u2028\u2029")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +56,17 @@ class Shape:
 
 def text_of(value: Json) -> bytes:
     """Return JSON as bytes that are safe wherever they are put, in a page too."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_UNSAFE)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    for mark, escape in _UNSAFE:
+        text = text.replace(mark, escape)
     return text.encode("utf-8", "backslashreplace")  # half a character is an escape in JSON too
 
 
 def number(value: Decimal) -> str:
     """Return a decimal with two to eight decimals, without the zeros its storage adds."""
-    exponent = value.as_tuple().exponent
-    if isinstance(exponent, int) and exponent < -8:
-        value = value.quantize(_UNIT, ROUND_HALF_UP)
-    whole, _, decimals = f"{value + 0:f}".partition(".")
+    whole, _, decimals = f"{value if value else _ZERO:f}".partition(".")
+    if len(decimals) > 8:
+        return number(value.quantize(_UNIT, ROUND_HALF_UP))
     return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
@@ -184,7 +186,8 @@ def _enumeration(kind: type[StrEnum]) -> Shape:
         "required": ["code", "en", "zh"],
         "additionalProperties": False,
     }
-    return Shape(_reference(kind.__name__), _word, kind.__name__, body)
+    known = {member: _word(member) for member in kind}
+    return Shape(_reference(kind.__name__), known.__getitem__, kind.__name__, body)
 
 
 def _record(kind: Any) -> Shape:
