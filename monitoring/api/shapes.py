@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -134,7 +134,7 @@ def shape_of(kind: Any) -> Shape:
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         return _optional(inner)
-    if origin is tuple and inner[1:] == (...,):
+    if (origin is tuple and inner[1:] == (...,)) or origin in (list, Sequence):
         one = shape_of(inner[0])
         write = one.write
         return Shape(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,33 @@ def test_every_operation_is_in_the_document_once_and_its_schemas_lead_somewhere(
     text = json.dumps(described)
     for name in described["components"]["schemas"]:
         assert f'"#/components/schemas/{name}"' in text, name
+
+
+#: What version 1 has promised: one line a field of an answer, a parameter, or a field of a request.
+PROMISED = Path(__file__).with_name("api_v1.txt")
+
+
+def promises() -> set[str]:
+    described = document()
+    found = {
+        f"{name}.{field}: {json.dumps(schema.get('type') or schema.get('$ref') or schema.get('anyOf'))}"
+        for name, part in described["components"]["schemas"].items()
+        for field, schema in part["properties"].items()
+    }
+    for path, methods in described["paths"].items():
+        for method, one in methods.items():
+            at = f"{method.upper()} {path}"
+            found |= {f"{at} {given['in']} {given['name']}" for given in one["parameters"]}
+            body = one.get("requestBody", {"content": {"application/json": {"schema": {}}}})
+            fields = body["content"]["application/json"]["schema"].get("properties", {})
+            found |= {f"{at} body {name}" for name in fields}
+    return found
+
+
+def test_what_version_1_has_promised_stays():
+    """A new field is a new line of the file; one that is gone or has another type breaks somebody's program."""
+    promised = set(PROMISED.read_text(encoding="utf-8").splitlines())
+    assert promised - promises() == set()
 
 
 def test_two_types_of_one_name_are_refused():
