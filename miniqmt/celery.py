@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
 from monitoring import log_files
+from monitoring.task_times import NAME, TaskTimes
 from trading.management.progress import WORKER_FINISHED, mark
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,14 @@ def show_progress(**_: object) -> None:
     """Tell `up` of every task that was finished: a worker that hangs is started again."""
     finished = Path(settings.HOME) / WORKER_FINISHED
     task_postrun.connect(lambda **_: mark(finished), weak=False)
+
+
+@worker_init.connect
+def take_times(**_: object) -> None:
+    """Keep how long each task takes, for /metrics."""
+    times = TaskTimes(Path(settings.HOME) / NAME)
+    task_prerun.connect(lambda task_id, **_: times.begin(task_id), weak=False)
+    task_postrun.connect(lambda task_id, task, **_: times.end(task_id, task.name), weak=False)
 
 
 @setup_logging.connect

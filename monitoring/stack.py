@@ -211,13 +211,17 @@ def flower(around: Surroundings, port: int, user: str, password: str) -> Process
     )
 
 
-def web(around: Surroundings, port: int) -> ProcessSpec:
-    """Run the web server for this computer."""
+def web(around: Surroundings, port: int, proxied: bool = False) -> ProcessSpec:
+    """Run the web server for this computer. `proxied`: a server on this computer with a certificate is before it.
+
+    Without one, no header says where a request came from: the lock of the log-in goes by the address.
+    """
     return around.spec(
         "web",
         *("uvicorn", "miniqmt.asgi:application", "--host", HOST, "--port", str(port)),
         *("--lifespan", "off", "--no-access-log", "--log-level", "warning"),
         *("--timeout-graceful-shutdown", "1"),
+        *(() if proxied else ("--no-proxy-headers",)),
         ready=lambda: answers(port),
         ready_within=30.0,
         alive=partial(serves, port, SMALL_PAGE),

@@ -11,13 +11,15 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Min, Q, QuerySet
 
-from monitoring.models import LogLine
+from monitoring.models import EquityPoint, LogLine, PricePoint
 from trading.models import BrokerEvent, Denial, UnknownOutcome
 
 #: Raw reports of the terminal: what they said is in orders, fills and events.
 REPORTS_FOR = timedelta(days=90)
 #: Denials that are over; how many there were of each code stays in the day reports.
 DENIALS_FOR = timedelta(days=180)
+#: Minutes of the curves people look at. What a session began and ended with stays in its day report.
+EQUITY_FOR, PRICES_FOR = timedelta(days=370), timedelta(days=14)
 #: What processes warned of: the files are kept for fourteen days or less.
 LOG_LINES_FOR, MOST_LOG_LINES = timedelta(days=30), 20_000
 #: Rows that one transaction deletes: a write lock of a few milliseconds. So many of them in one run.
@@ -31,12 +33,13 @@ class Forgotten:
     reports: int
     denials: int
     logins: int
+    points: int
     log_lines: int
     more: bool
 
     @property
     def total(self) -> int:
-        return self.reports + self.denials + self.logins + self.log_lines
+        return self.reports + self.denials + self.logins + self.points + self.log_lines
 
 
 def forget(now: datetime) -> Forgotten:
@@ -47,11 +50,14 @@ def forget(now: datetime) -> Forgotten:
         reports = reports.filter(received_at__lt=oldest_doubt - timedelta(days=1))
     denials = Denial.objects.filter(cleared_at__lt=now - DENIALS_FOR)
     logins = Session.objects.filter(expire_date__lt=now)
+    equity = EquityPoint.objects.filter(recorded_at__lt=now - EQUITY_FOR)
+    prices = PricePoint.objects.filter(recorded_at__lt=now - PRICES_FOR)
     left = iter(range(BATCHES))
     return Forgotten(
         reports=sum(_delete(reports, left)),
         denials=sum(_delete(denials, left)),
         logins=sum(_delete(logins, left)),
+        points=sum(_delete(equity, left)) + sum(_delete(prices, left)),
         log_lines=sum(_delete(_old_log_lines(now), left)),
         more=next(left, None) is None,
     )

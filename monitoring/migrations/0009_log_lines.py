@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0002_premarket_checks'),
+        ('monitoring', '0008_alerts'),
     ]
 
     operations = [
