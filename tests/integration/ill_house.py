@@ -134,7 +134,16 @@ def every_host(house: House) -> None:
 
 
 def host_beyond(house: House) -> None:
-    house.settings.ALLOWED_HOSTS = ["miniqmt.example.com"]
+    house.settings.ALLOWED_HOSTS, house.settings.HTTPS = ["miniqmt.example.com"], True
+
+
+def plain_web(house: House) -> None:
+    house.settings.ALLOWED_HOSTS, house.settings.HTTPS = ["miniqmt.example.com"], False
+
+
+def redis_open(house: House) -> None:
+    plain_web(house)
+    house.settings.REDIS_URL = "redis://127.0.0.1:1/0"
 
 
 def short_key(house: House) -> None:
@@ -336,7 +345,9 @@ FAULTS: dict[str, tuple[Callable[[House], None], Severity, str]] = {
     "FOLDER_READ_ONLY": (folder_is_read_only, FAIL, "writable"),
     "FILE_OPEN": (secret_for_everybody, FAIL, "chmod 600"),
     "DEBUG_ON": (debug, FAIL, "DEBUG=false"),
-    "HOSTS_OPEN": (every_host, FAIL, "Name the hosts"),
+    "HOSTS_OPEN": (every_host, FAIL, "docs/security.md"),
+    "WEB_PLAIN": (plain_web, FAIL, "docs/security.md"),
+    "REDIS_OPEN": (redis_open, FAIL, "docs/security.md"),
     "HOSTS_BEYOND": (host_beyond, WARN, "proxy"),
     "SECRET_KEY_SHORT": (short_key, FAIL, "DJANGO_SECRET_KEY"),
     "CLOCK_ZONE": (no_zone, FAIL, ".venv"),
