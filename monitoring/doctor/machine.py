@@ -32,6 +32,8 @@ from trading.domain.types import Text
 PYTHONS = (3, 11), (3, 14)
 #: Of a package only such files are compared with their hashes; of all others the size. Bytes.
 HASHED = 65_536
+#: Files of a package that run; others are data, which people do change.
+CODE = frozenset({".py", ".so", ".pyd", ".dll", ".exe"})
 #: Bytes below which the database may fail any moment.
 NO_DISK = 200_000_000
 #: Files of MINIQMT_HOME that only their owner may read.
@@ -84,7 +86,10 @@ def packages(case: Case) -> Iterator[Diagnosis]:
         "Stop everything, delete the folder .venv and start any command again: it is made anew.",
         "请停止所有进程，删除 .venv 文件夹后重新运行任一命令，它会重新建立。",
     )
-    missing, other, changed = [], [], []
+    missing: list[str] = []
+    other: list[str] = []
+    changed: list[str] = []
+    touched: list[str] = []
     for name, version in sorted(pinned.items()):
         try:
             found = metadata.distribution(name)
@@ -94,7 +99,8 @@ def packages(case: Case) -> Iterator[Diagnosis]:
         if found.version != version:
             other.append(f"{name} {found.version} (≠ {version})")
         elif (file := _changed_file(found)) is not None:
-            changed.append(f"{name} ({file})")
+            is_code = Path(file).suffix in CODE
+            (changed if is_code else touched).append(f"{name} ({file})")
     for code, names, en, zh in (
         ("PACKAGE_MISSING", missing, "Packages are missing", "缺少软件包"),
         ("PACKAGE_VERSION", other, "Packages of other versions", "软件包版本不符"),
@@ -108,7 +114,18 @@ def packages(case: Case) -> Iterator[Diagnosis]:
         if names:
             said = named(names)
             yield fail(code, Text(f"{en}: {said.en}.", f"{zh}：{said.zh}。"), remedy)
-    if not (missing or other or changed):
+    if touched:
+        said = named(touched)
+        text = Text(
+            f"Packages with data other than installed: {said.en}.",
+            f"软件包中的数据文件被改动：{said.zh}。",
+        )
+        mine = Text(
+            f"Right if you did it, such as a certificate of your company. Otherwise: {remedy.en}",
+            f"若是您自己所改（例如加入公司证书）则无妨；否则：{remedy.zh}",
+        )
+        yield warn("PACKAGE_DATA", text, mine)
+    if not (missing or other or changed or touched):
         count = len(pinned)
         yield ok("PACKAGES", f"{count} packages as locked.", f"{count} 个软件包与锁定文件一致。")
 

@@ -99,6 +99,13 @@ def package_missing(house: House) -> None:
     house.require("no-such-package", "1.0")
 
 
+def package_data_changed(house: House) -> None:
+    package_changed(house)
+    info = house.home / "site" / "planted-1.0.dist-info"
+    (house.home / "site" / "ca.pem").write_text("one more\n", encoding="utf-8")
+    (info / "RECORD").write_text("ca.pem,sha256=abc,1\n", encoding="utf-8")
+
+
 def package_changed(house: House) -> None:
     site = house.home / "site"
     info = site / "planted-1.0.dist-info"
@@ -341,6 +348,7 @@ FAULTS: dict[str, tuple[Callable[[House], None], Severity, str]] = {
     "PACKAGE_VERSION": (package_of_another_version, FAIL, "delete the folder .venv"),
     "PACKAGE_MISSING": (package_missing, FAIL, "delete the folder .venv"),
     "PACKAGE_CHANGED": (package_changed, FAIL, "delete the folder .venv"),
+    "PACKAGE_DATA": (package_data_changed, WARN, "certificate"),
     "FOLDER_MISSING": (folder_missing, WARN, "doctor --fix"),
     "FOLDER_READ_ONLY": (folder_is_read_only, FAIL, "writable"),
     "FILE_OPEN": (secret_for_everybody, FAIL, "chmod 600"),
