@@ -111,7 +111,7 @@ def test_a_stranger_gets_nothing_but_the_login(world, boss):
 def refuses(response: Any) -> bool:
     if response.status_code in (301, 302):
         return "/login/?next=" in response.url
-    return response.status_code in {401, 403, 405}
+    return response.status_code in {401, 403, 405, 429}
 
 
 def test_whoever_may_only_look_changes_nothing_wherever_they_post(world, boss):
