@@ -166,6 +166,11 @@ def test_what_concerns_no_holding_says_so(world, boss):
     assert "No level of any holding changes." in shown(post(boss, world, buy_order_timeout="70"))
 
 
+def test_a_choice_is_told_in_words(world):
+    client = person(*MAY, language="zh-hans")
+    assert "对手价 → 最新价" in shown(post(client, world, price_mode="last"))
+
+
 def test_a_form_that_changes_nothing_saves_nothing(world, boss):
     before = row(world).revision
     page = shown(post(boss, world, stop_loss_ratio="-0.0750", confirmed="yes", why="x"))
