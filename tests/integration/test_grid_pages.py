@@ -17,6 +17,7 @@ from grid.models import GridSession
 from grid.services import sessions
 from grid.services.sessions import Request
 from monitoring import grid_views
+from monitoring.console.denial_words import MEANINGS
 from tests.integration.grid_days import GOLD, grid_world, path, start
 from tests.integration.record_scenes import HOSTILE, person, words_of
 from tests.integration.still_account import BANK, NOW, OTHER, REAL, StillAccount
@@ -169,6 +170,7 @@ def test_lots_rounds_fills_and_decisions_of_a_day_that_ran(calendar, monkeypatch
     assert brought in page  # the round
     assert page.count("filled") >= 3
     assert "The next buy needs" in page
+    assert words_of(MEANINGS["CASH"].en) in page  # the denial in words
 
 
 def test_a_stopped_session_keeps_its_page_and_asks_no_more(world, reader):
