@@ -398,6 +398,15 @@ def test_a_row_a_hand_spoiled_is_told_and_can_be_put_right(world, boss):
     assert row(world).sell_order_timeout == 30
 
 
+def test_an_address_that_names_nothing_is_not_found(world, boss):
+    pk = world.account.pk
+    for number in ("0", "999999", "9" * 30):
+        for address in (f"{pk}/back/{number}/", f"{number}/history/", f"{number}/back/1/"):
+            assert boss.get(f"{PAGE}{address}").status_code == 404, address
+    shown(boss.get(f"{PAGE}{pk}/history/", {"before": "9" * 30}))
+    shown(boss.get(f"{PAGE}{pk}/history/", {"before": "9" * 18}))
+
+
 # -- who may
 
 

@@ -337,3 +337,8 @@ def test_the_queries_do_not_grow_with_the_sessions(world, reader):
     assert cost(reverse("grid", args=[row.pk])) == one
     assert few <= 14
     assert one <= 24
+
+
+def test_an_address_that_names_nothing_is_not_found(world, boss):
+    for number in ("0", "999999", "9" * 30):
+        assert boss.get(f"/grid/{number}/").status_code == 404, number
