@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from monitoring import views
 from monitoring.console import setting_history as stories
-from monitoring.console.confirming import reauthenticated
+from monitoring.console.confirming import asks_code, reauthenticated
 from monitoring.console.setting_effects import Effects, effects_of
 from monitoring.console.typed_settings import (
     Judged,
@@ -35,6 +35,7 @@ from trading.errors import ConfigError
 from trading.models import Account, TradingConfig
 from trading.services import config
 from trading.services.clock import market_time
+from trading.services.raised_limits import raised
 from trading.services.shared_quotes import quotes_of_thread
 
 VIEW, CHANGE = "trading.view_tradingconfig", "trading.change_tradingconfig"
@@ -121,6 +122,7 @@ def _around(request: HttpRequest, account: Account, accounts: Sequence[Account])
         "accounts": accounts,
         "may_change": request.user.has_perm(CHANGE),
         "is_live": account.mode == AccountMode.LIVE,
+        "with_code": asks_code(request),
     }
 
 
@@ -161,7 +163,7 @@ def _posted(request: HttpRequest, row: TradingConfig, accounts: Sequence[Account
         return _form(request, row, accounts, typed, problem=same)
     if "confirmed" not in request.POST:
         return _review(request, row, found.values, meant)
-    refused = _refused(request, row.account)
+    refused = _refused(request, row, found.values)
     if refused is not None:
         return _review(request, row, found.values, meant, refused)
     try:
@@ -194,8 +196,8 @@ def _done(request: HttpRequest, row: TradingConfig, said: Text) -> HttpResponse:
     return redirect(f"{reverse('configuration')}?account={row.pk}")
 
 
-def _refused(request: HttpRequest, account: Account) -> Text | None:
-    """Why this is not saved yet: no reason, or, where real money is concerned, no password."""
+def _refused(request: HttpRequest, row: TradingConfig, values: Mapping[str, Any]) -> Text | None:
+    """Why this is not saved yet: no reason, or, where real money is concerned, no password; more room takes a code."""
     why = request.POST.get("why", "").strip()
     if not why:
         return Text(
@@ -207,7 +209,9 @@ def _refused(request: HttpRequest, account: Account) -> Text | None:
             f"reason has {len(why)} characters: nothing was saved. At most {_LONGEST_WHY} are kept.",
             f"原因共 {len(why)} 个字符：未保存。最多 {_LONGEST_WHY} 个字符。",
         )
-    return reauthenticated(request) if account.mode == AccountMode.LIVE else None
+    if row.account.mode != AccountMode.LIVE:
+        return None
+    return reauthenticated(request, factor=bool(raised(row, values)))
 
 
 def _stale(
@@ -370,7 +374,7 @@ def _refused_roll_back(
         )
     if not values:
         return Text("The settings are already these.", "当前配置与该版本相同。")
-    return _refused(request, row.account)
+    return _refused(request, row, values)
 
 
 def _row(pk: int) -> TradingConfig:

@@ -21,7 +21,7 @@ from grid.services.preview import Preview, prepare
 from grid.services.sessions import SessionRefused, start_session
 from grid.services.words import plain
 from monitoring import views
-from monitoring.console.confirming import reauthenticated
+from monitoring.console.confirming import asks_code, reauthenticated
 from monitoring.console.denial_words import MEANINGS
 from monitoring.console.grid_ladder import rounds_of, rungs_of
 from monitoring.console.grid_list import ARMED, grid_list
@@ -106,7 +106,9 @@ def start(request: HttpRequest) -> HttpResponse:
         found = prepare(form.request(), quotes, load_calendar(), now)
         if "confirmed" not in request.POST:
             return _preview(request, form, found)
-        problem = reauthenticated(request) if account.mode == AccountMode.LIVE else None
+        problem = (
+            reauthenticated(request, factor=True) if account.mode == AccountMode.LIVE else None
+        )
         if problem is not None:
             return _preview(request, form, found, problem)
         why = form.cleaned_data["why"]
@@ -157,6 +159,7 @@ def _preview(
         "hidden": hidden(posted),
         "account": account,
         "is_live": account.mode == AccountMode.LIVE,
+        "with_code": asks_code(request),
         "problem": problem,
     }
     return render(request, "monitoring/grid_preview.html", context)

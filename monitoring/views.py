@@ -26,6 +26,7 @@ from monitoring.console.access import VIEW, allowed
 from monitoring.console.boards import Board, Boards, reader_of
 from monitoring.console.boards import render as render_board
 from monitoring.console.build import build
+from monitoring.console.curve import Curves
 from monitoring.console.live import Live
 from monitoring.console.shared import SharedConsole
 from monitoring.console.spoken_language import speaking
@@ -43,8 +44,11 @@ _POLICY = (
 _View = Callable[..., HttpResponseBase]
 
 
+_curves = Curves()
+
+
 def _build(real: datetime) -> Console:
-    return build(real, quotes_of_thread(), Path(settings.HOME))
+    return build(real, quotes_of_thread(), Path(settings.HOME), _curves)
 
 
 console_now = SharedConsole(_build)

@@ -1,33 +1,35 @@
-"""Who is really there: what touches real money asks for the password again."""
+"""Whether whoever confirms is the person who logged in. The one place that asks."""
 
 from __future__ import annotations
 
-from django.contrib.auth import authenticate
 from django.http import HttpRequest
 
+from monitoring.security import second_factor, step_up
 from trading.domain.types import Text
 
-#: The field of a form that holds it.
-PASSWORD = "password"
-
+#: The fields of the confirmation in which password and code are written.
+PASSWORD, CODE = "password", "code"
 _EMPTY = Text(
-    "password is empty: enter your password again, this concerns real money.",
-    "密码为空：涉及真实资金，请再次输入您的登录密码。",
-)
-_WRONG = Text(
-    "password is not the one of your user: nothing was done. Enter it again.",
-    "密码不正确：未做任何更改，请重新输入。",
+    "Write your password: this account is live. Nothing was done.",
+    "请输入您的密码：这是实盘账户。未执行任何操作。",
 )
 
 
-def reauthenticated(request: HttpRequest) -> Text | None:
-    """Return None when the form brings the password of the user who is logged in, else what is wrong with it.
+def asks_code(request: HttpRequest) -> bool:
+    """Whether this person confirms with a code too."""
+    return second_factor.is_on(request.user)
 
-    It goes the way of a login, so whatever counts failed ones counts these too.
+
+def reauthenticated(request: HttpRequest, *, factor: bool) -> Text | None:
+    """Return why this confirmation is not the user's own, None when it is. Asked for live accounts before each act.
+
+    `factor`: the password alone does not do. What was confirmed within the last five minutes is not asked for again;
+    wrong ones count as wrong log-ins do.
     """
-    typed = request.POST.get(PASSWORD, "")
-    if not typed:
+    if step_up.problem(request, factor=factor) is None:
+        return None
+    password = request.POST.get(PASSWORD, "")
+    if not password:
         return _EMPTY
-    name = request.user.get_username()
-    user = authenticate(request, username=name, password=typed)
-    return None if user is not None and user.pk == request.user.pk else _WRONG
+    wrong = step_up.confirm(request, password, request.POST.get(CODE, ""))
+    return wrong or step_up.problem(request, factor=factor)

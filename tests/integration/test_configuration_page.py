@@ -17,6 +17,7 @@ from django.urls import reverse
 from monitoring import configuration_views, views
 from monitoring.console.build import build
 from monitoring.console.shared import SharedConsole
+from tests.integration.people import code_of, phone
 from tests.integration.record_scenes import person, words_of
 from tests.integration.still_account import BANK, OTHER, REAL, StillAccount
 from trading.models import Account, Position, TradingConfig
@@ -447,7 +448,10 @@ def test_real_money_asks_for_the_password_again(world):
     Account.objects.filter(pk=world.account.pk).update(mode="live")
     typed = {"stop_loss_ratio": "-0.05", "confirmed": "yes", "why": "x"}
     assert 'type="password"' in post(client, world, stop_loss_ratio="-0.05").content.decode()
-    for password, said in ((None, "password is empty"), ("wrong", "password is not the one")):
+    for password, said in (
+        (None, "Write your password"),
+        ("wrong", "Password or code is not right"),
+    ):
         given = {} if password is None else {"password": password}
         response = post(client, world, **typed, **given)
         assert said in shown(response)
@@ -455,6 +459,13 @@ def test_real_money_asks_for_the_password_again(world):
     assert row(world).stop_loss_ratio == Decimal("-0.075")
     post(client, world, **typed, password=PASSWORD)
     assert row(world).stop_loss_ratio == Decimal("-0.05")
+    # A higher limit takes the second factor as well.
+    higher = {"buy_amount": "90000", "confirmed": "yes", "why": "x", "password": PASSWORD}
+    assert "second factor" in shown(post(client, world, **higher))
+    assert row(world).buy_amount != 90000
+    device = phone(user)
+    post(client, world, **higher, code=code_of(device))
+    assert row(world).buy_amount == 90000
 
 
 # -- what it costs

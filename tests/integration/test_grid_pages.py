@@ -19,6 +19,7 @@ from grid.services.sessions import Request
 from monitoring import grid_views
 from monitoring.console.denial_words import MEANINGS
 from tests.integration.grid_days import GOLD, grid_world, path, start
+from tests.integration.people import code_of, phone
 from tests.integration.record_scenes import HOSTILE, person, words_of
 from tests.integration.still_account import BANK, NOW, OTHER, REAL, StillAccount
 from trading.domain import wording
@@ -281,11 +282,16 @@ def test_real_money_asks_for_the_password_again(world):
     client.force_login(user)
     Account.objects.update(mode="live")
     typed = wanted(world, centre="10", confirmed="yes")
-    for given in ({}, {"password": "wrong"}):
+    for given, said in (
+        ({}, "Write your password"),
+        ({"password": "wrong"}, "Password or code is not right"),
+        ({"password": PASSWORD}, "second factor"),
+    ):
         page = shown(client.post("/grids/start/", {**typed, **given}))
-        assert "password is" in page
+        assert said in page
         assert not GridSession.objects.exists()
-    client.post("/grids/start/", {**typed, "password": PASSWORD})
+    code = code_of(phone(user))
+    client.post("/grids/start/", {**typed, "password": PASSWORD, "code": code})
     assert GridSession.objects.count() == 1
 
 

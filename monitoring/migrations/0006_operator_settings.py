@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('monitoring', '0002_premarket_checks'),
+        ('monitoring', '0005_acts_of_people'),
     ]
 
     operations = [

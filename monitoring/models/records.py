@@ -1,36 +1,13 @@
-"""What monitoring remembers: what each person wants to see, the findings that stand now, one report per account and session."""
+"""What was found: what is wrong now, the report of each session, the look before the open."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from django.conf import settings
 from django.db import models
 
 from trading.models import Account, EventLevel
 from trading.models.fields import MoneyField, both, choices
-
-
-class OperatorSettings(models.Model):
-    """个人设置: what one person wants to see of the console. What may stand there: monitoring/services/operator.py."""
-
-    user = models.OneToOneField(
-        settings.AUTH_USER_MODEL,
-        verbose_name=both("user", "用户"),
-        on_delete=models.CASCADE,
-        primary_key=True,
-        related_name="operator_settings",
-    )
-    #: Choice → value, or list of values.
-    chosen = models.JSONField(both("choices", "选项"), default=dict)
-    changed_at = models.DateTimeField(both("changed", "修改时间"), auto_now=True)  # real time
-
-    class Meta:
-        verbose_name = both("settings of a person", "个人设置")
-        verbose_name_plural = both("settings of persons", "个人设置")
-
-    def __str__(self) -> str:
-        return f"{self.user_id}"
 
 
 class Finding(models.Model):
@@ -54,6 +31,8 @@ class Finding(models.Model):
     class Meta:
         verbose_name = both("finding", "异常")
         verbose_name_plural = both("findings", "异常")
+        # Of the system itself, not of an account: no order follows from it.
+        permissions = [("operate", "Can operate: acknowledge, pause tasks, make backups")]
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "code", "subject"], name="one_finding_per_subject"

@@ -1,0 +1,37 @@
+"""What monitoring remembers."""
+
+from monitoring.models.alerts import (
+    Alert,
+    AlertChannel,
+    AlertCursor,
+    AlertDelivery,
+    Category,
+    Heartbeat,
+    Severity,
+)
+from monitoring.models.audit import AuditForm, AuditLink
+from monitoring.models.curves import EquityPoint, PricePoint
+from monitoring.models.logs import LogLine, LogMark
+from monitoring.models.people import Act, OperatorSettings
+from monitoring.models.records import DayReport, Finding, PremarketCheck
+
+__all__ = [
+    "Act",
+    "Alert",
+    "AlertChannel",
+    "AlertCursor",
+    "AlertDelivery",
+    "AuditForm",
+    "AuditLink",
+    "Category",
+    "DayReport",
+    "EquityPoint",
+    "Finding",
+    "Heartbeat",
+    "LogLine",
+    "LogMark",
+    "OperatorSettings",
+    "PremarketCheck",
+    "PricePoint",
+    "Severity",
+]
