@@ -381,8 +381,10 @@ def test_the_newest_change_is_taken_back_in_three_clicks(world, boss):
 
 
 def test_a_version_that_is_no_longer_valid_is_refused_in_words(world, boss):
-    first = row(world).revision
-    TradingConfig.history.filter(revision=first).update(sell_order_timeout=1)
+    bad = row(world)
+    bad.sell_order_timeout, bad.revision = 1, bad.revision + 1
+    bad.save()  # a hand, past the validation
+    first = bad.revision
     change(world, sell_order_timeout="45")
     address = reverse("configuration-back", args=[world.account.pk, versions(world)[first]])
     for response in (boss.get(address), boss.post(address, {"seen_revision": row(world).revision, "why": "x"})):  # fmt: skip
