@@ -218,6 +218,9 @@ MINIQMT_BACKUP_COPY = env.str("MINIQMT_BACKUP_COPY", default="")
 MINIQMT_METRICS_TOKEN = env.str("MINIQMT_METRICS_TOKEN", default="")
 #: A monitor outside that is told every minute that everything works; empty: none.
 MINIQMT_HEARTBEAT_URL = env.str("MINIQMT_HEARTBEAT_URL", default="")
+#: The JSON API (docs/api.md): requests a second of one token or user; whether tokens may act on live accounts.
+MINIQMT_API_RATE = env.int("MINIQMT_API_RATE", default=50)
+MINIQMT_API_TRADES_LIVE = env.bool("MINIQMT_API_TRADES_LIVE", default=False)
 
 #: Broker of messages: the given one, else the one `up` runs. Without any, the commands that need one say so.
 REDIS_URL = env.str("REDIS_URL", default="") or redis_url(HOME)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth.views import LogoutView
-from django.urls import path, register_converter
+from django.urls import include, path, register_converter
 
 from monitoring import (
     acting_views,
@@ -59,6 +59,7 @@ urlpatterns = [
     path("readyz", health_views.ready, name="ready"),
     path("metrics", health_views.measured, name="metrics"),
     path("stream/", views.no_stream, name="console-stream"),
+    path("api/v1/", include("monitoring.api.urls")),
     path("login/", views.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("confirm/", security_views.confirm, name="confirm"),

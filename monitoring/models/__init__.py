@@ -9,6 +9,7 @@ from monitoring.models.alerts import (
     Heartbeat,
     Severity,
 )
+from monitoring.models.api import ApiCall, ApiToken
 from monitoring.models.audit import AuditForm, AuditLink
 from monitoring.models.curves import EquityPoint, PricePoint
 from monitoring.models.logs import LogLine, LogMark
@@ -21,6 +22,8 @@ __all__ = [
     "AlertChannel",
     "AlertCursor",
     "AlertDelivery",
+    "ApiCall",
+    "ApiToken",
     "AuditForm",
     "AuditLink",
     "Category",

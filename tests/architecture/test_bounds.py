@@ -166,6 +166,8 @@ def test_f112_threads_are_made_in_few_places_and_none_a_call():
 
 #: The only ones. Nothing that decides about an order is among them: there the database's rows are the lock.
 LOCKS = {
+    "monitoring/api/rates.py": "counts requests; never held for longer than that",
+    "monitoring/api/written.py": "one request writes an answer; the others wait 5 s at most",
     "monitoring/console/boards.py": "one thread renders; the others wait 5 s at most",
     "monitoring/console/shared.py": "one viewer builds; the others wait 5 s at most",
     "monitoring/decisions.py": "one tick tells what was decided; the others never wait for it",
