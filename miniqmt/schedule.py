@@ -51,8 +51,16 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "curves": _every(60, "monitoring.curves", 50, SLOW),
     # One report per account and session, once its books are closed.
     "day_report": _every(60, "monitoring.day_report", 50, SLOW),
+    # Audit rows get their links in the chain; once a day its end is written down.
+    "audit": _every(60, "monitoring.audit", 50, SLOW),
     # From 08:30 to 09:10 of a session and from 15:45 on: a backup, proven; then what may be forgotten, and the file.
     "backup": _every(60, "monitoring.backup", 50, SLOW),
+    # What happened → alerts; a child sends those that are due.
+    "alerts": _every(10, "monitoring.alerts", 8, SLOW),
+    # Where a monitor outside is named: tells it that everything works, or what does not.
+    "heartbeat": _every(60, "monitoring.heartbeat", 50, SLOW),
+    # What the processes warned of, from their files, as rows.
+    "log_lines": _every(60, "monitoring.log_lines", 50, SLOW),
 }
 
 

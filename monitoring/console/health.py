@@ -67,10 +67,15 @@ def processes(
     ours = {os.getpid(), os.getppid()}
     if not any(row.get("name") == "web" and row.get("pid") in ours for row in rows):
         return None
-    views = [_process(row) for row in rows]
+    views = process_views(run)
     if up_seen_at is not None and real - up_seen_at > UP_PATIENCE:
         views.insert(0, ProcessView("up", "silent", up_seen_at, 0, _UP_HANGS))
     return tuple(views)
+
+
+def process_views(run: Mapping[str, Any]) -> list[ProcessView]:
+    """Return what `up` last said of its processes, whoever asks."""
+    return [_process(row) for row in run.get("processes", ()) if isinstance(row, dict)]
 
 
 def _process(row: Mapping[str, Any]) -> ProcessView:

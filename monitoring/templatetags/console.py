@@ -23,6 +23,7 @@ register = template.Library()
 
 UNKNOWN = "—"
 _CENT = Decimal("0.01")
+_PROTECTED = Text("protected", "受保护")
 _PHASES = {
     MarketPhase.CLOSED: Text("closed", "休市"),
     MarketPhase.OPENING_AUCTION: Text("opening auction", "集合竞价"),
@@ -80,16 +81,21 @@ def speak(text: Text | None) -> str:
     return "" if text is None else _in_language(text)
 
 
+def words(value: StrEnum | str) -> Text:
+    """Return what a value of an enumeration, or a state of a process, is called in both languages."""
+    if isinstance(value, MarketPhase):
+        return _PHASES[value]
+    if isinstance(value, Protection):
+        return WORDS.get(value, _PROTECTED)
+    name = str(value)
+    known = Text(name.replace("_", " "), CHINESE.get(name, name))
+    return _OTHERS.get(name, known)
+
+
 @register.filter
 def word(value: StrEnum | str) -> str:
     """Name a value of an enumeration, or a state of a process."""
-    if isinstance(value, MarketPhase):
-        return _in_language(_PHASES[value])
-    if isinstance(value, Protection):
-        return _in_language(WORDS[value])
-    name = str(value)
-    known = Text(name.replace("_", " "), CHINESE.get(name, name))
-    return _in_language(_OTHERS.get(name, known))
+    return _in_language(words(value))
 
 
 @register.filter

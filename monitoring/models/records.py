@@ -1,4 +1,4 @@
-"""What monitoring remembers: findings that stand now, one report per account and session, and the curves of the day."""
+"""What was found: what is wrong now, the report of each session, the look before the open."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ class Finding(models.Model):
     class Meta:
         verbose_name = both("finding", "异常")
         verbose_name_plural = both("findings", "异常")
+        # Of the system itself, not of an account: no order follows from it.
+        permissions = [("operate", "Can operate: acknowledge, pause tasks, make backups")]
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "code", "subject"], name="one_finding_per_subject"
@@ -115,46 +117,3 @@ class PremarketCheck(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account.name} {self.on}"
-
-
-class EquityPoint(models.Model):
-    """资产曲线: what an account was worth in one minute of its market time. A minute nobody knows has no point."""
-
-    account = models.ForeignKey(
-        Account,
-        verbose_name=both("account", "账户"),
-        on_delete=models.CASCADE,
-        related_name="equity_points",
-    )
-    at = models.DateTimeField(both("minute", "分钟"))  # market time, its beginning
-    equity = MoneyField(both("total (yuan)", "总资产（元）"))
-    recorded_at = models.DateTimeField(both("recorded", "记录时间"), db_index=True)  # real time
-
-    class Meta:
-        verbose_name = both("equity point", "资产曲线点")
-        verbose_name_plural = both("equity points", "资产曲线点")
-        constraints = [
-            models.UniqueConstraint(fields=["account", "at"], name="one_equity_point_a_minute")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.account_id} {self.at} {self.equity}"
-
-
-class PricePoint(models.Model):
-    """分时价: the price of a held or gridded symbol in one minute of market time, for people to look at."""
-
-    symbol = models.CharField(both("symbol", "代码"), max_length=12)
-    at = models.DateTimeField(both("minute", "分钟"))  # the quote's own, its beginning
-    price = MoneyField(both("price", "价格"))
-    recorded_at = models.DateTimeField(both("recorded", "记录时间"), db_index=True)  # real time
-
-    class Meta:
-        verbose_name = both("price point", "分时价")
-        verbose_name_plural = both("price points", "分时价")
-        constraints = [
-            models.UniqueConstraint(fields=["symbol", "at"], name="one_price_point_a_minute")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.symbol} {self.at} {self.price}"

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0002_premarket_checks'),
+        ('monitoring', '0006_operator_settings'),
         ('trading', '0007_quote_sources'),
     ]
 
