@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -15,6 +15,7 @@ from trading.domain.types import CHINA, Quote, Side, SignalKind, Text
 from trading.domain.wording import yuan
 from trading.models import DailyBar, Fill, Order, Position
 from trading.models.fields import CHINESE
+from trading.selectors import position_value_of
 
 #: Sessions, and deeds of ours, that a chart shows at most.
 BARS, DEEDS = 120, 200
@@ -106,7 +107,7 @@ def role_of(level: LevelView) -> str:
 
 
 def chart_of(
-    row: Position, name: str, levels: Iterable[LevelView], quote: Quote | None, now: datetime
+    row: Position, name: str, levels: Sequence[LevelView], quote: Quote | None, now: datetime
 ) -> ChartView:
     """Read the chart of a holding at `now` (market time); four queries, each with an end."""
     today = _day(now)
@@ -115,9 +116,15 @@ def chart_of(
         name=name or row.symbol,
         bars=_bars(row.symbol, quote if row.closed_at is None else None, until, today),
         minutes=_minutes(row.symbol, now if row.closed_at is None else row.closed_at),
-        levels=tuple(one for one in levels if one.price is not None),
+        levels=tuple(one for one in levels or [_cost_of(row)] if one.price is not None),
         marks=_marks(row),
     )
+
+
+def _cost_of(row: Position) -> LevelView:
+    """Return the one level that a holding without rules, a sold one, still has."""
+    cost = position_value_of(row).cost_for_decision
+    return LevelView(Text("Cost", "成本"), cost, Text("", ""))
 
 
 def _bars(symbol: str, quote: Quote | None, until: date, today: date) -> tuple[Bar, ...]:

@@ -102,6 +102,12 @@ def test_the_lines_are_the_levels_with_their_part(world):
     assert ("First take-profit is watched from", "10.60", "plain") in lines
 
 
+def test_a_sold_holding_still_has_its_cost(world):
+    Position.objects.filter(symbol=SOLD).update(quantity=0, closed_at=world.moment("09:32:10"))
+    _, data = shown(SOLD)
+    assert data["levels"] == [{"label": "Cost", "price": "10.00", "role": "plain"}]
+
+
 def test_the_minutes_carry_our_orders_at_the_minute_they_were_decided(world):
     _, data = shown(SOLD)
     # 09:30 on China's wall clock, as if it were UTC: the chart knows no time zones.

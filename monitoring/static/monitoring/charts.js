@@ -119,6 +119,6 @@
       ...one, time: moments.filter((at) => at <= one.time).pop() ?? moments[0],
     }));
     marks(series, placed, new Set(moments));
-    chart.timeScale().setVisibleLogicalRange({ from: 0, to: day.length - 1 });
+    chart.timeScale().setVisibleLogicalRange({ from: -8, to: day.length + 6 });
   }
 })();
