@@ -223,8 +223,11 @@ def ask(address: str) -> int:
     async def keep(message):
         sent.append(message)
 
-    scope = {"type": "http", "server": (address, 8000), "path": "/"}
-    asyncio.run(asgi.within(pages, checks.may_face)(scope, None, keep))
+    async def come():
+        scope = {"type": "http", "server": (address, 8000), "path": "/"}
+        await asgi.within(pages, checks.may_face)(scope, None, keep)
+
+    asyncio.run(come())
     return int(sent[0]["status"])
 
 
