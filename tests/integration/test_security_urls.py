@@ -93,7 +93,7 @@ def test_the_search_finds_pages_of_every_kind():
     assert len(found) > 100
 
 
-def test_a_stranger_gets_nothing_but_the_login(world, boss):
+def test_f167_a_stranger_gets_nothing_but_the_login(world, boss):
     for address in addresses():
         if address.name in PUBLIC:
             continue
