@@ -211,6 +211,25 @@ def test_no_secret_reaches_a_log_however_much_is_logged(calendar, caplog, settin
     assert not re.search(rf"\b{code}\b", caplog.text)
 
 
+INLINE = re.compile(
+    r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)|javascript:", re.IGNORECASE
+)
+
+
+@pytest.mark.fast
+def test_no_page_has_script_or_style_inside_which_the_policy_would_refuse():
+    pages = [*(ROOT / "templates").rglob("*.html"), *ROOT.glob("*/templates/**/*.html")]
+    found = {
+        page.name: INLINE.findall(page.read_text(encoding="utf-8"))
+        for page in pages
+        if INLINE.search(page.read_text(encoding="utf-8"))
+    }
+    assert len(pages) > 20
+    assert found == {}
+    for line in ("<p onclick='x()'>", "<td style='color:red'>", "<script>x()</script>"):
+        assert INLINE.search(line)
+
+
 # -- where the web is served
 
 
@@ -299,6 +318,7 @@ def for_windows(line: str) -> str:
     return re.sub(r"; sys_platform == 'win32'\s", " ", line)
 
 
+@pytest.mark.slow
 def test_every_package_is_there_as_a_wheel_for_windows(tmp_path):
     command = ("-m", "pip", "install", "--dry-run", "--no-deps", "--ignore-installed", "--quiet")
     target = ("--platform", "win_amd64", "--python-version", "3.11", "--only-binary", ":all:")

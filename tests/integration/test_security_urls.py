@@ -102,6 +102,7 @@ def test_f167_a_stranger_gets_nothing_but_the_login(world, boss):
             stranger = Client(headers={"accept-language": "en"})
             response = getattr(stranger, method)(url)
             assert refuses(response), (method, url, response.status_code)
+            assert "default-src" in response.headers["Content-Security-Policy"], url
 
 
 def refuses(response: Any) -> bool:
