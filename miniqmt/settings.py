@@ -14,7 +14,9 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from miniqmt import postgres, schedule
+from monitoring import log_files
 from monitoring.processes import exit_with_parent, show_what_the_console_can
+from monitoring.redaction import known_secrets
 from monitoring.run_file import redis_url
 
 # Here, because every process of the system reads its settings: a child of `up` ends with it.
@@ -213,6 +215,14 @@ MINIQMT_MOOTDX_FOLDER = env.str("MINIQMT_MOOTDX_FOLDER", default="")
 #: A folder on another disk or machine that every backup is copied to; empty: none.
 MINIQMT_BACKUP_COPY = env.str("MINIQMT_BACKUP_COPY", default="")
 
+#: What programs show to read /readyz and /metrics; empty: only a person who is logged in may.
+MINIQMT_METRICS_TOKEN = env.str("MINIQMT_METRICS_TOKEN", default="")
+#: A monitor outside that is told every minute that everything works; empty: none.
+MINIQMT_HEARTBEAT_URL = env.str("MINIQMT_HEARTBEAT_URL", default="")
+#: The JSON API (docs/api.md): requests a second of one token or user; whether tokens may act on live accounts.
+MINIQMT_API_RATE = env.int("MINIQMT_API_RATE", default=50)
+MINIQMT_API_TRADES_LIVE = env.bool("MINIQMT_API_TRADES_LIVE", default=False)
+
 #: Broker of messages: the given one, else the one `up` runs. Without any, the commands that need one say so.
 REDIS_URL = env.str("REDIS_URL", default="") or redis_url(HOME)
 CELERY_BROKER_URL = REDIS_URL or None
@@ -250,6 +260,9 @@ CELERY_BEAT_SCHEDULE = schedule.at_speed(MINIQMT_SPEED)
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds until a change made in the admin is seen
 CELERY_BEAT_CRON_STARTING_DEADLINE = 60
 
+#: What reads the lock file of packages, for `manage.py doctor`: nothing imports this folder.
+MINIQMT_PINNED = "miniqmt.lockfile.pinned"
+
 #: Strategies in order of precedence; each is called once per strategy tick.
 MINIQMT_STRATEGIES = ["trading.strategy.exit_signals", "trading.strategy.add_on_signals"]
 #: Strategy plug-ins by dotted path (docs/strategies.md); each is called once per tick of theirs.
@@ -262,16 +275,10 @@ MINIQMT_KEPT_SHARES = ["grid.selectors.kept_from_exits"]
 #: What other apps add to `manage.py replay` (trading/replay/guests.py).
 MINIQMT_REPLAY_GUESTS = ["grid.replay.GRIDS"]
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {
-        "stderr": {
-            "()": "monitoring.processes.LogLines",
-            "formatter": "line",
-            "stream": sys.stderr,
-        }
-    },
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
-}
+#: Plain lines for the console from LOG_LEVEL on; each process that runs all day also keeps a file (monitoring/log_files.py).
+LOGGING = log_files.configuration(
+    HOME,
+    sys.argv,
+    env.str("LOG_LEVEL", default="WARNING"),
+    {SECRET_KEY, *known_secrets(HOME, os.environ)},
+)

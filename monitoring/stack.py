@@ -32,6 +32,8 @@ REDIS = TERMINAL  # once those above are gone nobody needs either, and they do n
 #: The oldest Redis that will do; Windows still has very old ones.
 OLDEST_REDIS = (6, 2)
 REDIS_PORT = 6379
+#: The first ports tried for the web and for Flower.
+WEB_PORT, FLOWER_PORT = 8000, 5555
 #: Seconds without progress after which worker and beat count as hung. Beat sends something every 30 s at the least, and
 #: a statement may wait 20 s for the database. The gateway has stood in for them since 4 s.
 PROGRESS_WITHIN = 45.0

@@ -30,6 +30,7 @@ _RISK = (
 _ADMIN = (
     *(*_OPERATING, *_TRADING, *_RISK),
     *("trading.add_account", "trading.change_account"),
+    *(f"monitoring.{verb}_alertchannel" for verb in ("add", "change", "delete")),
     *("auth.view_user", "auth.add_user", "auth.change_user", "auth.view_group"),
     "admin.view_logentry",
 )

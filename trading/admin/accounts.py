@@ -149,20 +149,14 @@ class AccountAdmin(AsksAgain, PlainNumbers, admin.ModelAdmin):
         self, request: HttpRequest, rows: QuerySet[Account], state: TradingState, title: Text
     ) -> HttpResponse | None:
         def act(row: Account, answers: dict[str, Any]) -> bool:
-            if _loosens(row, state) and not self.has_release_permission(request):
+            if kill_switch.loosens(row, state) and not self.has_release_permission(request):
                 raise CorrectionError(_NOT_YOURS)
             now, actor = market_now(row), actor_of(request)
             return kill_switch.switch(row, state, answers["why"], now, actor)
 
-        released = [row for row in rows if _loosens(row, state)]
+        released = [row for row in rows if kill_switch.loosens(row, state)]
         stopped_by = unconfirmed(request, released)
         return ask_and_act(self, request, rows, title, act, stopped_by=stopped_by)
-
-
-def _loosens(row: Account, state: TradingState) -> bool:
-    """Whether more may be sent in this state than now."""
-    rank = [TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED]
-    return rank.index(state) < rank.index(TradingState(row.trading_state))
 
 
 def _words(reason: dict[str, str]) -> str:

@@ -36,8 +36,6 @@ from trading.services.clock import SIMULATED
 from trading.services.demo import ensure_demo_account
 
 ADMIN, PASSWORD_FILE = "admin", "admin-password.txt"
-#: The first ports tried.
-WEB_PORT, FLOWER_PORT = 8000, 5555
 DEMO = "demo"
 
 
@@ -56,6 +54,9 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--status", action="store_true", help="say what runs, and end 显示运行状态"
+        )
         parser.add_argument("--no-web", action="store_true", help="no web server 不启动网页")
         parser.add_argument("--no-flower", action="store_true", help="no Flower 不启动 Flower")
         parser.add_argument(
@@ -82,6 +83,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         home = Path(settings.HOME)
+        if options["status"]:
+            call_command("status")
+            return
         try:
             with only_instance(home / LOCK):
                 self._run(home, options)
@@ -161,8 +165,8 @@ class Command(BaseCommand):
     def _open_doors(self, home: Path, options: dict[str, Any]) -> _Doors:
         password, is_new = _admin(home)
         return _Doors(
-            0 if options["no_web"] else free_port(WEB_PORT),
-            free_port(FLOWER_PORT) if _wants_flower(options) else 0,
+            0 if options["no_web"] else free_port(stack.WEB_PORT),
+            free_port(stack.FLOWER_PORT) if _wants_flower(options) else 0,
             password,
             is_new,
         )
