@@ -57,7 +57,10 @@ class SessionLimits:
 
 
 def _is_background(request: HttpRequest) -> bool:
-    if request.headers.get("HX-Request") == "true" and request.method == "GET":
+    # Browsers say of every request whether it opens a page (`navigate`); older ones leave it out.
+    opens_none = request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate"
+    by_script = opens_none or request.headers.get("HX-Request") == "true"
+    if request.method in ("GET", "HEAD") and by_script:
         return True
     try:
         return resolve(request.path_info).url_name in BACKGROUND

@@ -135,6 +135,7 @@ def test_what_an_open_page_asks_for_by_itself_prolongs_nothing(clock):
     clock.shift(timedelta(hours=1))
     client.get("/board/")
     client.get("/confirm/", headers={"hx-request": "true"})
+    client.get("/confirm/", headers={"sec-fetch-mode": "cors"})
     assert Session.objects.get(pk=key).expire_date == ends == NOW + timedelta(hours=12)
 
 
