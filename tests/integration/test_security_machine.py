@@ -32,6 +32,7 @@ from tests.database_files import NOW
 from tests.former_installation import installation
 from tests.integration.people import PASSWORD, browser, code_of, everything, phone, somebody
 from tests.integration.scenes import falling
+from trading.models import Account
 
 pytestmark = pytest.mark.system
 
@@ -228,6 +229,28 @@ def test_no_page_has_script_or_style_inside_which_the_policy_would_refuse():
     assert found == {}
     for line in ("<p onclick='x()'>", "<td style='color:red'>", "<script>x()</script>"):
         assert INLINE.search(line)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("mode", "options", "starts"),
+    [
+        ("paper", {}, True),
+        ("paper", {"no_flower": True}, False),
+        ("live", {}, False),
+        ("live", {"flower": True}, True),
+        ("live", {"flower": True, "no_flower": True}, False),
+    ],
+)
+def test_flower_stays_off_beside_a_live_account_unless_asked_for(mode, options, starts):
+    Account.objects.create(name="one", broker_account_id="1", mode=mode)
+    assert up._wants_flower({"flower": False, "no_flower": False, **options}) is starts
+
+
+def test_no_header_says_where_a_request_came_from_unless_a_server_stands_before():
+    around = stack.Surroundings(ROOT, ROOT, stack.our_redis())
+    assert "--no-proxy-headers" in stack.web(around, 1).argv
+    assert "--no-proxy-headers" not in stack.web(around, 1, proxied=True).argv
 
 
 # -- where the web is served
