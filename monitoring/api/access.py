@@ -12,6 +12,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 
 from monitoring.api.operations import Caller, Operation
 from monitoring.api.problems import Fault, Problem
+from monitoring.security import step_up
 from monitoring.services.api_tokens import SCOPE_WORDS, Scope, digest_of, recognised, scopes_of
 from trading.domain.types import AccountMode, Text
 from trading.models import Account
@@ -20,6 +21,8 @@ from trading.models import Account
 _GOOD_FOR = 1.0
 #: Tokens remembered so.
 _MOST = 256
+#: What lets orders out of a live account, beside what is `risky`: the password alone does not do.
+_BY_FACTOR = {"sell", "resume_grid"}
 
 
 class _CsrfCheck(CsrfViewMiddleware):
@@ -137,6 +140,23 @@ def check_live(caller: Caller, operation: Operation, account: Account, allowed: 
         )
         raise Problem(HTTPStatus.FORBIDDEN, Fault("LIVE", text, remedy))
     _needs(caller, Scope.TRADE_LIVE)
+
+
+def check_confirmed(
+    request: HttpRequest, caller: Caller, operation: Operation, account: Account
+) -> None:
+    """See whether the person of a session has just said again who they are, as the pages ask before this. Raises Problem."""
+    guarded = operation.trades or operation.risky
+    if account.mode != AccountMode.LIVE or caller.scopes is not None or not guarded:
+        return
+    factor = operation.risky or operation.name in _BY_FACTOR
+    problem = step_up.problem(request, factor=factor)
+    if problem is not None:
+        remedy = Text(
+            "Open /confirm/ in this browser, then send it again.",
+            "请在此浏览器中打开 /confirm/ 确认后重新发送。",
+        )
+        raise Problem(HTTPStatus.FORBIDDEN, Fault("UNCONFIRMED", problem, remedy))
 
 
 def _needs(caller: Caller, scope: Scope) -> None:

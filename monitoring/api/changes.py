@@ -52,6 +52,12 @@ class Done:
     text: Text
 
 
+_RELEASE = "trading.release_account"
+_NOT_RELEASED = Fault(
+    "PERMISSION",
+    Text(f"The user lacks the permission {_RELEASE}.", f"该用户没有权限 {_RELEASE}。"),
+    Text("Halting needs none; releasing does.", "停止无需此权限，解除需要。"),
+)
 _SAME = Text("It was so already, nothing changed.", "状态原本如此，未做更改。")
 
 
@@ -164,6 +170,8 @@ def switch_to(state: TradingState) -> Callable[[Call], Done]:
 
     def act(call: Call) -> Done:
         account, now = call.account, account_now(call).now
+        if kill_switch.loosens(account, state) and _RELEASE not in call.caller.permissions:
+            raise Problem(HTTPStatus.FORBIDDEN, _NOT_RELEASED)
         changed = kill_switch.switch(account, state, call.body.why, now, call.caller.name)
         Nudger(settings.REDIS_URL)(account.pk)
         return _done(changed, *_SWITCHED[state])

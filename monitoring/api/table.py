@@ -11,7 +11,7 @@ from monitoring.console.access import VIEW
 from monitoring.services.api_tokens import Scope
 from trading.domain.types import Text, TradingState
 
-TRADE = "trading.trade_account"
+TRADE, RELEASE = "trading.trade_account", "trading.release_account"
 
 _CONFIG = (VIEW, "trading.view_tradingconfig")
 _OUTCOMES = (VIEW, "trading.view_unknownoutcome")
@@ -191,7 +191,7 @@ CHANGES = (
     ),
     _change(
         "resume", "/accounts/{pk}/resume", Text("Resume trading", "恢复交易"),
-        changes.switch_to(TradingState.ACTIVE), changes.Reason, targets.account, Scope.OPERATE, TRADE,
+        changes.switch_to(TradingState.ACTIVE), changes.Reason, targets.account, Scope.OPERATE, RELEASE,
         risky=True,
     ),
     _change(

@@ -234,6 +234,7 @@ def _change(
     call = _call(request, operation, caller, path, real, body)
     if call.target is not None:
         access.check_live(caller, operation, call.account, settings.MINIQMT_API_TRADES_LIVE)
+        access.check_confirmed(request, caller, operation, call.account)
     if key is None:
         return _done(operation, call)
     about = f"{operation.name} {request.get_full_path()}\n".encode() + raw

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import timedelta
 from io import StringIO
@@ -10,6 +11,7 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 
 from monitoring.api import views
 from monitoring.api.rates import Rates
@@ -30,6 +32,7 @@ from tests.integration.api_scenes import (
     path_of,
     problem_of,
 )
+from tests.integration.people import browser, confirmed
 from tests.integration.record_scenes import REAL
 from tests.world import World
 from trading.models import Account, Event, Signal
@@ -186,6 +189,49 @@ def test_a_token_acts_on_a_live_account_only_with_its_own_scope_and_where_that_i
     order = next(one for one in CHANGES if one.name == "exits")
     [response] = ask_all(with_it, [order], rows).values()
     assert response.status_code == 200
+
+
+def test_a_browser_acts_on_a_live_account_only_after_its_person_has_confirmed(world):
+    rows, signals = everything(world), Signal.objects.count()
+    Account.objects.update(mode="live")
+    user = a_user(*of_all())
+    client = browser(user)
+    guarded = [one for one in CHANGES if one.trades or one.risky]
+
+    keys = itertools.count()
+
+    def answers(operations):
+        return {
+            one.name: client.generic(
+                one.method,
+                V1 + path_of(one, rows),
+                json.dumps(BODIES.get(one.name, WHY)),
+                content_type="application/json",
+                headers={"idempotency-key": f"confirmed-{next(keys)}"},
+            )
+            for one in operations
+        }
+
+    refused_with(answers(guarded), 403, "UNCONFIRMED")
+    session = client.session
+    session["confirmed_at"] = timezone.now().isoformat()
+    session.save()  # by the password alone
+    for_factor = [one for one in guarded if one.risky or one.name in ("sell", "resume_grid")]
+    refused_with(answers(for_factor), 403, "UNCONFIRMED")
+    assert nothing_happened(world, signals)
+    confirmed(client, user)
+    exits = next(one for one in CHANGES if one.name == "exits")
+    [response] = answers([exits]).values()
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("switch", ["resume", "reduce"])
+def test_whoever_may_only_trade_does_not_release_what_is_halted(world, switch):
+    Account.objects.update(trading_state="halted")
+    trader = a_user(*(set(of_all()) - {"trading.release_account"}))
+    response = Program(trader).ask("POST", f"/accounts/{world.account.pk}/{switch}", WHY)
+    refused_with({switch: response}, 403, "PERMISSION")
+    assert Account.objects.get().trading_state == "halted"
 
 
 def test_halting_a_live_account_needs_no_leave(world):

@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from monitoring import tasks
+from monitoring.audit import chain
 from monitoring.console.daily import daily_view
 from monitoring.console.record_filters import read_accounts
 from monitoring.console.report_file import file_of, folder_of, keep_report_files
@@ -251,6 +252,14 @@ def test_a_report_is_kept_as_one_file_in_both_languages_that_needs_nothing_else(
     assert "Result of the day" in kept
     assert kept.index("当日盈亏") < kept.index("Result of the day")
     assert "-824.28" in kept
+
+
+def test_the_file_ends_with_the_audit_anchor_of_its_moment(world, tmp_path):
+    chain.extend(REAL)
+    reported(world)
+    keep_report_files(tmp_path, REAL)
+    kept = file_of(tmp_path, world.on).read_text(encoding="utf-8")
+    assert kept.count(f"<code>{chain.newest_anchor()}</code>") == 2
 
 
 def test_hostile_words_do_not_run_in_the_file(world, tmp_path):
