@@ -211,6 +211,15 @@ def test_f112_the_process_that_delivers_is_not_waited_for_and_there_is_one_at_a_
         end_delivery()
 
 
+def test_a_channel_that_failed_of_late_holds_up_no_other(desk):
+    for name in ("hangs", "ops"):
+        desk.channel(name)
+    AlertChannel.objects.filter(name="hangs").update(last_problem="no answer within 20 s")
+    desk.event("ORDER_UNKNOWN")
+    desk.round()
+    assert [url.rsplit("/", 1)[1] for url, _ in desk.sent] == ["ops", "hangs"]
+
+
 # -- not too much at once
 
 
