@@ -54,6 +54,10 @@ MEANINGS: dict[str, Meaning] = {
     # Whether holdings are protected.
     "UNPROTECTED": Meaning(CRITICAL, _C.PROTECTION, apart=True),
     "EXIT_HELD_BACK": Meaning(ALARM, _C.PROTECTION, apart=True),
+    "EX_RIGHTS_SCALE": Meaning(INFO, _C.PROTECTION),
+    "EX_RIGHTS_REFUSED": Meaning(ALARM, _C.PROTECTION),
+    "EX_RIGHTS_UNVERIFIED": Meaning(ALARM, _C.PROTECTION),
+    "EX_RIGHTS_PAUSED": Meaning(CRITICAL, _C.PROTECTION),
     "ATTEMPTS_EXHAUSTED": Meaning(CRITICAL, _C.PROTECTION),
     "EXITS_PAUSED": Meaning(ALARM, _C.PROTECTION),
     "EXITS_SWITCHED": Meaning(WARNING, _C.PROTECTION),

@@ -11,13 +11,14 @@ from grid.domain.state import StopCode
 from monitoring.alerts.meanings import MEANINGS, ends, meaning_of
 from monitoring.models import Category, Severity
 from tests.architecture.sources import APPS, ROOT, python_files, tree_of
+from trading.domain.corporate_actions import ExRights
 from trading.domain.types import TradingState
 from trading.models import EventLevel
 
 pytestmark = pytest.mark.fast
 
 #: Who writes a code: into the journal, or as a finding that the health tick writes there.
-WRITERS = {"journal", "journal_once", "Finding", "Silence", "Cause", "_alarm", "_tell"}
+WRITERS = {"Event", "journal", "journal_once", "Finding", "Silence", "Cause", "_alarm", "_tell"}
 _CODE = re.compile(r"[A-Z_]{5,}")
 #: Words in capitals that are handed to one of these and are no codes of events.
 NO_CODES = {"PERSON"}
@@ -25,6 +26,7 @@ NO_CODES = {"PERSON"}
 PUT_TOGETHER = {
     "TRADING_": {f"TRADING_{state.name}" for state in TradingState},
     "TRADING_STILL_": {"TRADING_STILL_HALTED", "TRADING_STILL_REDUCING"},
+    "EX_RIGHTS_": {f"EX_RIGHTS_{kind.name}" for kind in ExRights} - {"EX_RIGHTS_NONE"},
     "GRID_": {f"GRID_{stop.value}" for stop in StopCode},
     "_OVER": set[str](),
 }
