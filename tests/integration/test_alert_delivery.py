@@ -242,7 +242,7 @@ def test_after_many_messages_only_critical_ones_go_out_until_the_time_is_over(de
     assert len(desk.told()) == MESSAGES
     desk.event("ORDER_UNKNOWN")
     desk.round()
-    assert "ORDER_UNKNOWN" in desk.told()[-1]
+    assert "outcome of an order unknown" in desk.told()[-1]
     desk.round(after=600)
     assert "waiting" not in desk.states()
     assert "6 alerts" in desk.told()[-1]  # what waited goes out together

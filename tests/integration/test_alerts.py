@@ -151,7 +151,9 @@ def test_whoever_was_told_of_a_matter_is_told_of_its_end(desk):
     desk.round()
     desk.event("FEED_SILENT_OVER", "Over: No quote", level=EventLevel.INFO)
     desk.round()
-    assert [title.split()[-1] for title in desk.told()] == ["FEED_SILENT", "FEED_SILENT_OVER"]
+    begun, ended = desk.told()
+    assert "行情中断 ·" in begun
+    assert "已恢复：行情中断 ·" in ended
     assert desk.told("reports") == []
     begun, ended = Alert.objects.order_by("pk")
     assert begun.over_at is not None
