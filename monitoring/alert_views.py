@@ -23,7 +23,7 @@ from monitoring.services.alerting import acknowledge as note_acknowledged
 from monitoring.templatetags.console import say
 from trading.domain.types import Text
 
-ACKNOWLEDGE = "monitoring.acknowledge_alert"
+ACKNOWLEDGE = "monitoring.operate"
 #: Alerts that one press of the button acknowledges at most.
 _MOST = 500
 _NUMBER = re.compile(r"\d{1,18}", re.ASCII)

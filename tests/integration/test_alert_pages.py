@@ -36,7 +36,7 @@ def reader(desk) -> Client:
 
 @pytest.fixture
 def duty(desk) -> Client:
-    return person("view_account", "acknowledge_alert")
+    return person("view_account", "operate")
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_looking_is_one_permission_and_acknowledging_another(desk, reader, duty)
     assert "Acknowledge the chosen" in text(duty, "alerts")
     assert "Acknowledge the chosen" not in text(reader, "alerts")
     assert reader.post(reverse("alerts-acknowledge"), post).status_code == 403
-    assert person("acknowledge_alert").post(reverse("alerts-acknowledge"), post).status_code == 403
+    assert person("operate").post(reverse("alerts-acknowledge"), post).status_code == 403
     assert Client().post(reverse("alerts-acknowledge"), post).status_code == 302
     assert person().get(reverse("alerts")).status_code == 403
     assert duty.get(reverse("alerts-acknowledge")).status_code == 405

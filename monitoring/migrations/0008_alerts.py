@@ -26,7 +26,7 @@ def begin_at_newest(apps, editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0002_premarket_checks'),
+        ('monitoring', '0007_curves_of_the_day'),
         ('trading', '0007_quote_sources'),
         ('admin', '0003_logentry_add_action_flag_choices'),
     ]
@@ -102,7 +102,6 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'alert',
                 'verbose_name_plural': 'alerts',
-                'permissions': [('acknowledge_alert', 'Can acknowledge alerts')],
             },
         ),
         migrations.CreateModel(
