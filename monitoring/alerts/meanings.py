@@ -36,6 +36,7 @@ MEANINGS: dict[str, Meaning] = {
     "FILL_NOT_BOOKED": Meaning(CRITICAL, _C.TRADE),
     "FILL_SIDE_UNKNOWN": Meaning(CRITICAL, _C.TRADE),
     "MANUAL_SALE": Meaning(WARNING, _C.TRADE),
+    "MANUAL_BUY": Meaning(WARNING, _C.TRADE),
     "CANCEL_ASKED": Meaning(WARNING, _C.TRADE),
     "CANCEL_FAILED": Meaning(ALARM, _C.TRADE),
     "ORDER_REJECTED": Meaning(ALARM, _C.TRADE),

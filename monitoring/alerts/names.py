@@ -15,6 +15,7 @@ _NAMES = {
     "FILL_NOT_BOOKED": Text("fill not booked", "成交未入账"),
     "FILL_SIDE_UNKNOWN": Text("fill of unknown side", "成交方向不明"),
     "MANUAL_SALE": Text("sale by hand", "手动卖出"),
+    "MANUAL_BUY": Text("purchase by hand", "手动买入"),
     "CANCEL_ASKED": Text("cancel asked for", "已请求撤单"),
     "CANCEL_FAILED": Text("cancel failed", "撤单失败"),
     "ORDER_REJECTED": Text("order rejected", "废单"),
