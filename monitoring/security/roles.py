@@ -17,15 +17,12 @@ from django.db.models import Q
 _OURS = ("trading", "grid", "monitoring")
 #: What everybody may who has a role: read every page. `app.codename`; of our own apps every `view_` besides.
 _VIEWING = ("django_celery_beat.view_periodictask",)
-_ACKNOWLEDGING = ("monitoring.acknowledge_alert",)
-_OPERATING = ("monitoring.operate", *_ACKNOWLEDGING)
+_OPERATING = ("monitoring.operate",)
 _TRADING = (
-    *_ACKNOWLEDGING,
     "trading.trade_account",
     *(f"trading.{verb}_watchedsymbol" for verb in ("add", "change", "delete")),
 )
 _RISK = (
-    *_ACKNOWLEDGING,
     "trading.change_tradingconfig",
     "trading.release_account",
     *("trading.change_instrument", "trading.add_tradingday", "trading.change_tradingday"),
