@@ -22,14 +22,19 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 
-from monitoring.models import ApiToken, DayReport, Finding, PremarketCheck
+from monitoring import alert_admin
+from monitoring.models import Act, ApiToken, DayReport, Finding, LogLine, PremarketCheck
+from monitoring.security import admin as users
 from monitoring.services import api_tokens
 from monitoring.services.api_tokens import SCOPE_WORDS, Scope
 from monitoring.services.periodic import switch_task
-from trading.admin.base import TRADE, Readable, actor_of, masked, say
+from trading.admin.base import Readable, actor_of, masked, say
 from trading.domain.types import Text
 from trading.models.fields import both
 
+__all__ = ["alert_admin", "users"]  # their pages are registered with these
+
+OPERATE = "monitoring.operate"
 _NONE = Text("none", "无")
 
 
@@ -46,6 +51,23 @@ class FindingAdmin(Readable):
     @admin.display(description=both("what is wrong", "内容"))
     def text(self, row: Finding) -> str:
         return masked(row.account, say(Text(row.text_en, row.text_zh)))
+
+
+@admin.register(Act)
+class ActAdmin(Readable):
+    """What people confirmed in the console, and the answers."""
+
+    list_display = ("at", "actor", "account", "action", "subject", "why", "answer")
+    list_filter = ("account", "action")
+    search_fields = ("actor", "subject", "why")
+    date_hierarchy = "at"
+    ordering = ("-at", "-pk")
+    exclude = ("answer_en", "answer_zh", "token")
+    readonly_fields = ("answer",)
+
+    @admin.display(description=both("answer", "答复"))
+    def answer(self, row: Act) -> str:
+        return say(Text(row.answer_en, row.answer_zh)) or "-"
 
 
 @admin.register(DayReport)
@@ -109,6 +131,22 @@ class PremarketCheckAdmin(Readable):
     @admin.display(description=both("items", "检查项"))
     def all_items(self, row: PremarketCheck) -> str:
         return format_html_join("", "<div>{}</div>", ((_item(one),) for one in row.items))
+
+
+@admin.register(LogLine)
+class LogLineAdmin(Readable):
+    """What processes warned of; the numbers of accounts are masked when a line becomes a row."""
+
+    list_display = ("at", "level", "process", "text", "repeated", "tick", "logger")
+    list_filter = ("level", "process")
+    search_fields = ("text", "trace", "logger", "process", "tick")
+    search_help_text = both(
+        "words of the line, its logger, its process or the number of its tick",
+        "按内容、记录器、进程或任务编号搜索",
+    )
+    date_hierarchy = "at"
+    ordering = ("-at", "-pk")
+    list_select_related = ()
 
 
 class TokenForm(forms.ModelForm):
@@ -265,7 +303,7 @@ class TaskAdmin(admin.ModelAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(request.user.has_perm(TRADE))
+        return bool(request.user.has_perm(OPERATE))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only what the code no longer knows may go."""

@@ -24,7 +24,7 @@ _LINKS = {
     f"trading.{name}"
     for name in (
         *("add_account", "view_account", "view_position", "view_tradingconfig", "view_order"),
-        *("view_signal", "view_denial", "view_fill", "view_event"),
+        *("view_signal", "view_denial", "view_fill", "view_event", "trade_account"),
     )
 }
 

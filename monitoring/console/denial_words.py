@@ -20,8 +20,8 @@ MEANINGS: Mapping[str, Text] = MappingProxyType(
             "策略只能提示，不能下单。请在配置中开启策略下单。",
         ),
         _C.TRADING_STATE: Text(
-            "The main switch forbids it: halted stops everything, reduce only stops buys. Resume in the admin.",
-            "总开关不允许：停止时一律不下单，只减仓时不买入。请在管理后台恢复。",
+            "The main switch forbids it: halted stops everything, reduce only stops buys. Resume it with a reason.",
+            "总开关不允许：停止时一律不下单，只减仓时不买入。请填写原因后恢复。",
         ),
         _C.GATEWAY_NOT_ARMED: Text(
             "The gateway only observes, so nothing can be sent. It waits and is tried again.",

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0002_premarket_checks'),
+        ('monitoring', '0009_log_lines'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
