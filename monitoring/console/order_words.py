@@ -18,6 +18,9 @@ _MODES = {
     PriceMode.LIMIT: Text("the level that triggered it", "触发价"),
 }
 
+_WOULD_WAIT = Text("would wait", "会等待")
+_WOULD_DENY = Text("would be denied", "会被拒绝")
+
 #: What each check looks at, for the list of those that pass.
 CHECK_WORDS: Mapping[str, Text] = MappingProxyType(
     {
@@ -141,7 +144,7 @@ def objections_of(order: Preview) -> Iterator[Objection]:
     failing = sorted(order.failing, key=lambda check: check.waits)
     for check in failing:
         assert check.objection is not None
-        yield Objection(check.objection, check.waits)
+        yield Objection(check.objection, check.waits, _WOULD_WAIT if check.waits else _WOULD_DENY)
 
 
 def passes_of(order: Preview) -> Iterator[Text]:

@@ -48,6 +48,7 @@ DONE = {
     "resume": ("TRADING_ACTIVE", "is active now. The rules decide"),
     "exits-on": ("EXITS_SWITCHED", "are on: the next tick"),
     "exits-off": ("EXITS_SWITCHED", "are off: it is not protected"),
+    "thresholds": ("OWN_THRESHOLDS", "are set: the next tick"),
     "grid-pause": ("GRID_PAUSED", "No new orders"),
     "grid-resume": ("GRID_RESUMED", "It trades again"),
     "grid-stop": ("GRID_STOPPING", "Working orders are cancelled"),
@@ -75,7 +76,7 @@ def boss(morning, now) -> Client:
 
 def test_every_act_tells_everything_first_is_done_once_and_says_what_comes_of_it(morning, boss):
     assert set(DONE) == set(EVERY)
-    for name in ("watch", "unwatch", "exits-off", "exits-on", "sell", "buy", "grid-pause", "grid-resume",
+    for name in ("watch", "unwatch", "exits-off", "exits-on", "thresholds", "sell", "buy", "grid-pause", "grid-resume",
                  "grid-stop", "cancel-all", "cancel", "reduce", "halt", "resume"):  # fmt: skip
         if name == "cancel":  # asked for already by "cancel all"
             Order.objects.filter(symbol="600000.SH").update(cancel_wanted_at=None)
@@ -239,6 +240,10 @@ MISFITS: list[tuple[str, dict[str, str], str]] = [
     ("buy", {"how": "shares", "amount": "9999999999"}, "write less"),
     ("buy", {"highest": "cheap"}, "Never above: “cheap” is no price"),
     ("grid-stop", {"policy": "burn"}, "burn"),
+    ("thresholds", {"stop_loss_ratio": "0"}, "Stop-loss: “0” is no percentage from 1 to 20"),
+    ("thresholds", {"stop_loss_ratio": "NaN"}, "write one such as 5, or nothing"),
+    ("thresholds", {"first_take_profit_ratio": "1e400"}, "First take-profit: “1e400”"),
+    ("thresholds", {"first_take_profit_ratio": "20.5"}, "from 1 to 20"),
     ("watch", {"symbol": "000001.SH"}, "Symbol:"),
     ("watch", {"symbol": ""}, "write one such as 600036"),
     ("watch", {"note": "x" * 101}, "at most 100 characters"),
