@@ -84,6 +84,15 @@ def order_facts(order: Preview, name: str) -> Iterator[Fact]:
             f"{price}（{mode.zh}；处理时重新定价）",
         ),
     )
+    if order.highest is not None:
+        bound = wording.yuan(order.highest)
+        yield Fact(
+            Text("Never above", "买入价上限"),
+            Text(
+                f"{bound}: below the book it rests, until it fills or its timeout cancels it",
+                f"{bound}：低于卖盘时挂单等待，直至成交或超时撤单",
+            ),
+        )
     yield Fact(Text("Last price", "最新价"), _last(order), tone)
     if order.held or order.side is Side.SELL:
         yield _holding(order)
