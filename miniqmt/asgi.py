@@ -23,14 +23,34 @@ def beside(pages: Application, path: str, stream: Application) -> Application:
     return answer
 
 
+def within(inner: Application, may_face: Callable[[str], bool]) -> Application:
+    """Let nobody in who came to an address of this computer that the web may not face, whatever the server was told."""
+
+    async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        server = scope.get("server")
+        if scope["type"] == "lifespan" or server is None or may_face(str(server[0])):
+            await inner(scope, receive, send)
+            return
+        headers = [(b"content-type", b"text/plain; charset=utf-8")]
+        await send({"type": "http.response.start", "status": 403, "headers": headers})
+        await send({"type": "http.response.body", "body": _NOT_FACED.encode()})
+
+    return answer
+
+
+_NOT_FACED = "Only this computer is served: see docs/security.md. 仅对本机提供服务。\n"
+
+
 def _application() -> Application:
     pages: Application = get_asgi_application()
     # They need the apps that the line above has loaded.
     from django.urls import reverse
 
+    from monitoring.security.checks import may_face, refuse_to_serve
     from monitoring.views import live
 
-    return beside(pages, reverse("console-stream"), live)
+    refuse_to_serve()
+    return within(beside(pages, reverse("console-stream"), live), may_face)
 
 
 application = _application()

@@ -25,6 +25,9 @@ def _every(seconds: float, task: str, expire_seconds: int, queue: str = TICKS) -
     }
 
 
+#: Slow tasks that follow the market all the same: a point a minute is one of market time.
+_OF_THE_MARKET = {"monitoring.curves"}
+
 SCHEDULE: dict[str, dict[str, Any]] = {
     # Broker snapshot → accounts and positions.
     "sync": _every(10, "trading.sync", 8),
@@ -44,10 +47,20 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "reference": _every(60, "trading.reference", 50, SLOW),
     # Once a session's books are closed: its daily bars, and a child that counts the indicators.
     "indicators": _every(60, "trading.indicators", 50, SLOW),
+    # What accounts are worth and symbols cost, a point a minute of the market: for people to look at.
+    "curves": _every(60, "monitoring.curves", 50, SLOW),
     # One report per account and session, once its books are closed.
     "day_report": _every(60, "monitoring.day_report", 50, SLOW),
+    # Audit rows get their links in the chain; once a day its end is written down.
+    "audit": _every(60, "monitoring.audit", 50, SLOW),
     # From 08:30 to 09:10 of a session and from 15:45 on: a backup, proven; then what may be forgotten, and the file.
     "backup": _every(60, "monitoring.backup", 50, SLOW),
+    # What happened → alerts; a child sends those that are due.
+    "alerts": _every(10, "monitoring.alerts", 8, SLOW),
+    # Where a monitor outside is named: tells it that everything works, or what does not.
+    "heartbeat": _every(60, "monitoring.heartbeat", 50, SLOW),
+    # What the processes warned of, from their files, as rows.
+    "log_lines": _every(60, "monitoring.log_lines", 50, SLOW),
 }
 
 
@@ -58,7 +71,9 @@ def at_speed(speed: Decimal) -> dict[str, dict[str, Any]]:
 
 
 def _faster(entry: dict[str, Any], pace: Pace) -> dict[str, Any]:
-    if entry["options"]["queue"] == SLOW or entry["task"].startswith("monitoring."):
+    if entry["task"] not in _OF_THE_MARKET and (
+        entry["options"]["queue"] == SLOW or entry["task"].startswith("monitoring.")
+    ):
         return entry  # these look after machines, or come once a session
     period = pace.period(entry["schedule"])
     # Whole seconds, and 0 would mean for ever.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from miniqmt import postgres, schedule
+from monitoring import log_files
 from monitoring.processes import exit_with_parent, show_what_the_console_can
+from monitoring.redaction import known_secrets
 from monitoring.run_file import redis_url
 
 # Here, because every process of the system reads its settings: a child of `up` ends with it.
@@ -57,6 +60,17 @@ SECRET_KEY = _secret_key()
 DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 
+#: Whether everybody reaches the web over HTTPS: what faces the network must (monitoring/security/exposure.py).
+HTTPS = env.bool("MINIQMT_HTTPS", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+#: On this computer alone nothing travels, and there is no certificate: these ask for HTTPS (docs/security.md).
+SILENCED_SYSTEM_CHECKS = (
+    [] if HTTPS else ["security.W004", "security.W008", "security.W012", "security.W016"]
+)
+
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -66,6 +80,10 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_celery_beat",
     "simple_history",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "trading",
     "grid",
     "monitoring",
@@ -81,7 +99,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "monitoring.security.middleware.SessionLimits",
     "simple_history.middleware.HistoryRequestMiddleware",
+    "axes.middleware.AxesMiddleware",  # the last one: it answers for a login that was refused
 ]
 
 ROOT_URLCONF = "miniqmt.urls"
@@ -145,6 +165,28 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+#: One backend, so that whoever asks for "users with this permission" needs not name it.
+AUTHENTICATION_BACKENDS = ["monitoring.security.backend.LockingBackend"]
+#: Five wrong passwords of a user from one address: nobody logs in as this user from there for a quarter of an hour,
+#: and no longer, however often it is tried meanwhile. The address is the connection's own, no header's.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_CALLABLE = "monitoring.security.lockout.refused"
+AXES_ENABLE_ADMIN = False  # the page of users lifts a lock
+AXES_VERBOSE = False
+
+#: A session ends this long after its last page was opened, and this long after the login whatever happens.
+SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
+MINIQMT_SESSION_AGE = timedelta(days=7)
+
+OTP_TOTP_ISSUER = "miniqmt"
+OTP_ADMIN_HIDE_SENSITIVE_DATA = True
+#: Asked before what costs most on a live account; trading's pages import nothing of monitoring.
+MINIQMT_STEP_UP = "monitoring.security.step_up"
+
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "console"
 LOGOUT_REDIRECT_URL = "login"
@@ -171,6 +213,14 @@ MINIQMT_MOOTDX_FOLDER = env.str("MINIQMT_MOOTDX_FOLDER", default="")
 
 #: A folder on another disk or machine that every backup is copied to; empty: none.
 MINIQMT_BACKUP_COPY = env.str("MINIQMT_BACKUP_COPY", default="")
+
+#: What programs show to read /readyz and /metrics; empty: only a person who is logged in may.
+MINIQMT_METRICS_TOKEN = env.str("MINIQMT_METRICS_TOKEN", default="")
+#: A monitor outside that is told every minute that everything works; empty: none.
+MINIQMT_HEARTBEAT_URL = env.str("MINIQMT_HEARTBEAT_URL", default="")
+#: The JSON API (docs/api.md): requests a second of one token or user; whether tokens may act on live accounts.
+MINIQMT_API_RATE = env.int("MINIQMT_API_RATE", default=50)
+MINIQMT_API_TRADES_LIVE = env.bool("MINIQMT_API_TRADES_LIVE", default=False)
 
 #: Broker of messages: the given one, else the one `up` runs. Without any, the commands that need one say so.
 REDIS_URL = env.str("REDIS_URL", default="") or redis_url(HOME)
@@ -209,6 +259,9 @@ CELERY_BEAT_SCHEDULE = schedule.at_speed(MINIQMT_SPEED)
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds until a change made in the admin is seen
 CELERY_BEAT_CRON_STARTING_DEADLINE = 60
 
+#: What reads the lock file of packages, for `manage.py doctor`: nothing imports this folder.
+MINIQMT_PINNED = "miniqmt.lockfile.pinned"
+
 #: Strategies in order of precedence; each is called once per strategy tick.
 MINIQMT_STRATEGIES = ["trading.strategy.exit_signals", "trading.strategy.add_on_signals"]
 #: Strategy plug-ins by dotted path (docs/strategies.md); each is called once per tick of theirs.
@@ -221,16 +274,10 @@ MINIQMT_KEPT_SHARES = ["grid.selectors.kept_from_exits"]
 #: What other apps add to `manage.py replay` (trading/replay/guests.py).
 MINIQMT_REPLAY_GUESTS = ["grid.replay.GRIDS"]
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {
-        "stderr": {
-            "()": "monitoring.processes.LogLines",
-            "formatter": "line",
-            "stream": sys.stderr,
-        }
-    },
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="WARNING")},
-}
+#: Plain lines for the console from LOG_LEVEL on; each process that runs all day also keeps a file (monitoring/log_files.py).
+LOGGING = log_files.configuration(
+    HOME,
+    sys.argv,
+    env.str("LOG_LEVEL", default="WARNING"),
+    {SECRET_KEY, *known_secrets(HOME, os.environ)},
+)

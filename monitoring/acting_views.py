@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods
 
 from monitoring import views
 from monitoring.console.acting import (
+    RELEASE,
     TRADE,
     VIEW,
     Action,
@@ -30,7 +31,7 @@ from monitoring.console.acting import (
 )
 from monitoring.console.acting_forms import ActForm
 from monitoring.console.actions import ACTIONS
-from monitoring.console.confirming import PASSWORD, reauthenticated
+from monitoring.console.confirming import asks_code, reauthenticated
 from monitoring.console.trade_page import answer_of, trade_page
 from monitoring.models import Act
 from trading.domain.types import Text
@@ -41,6 +42,15 @@ from trading.services.corrections import CorrectionError
 _View = Callable[..., HttpResponseBase]
 _NOT_DONE = Text("Nothing was done", "未执行任何操作")
 _NOT_ALLOWED = Text("Not allowed", "没有权限")
+_ONLY_LOOK = Text(
+    "You may look, not act. Acting needs the permission to trade (trade_account); an administrator can"
+    " give it to you. Nothing was done.",
+    "您只能查看，不能操作。操作需要“交易”权限（trade_account），请联系管理员授予。未执行任何操作。",
+)
+_NOT_YOURS = Text(
+    "The main switch is released by whoever may release it (release_account, role “Risk manager”). Nothing was done.",
+    "解除总开关需要“解除”权限（release_account，“风控员”角色）。未执行任何操作。",
+)
 _QUOTES = Text(
     "Quotes cannot be read now, so nothing was done. Look at the market data, then try again.",
     "目前无法读取行情，未执行任何操作。请检查行情后重试。",
@@ -73,13 +83,9 @@ def acting(*methods: str) -> Callable[[_View], _View]:
         @login_required
         @wraps(view)
         def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if not (request.user.has_perm(VIEW) and request.user.has_perm(TRADE)):
-                words = Text(
-                    "You may look, not act. Acting needs the permission to trade (trade_account); an administrator can"
-                    " give it to you. Nothing was done.",
-                    "您只能查看，不能操作。操作需要“交易”权限（trade_account），请联系管理员授予。未执行任何操作。",
-                )
-                return _told(request, words, 403)
+            may = request.user.has_perm
+            if not (may(VIEW) and (may(TRADE) or may(RELEASE))):
+                return _told(request, _ONLY_LOOK, 403)
             return view(request, *args, **kwargs)
 
         safe: _View = require_http_methods(list(methods))(views.own_content_only(entered))
@@ -106,6 +112,9 @@ def act(request: HttpRequest, name: str, pk: int) -> HttpResponse:
     try:
         subject = action.find(pk)
         account = action.account_of(subject)
+        loosens = action.loosens(subject)
+        if not request.user.has_perm(RELEASE if loosens else TRADE):
+            return _told(request, _NOT_YOURS if loosens else _ONLY_LOOK, 403)
         at = moment_of(account, timezone.now(), request.user.get_username())
         asked = _Asked(action, subject, account, at)
         return _post(request, asked) if request.method == "POST" else _ask(request, asked)
@@ -141,9 +150,10 @@ def _post(request: HttpRequest, asked: _Asked) -> HttpResponse:
         form.errors.pop("why", None)  # nobody asked for it yet
         return _confirmation(request, asked, form, now)
     if form.is_valid() and is_real(asked.account):
-        refused = reauthenticated(request)
+        factor = asked.action.takes_factor or asked.action.loosens(asked.subject)
+        refused = reauthenticated(request, factor=factor)
         if refused is not None:
-            return _confirmation(request, asked, form, now, 422, wrong_password=refused)
+            return _confirmation(request, asked, form, now, 422, unproven=refused)
     if not form.is_valid():
         return _confirmation(request, asked, form, now, 422)
     if now.problem is not None:
@@ -222,7 +232,7 @@ def _confirmation(
     status: int = 200,
     *,
     notice: Text | None = None,
-    wrong_password: Text | None = None,
+    unproven: Text | None = None,
 ) -> HttpResponse:
     """Show the confirmation. Each showing has a token of its own: a form is done once."""
     context: Mapping[str, Any] = {
@@ -233,9 +243,9 @@ def _confirmation(
         "token": secrets.token_hex(16),
         "market_now": asked.at.now,
         "notice": notice,
-        "needs_password": is_real(asked.account),
-        "password_field": PASSWORD,
-        "wrong_password": wrong_password,
+        "needs_proof": is_real(asked.account),
+        "with_code": asks_code(request),
+        "unproven": unproven,
         "may_act": now.problem is None,
         "looks_again": bool(asked.action.form.shows_anew),
     }

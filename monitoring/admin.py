@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django_celery_beat.models import (
@@ -18,12 +22,19 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 
-from monitoring.models import Act, DayReport, Finding, PremarketCheck
+from monitoring import alert_admin
+from monitoring.models import Act, ApiToken, DayReport, Finding, LogLine, PremarketCheck
+from monitoring.security import admin as users
+from monitoring.services import api_tokens
+from monitoring.services.api_tokens import SCOPE_WORDS, Scope
 from monitoring.services.periodic import switch_task
-from trading.admin.base import TRADE, Readable, actor_of, masked, say
+from trading.admin.base import Readable, actor_of, masked, say
 from trading.domain.types import Text
 from trading.models.fields import both
 
+__all__ = ["alert_admin", "users"]  # their pages are registered with these
+
+OPERATE = "monitoring.operate"
 _NONE = Text("none", "无")
 
 
@@ -122,6 +133,110 @@ class PremarketCheckAdmin(Readable):
         return format_html_join("", "<div>{}</div>", ((_item(one),) for one in row.items))
 
 
+@admin.register(LogLine)
+class LogLineAdmin(Readable):
+    """What processes warned of; the numbers of accounts are masked when a line becomes a row."""
+
+    list_display = ("at", "level", "process", "text", "repeated", "tick", "logger")
+    list_filter = ("level", "process")
+    search_fields = ("text", "trace", "logger", "process", "tick")
+    search_help_text = both(
+        "words of the line, its logger, its process or the number of its tick",
+        "按内容、记录器、进程或任务编号搜索",
+    )
+    date_hierarchy = "at"
+    ordering = ("-at", "-pk")
+    list_select_related = ()
+
+
+class TokenForm(forms.ModelForm):
+    """What a new token is for, and for how long."""
+
+    scopes = forms.MultipleChoiceField(
+        label=both("Scopes", "权限范围"),
+        choices=[
+            (scope.value, both(f"{scope}: {en}", f"{scope}：{zh}"))
+            for scope, (en, zh) in SCOPE_WORDS.items()
+        ],
+        widget=forms.CheckboxSelectMultiple,
+        initial=[Scope.READ.value],
+    )
+    days = forms.IntegerField(
+        label=both("Days until it expires", "有效天数"),
+        min_value=1,
+        max_value=api_tokens.LONGEST.days,
+        initial=api_tokens.DEFAULT.days,
+    )
+
+    class Meta:
+        model = ApiToken
+        fields = ("name",)
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(admin.ModelAdmin):
+    """One's own tokens (a superuser's: everybody's): made here, shown once, revoked; never changed."""
+
+    form = TokenForm
+    list_display = ("name", "user", "scopes", "prefix", "created_at", "expires_at", "last_used_at", "revoked_at")  # fmt: skip
+    list_select_related = ("user",)
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    ordering = ("-created_at", "-pk")
+    fields = ("name", "scopes", "days")
+    actions = ("revoke",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:
+        rows = super().get_queryset(request)
+        return rows if request.user.is_superuser else rows.filter(user=request.user.pk)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields if obj is None else self.list_display
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # who had one stays known
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return self.has_add_permission(request)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        answers, user = form.cleaned_data, request.user
+        assert isinstance(user, User)
+        lasts = timedelta(days=answers["days"])
+        made, obj.secret = api_tokens.create(
+            user, answers["name"], answers["scopes"], lasts, timezone.now()
+        )
+        obj.pk, obj.prefix, obj.user = made.pk, made.prefix, made.user
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: Any = None
+    ) -> HttpResponse:
+        """Show the secret: on this page and nowhere else."""
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": say(Text("The new token", "新令牌")),
+            "about": say(
+                Text(
+                    "Copy it now: it is shown this once, and kept nowhere.",
+                    "请立即复制：仅显示这一次，系统不保存。",
+                )
+            ),
+            "secret": obj.secret,
+            "done": say(Text("Copied, back to the list", "已复制，返回列表")),
+        }
+        return TemplateResponse(request, "admin/monitoring/token.html", context)
+
+    @admin.action(description=both("Revoke for good", "永久撤销"), permissions=["revoke"])
+    def revoke(self, request: HttpRequest, rows: QuerySet[ApiToken]) -> None:
+        for row in rows:
+            if api_tokens.revoke(row.pk, timezone.now()):
+                self.log_change(request, row, "revoked")
+                self.message_user(request, say(Text(f"{row} is revoked.", f"{row} 已撤销。")))
+
+
 def _item(one: dict[str, str]) -> str:
     mark = {"ok": "✓", "warning": "!", "stop": "✗"}[one["verdict"]]
     return f"{mark} " + say(
@@ -188,7 +303,7 @@ class TaskAdmin(admin.ModelAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(request.user.has_perm(TRADE))
+        return bool(request.user.has_perm(OPERATE))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only what the code no longer knows may go."""

@@ -53,6 +53,15 @@ class Proof(StrEnum):
     READ = "read"
 
 
+WHY_WORDS = {
+    Why.BEFORE_OPEN: Text("before the open", "开盘前"),
+    Why.AFTER_BOOKS: Text("after the books", "结账后"),
+    Why.BY_HAND: Text("by hand", "手动"),
+    Why.BEFORE_RESTORE: Text("before a restore", "恢复前"),
+}
+PROOF_WORDS = {Proof.RESTORED: Text("restored", "已试恢复"), Proof.READ: Text("read", "已读取")}
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
     """What is known of a backup. `rows`: how many rows each table has; `sha256`, `size` (bytes): of its file."""

@@ -13,10 +13,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
 from monitoring import views
 from monitoring.console.access import VIEW
+from monitoring.console.chart import chart_of
 from monitoring.console.holding_story import holding_page
 from monitoring.console.order_chains import order_page
 from monitoring.console.paging import Place, place_of
@@ -30,9 +32,11 @@ from monitoring.console.record_filters import (
 from monitoring.console.signal_records import signal_page
 from monitoring.console.values import HoldingView
 from trading.domain.calendar import TradingCalendar
-from trading.domain.types import Text
+from trading.domain.types import Quote, Symbol, Text
+from trading.errors import GatewayUnavailable
 from trading.models import Position
 from trading.services.calendar import load_calendar
+from trading.services.shared_quotes import quotes_of_thread
 
 _View = Callable[..., HttpResponseBase]
 _NO_PLACE = Text(
@@ -106,14 +110,26 @@ def holding(request: HttpRequest, pk: int) -> HttpResponse:
     account = read_accounts(real)[row.account_id]
     asked = _asked(request)
     page = holding_page(row, account, _shown(row), load_calendar(), asked.after)
+    chart = chart_of(row, page.name, page.levels, _quote(row), account.now)
     context = {
         "page": page,
+        "chart": chart,
+        "chart_data": chart.data(get_language() or "en"),
         "problem": asked.problem,
         "is_newest": asked.after is None,
         "older_link": _link(request, after=page.older),
         "newest_link": request.path,
     }
     return render(request, "monitoring/holding_page.html", context)
+
+
+def _quote(row: Position) -> Quote | None:
+    """Return the newest quote of a holding; a store that is away is "no price"."""
+    symbol = Symbol(row.symbol)
+    try:
+        return quotes_of_thread().latest([symbol]).get(symbol)
+    except GatewayUnavailable:
+        return None
 
 
 def _shown(row: Position) -> HoldingView | None:

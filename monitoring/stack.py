@@ -32,6 +32,8 @@ REDIS = TERMINAL  # once those above are gone nobody needs either, and they do n
 #: The oldest Redis that will do; Windows still has very old ones.
 OLDEST_REDIS = (6, 2)
 REDIS_PORT = 6379
+#: The first ports tried for the web and for Flower.
+WEB_PORT, FLOWER_PORT = 8000, 5555
 #: Seconds without progress after which worker and beat count as hung. Beat sends something every 30 s at the least, and
 #: a statement may wait 20 s for the database. The gateway has stood in for them since 4 s.
 PROGRESS_WITHIN = 45.0
@@ -209,13 +211,17 @@ def flower(around: Surroundings, port: int, user: str, password: str) -> Process
     )
 
 
-def web(around: Surroundings, port: int) -> ProcessSpec:
-    """Run the web server for this computer."""
+def web(around: Surroundings, port: int, proxied: bool = False) -> ProcessSpec:
+    """Run the web server for this computer. `proxied`: a server on this computer with a certificate is before it.
+
+    Without one, no header says where a request came from: the lock of the log-in goes by the address.
+    """
     return around.spec(
         "web",
         *("uvicorn", "miniqmt.asgi:application", "--host", HOST, "--port", str(port)),
         *("--lifespan", "off", "--no-access-log", "--log-level", "warning"),
         *("--timeout-graceful-shutdown", "1"),
+        *(() if proxied else ("--no-proxy-headers",)),
         ready=lambda: answers(port),
         ready_within=30.0,
         alive=partial(serves, port, SMALL_PAGE),

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required, permission_required
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -25,9 +26,12 @@ from monitoring.console.access import VIEW, allowed
 from monitoring.console.boards import Board, Boards, reader_of
 from monitoring.console.boards import render as render_board
 from monitoring.console.build import build
+from monitoring.console.curve import Curves
 from monitoring.console.live import Live
 from monitoring.console.shared import SharedConsole
+from monitoring.console.spoken_language import speaking
 from monitoring.console.values import Console
+from monitoring.services.operator import AUTO, operator_of
 from monitoring.templatetags.console import epoch
 from trading.services.shared_quotes import quotes_of_thread
 
@@ -40,8 +44,11 @@ _POLICY = (
 _View = Callable[..., HttpResponseBase]
 
 
+_curves = Curves()
+
+
 def _build(real: datetime) -> Console:
-    return build(real, quotes_of_thread(), Path(settings.HOME))
+    return build(real, quotes_of_thread(), Path(settings.HOME), _curves)
 
 
 console_now = SharedConsole(_build)
@@ -68,6 +75,11 @@ class Login(LoginView):
     """Who is there; afterwards the console."""
 
     redirect_authenticated_user = True
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_valid(form)
+        chosen = operator_of(form.get_user())
+        return response if chosen.language == AUTO else speaking(chosen, response)
 
 
 @require_safe

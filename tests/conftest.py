@@ -42,6 +42,29 @@ def _database_of_the_run_alone():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _audit_rows_go_with_all_others():
+    """A test that commits has every table emptied afterwards, which the database refuses for audit rows.
+
+    The triggers are away for that moment alone: emptying ends like a migration, which puts them up again.
+    """
+    from django.test import TransactionTestCase
+
+    from tests.audit import take_down
+
+    name = "_fixture_teardown"
+    empty = getattr(TransactionTestCase, name)
+
+    def without_triggers(self):
+        for using in self._databases_names(include_mirrors=False):
+            take_down(using)
+        empty(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, name, without_triggers)
+        yield
+
+
 @pytest.fixture
 def connection_kept(db, monkeypatch):
     """For code that looks after its connection between transactions: a test's is inside one, and must stay open."""

@@ -140,6 +140,12 @@ class Folder:
             " WHERE state = 'filled' AND broker_order_id IS NOT NULL"
         )
 
+    def log_lines(self, name: str) -> list[dict[str, Any]]:
+        """What a process has logged."""
+        path = self.home / "logs" / f"{name}.jsonl"
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        return [json.loads(line) for line in text.splitlines()]
+
     def tick_started(self, name: str = "strategy") -> str:
         """When the tick last began, in UTC."""
         query = "SELECT MAX(started_at) FROM trading_ticklease WHERE name LIKE ?"

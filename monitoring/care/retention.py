@@ -9,14 +9,19 @@ from typing import Any
 
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import Min, QuerySet
+from django.db.models import Min, Q, QuerySet
 
+from monitoring.models import EquityPoint, LogLine, PricePoint
 from trading.models import BrokerEvent, Denial, UnknownOutcome
 
 #: Raw reports of the terminal: what they said is in orders, fills and events.
 REPORTS_FOR = timedelta(days=90)
 #: Denials that are over; how many there were of each code stays in the day reports.
 DENIALS_FOR = timedelta(days=180)
+#: Minutes of the curves people look at. What a session began and ended with stays in its day report.
+EQUITY_FOR, PRICES_FOR = timedelta(days=370), timedelta(days=14)
+#: What processes warned of: the files are kept for fourteen days or less.
+LOG_LINES_FOR, MOST_LOG_LINES = timedelta(days=30), 20_000
 #: Rows that one transaction deletes: a write lock of a few milliseconds. So many of them in one run.
 BATCH, BATCHES = 500, 40
 
@@ -28,11 +33,13 @@ class Forgotten:
     reports: int
     denials: int
     logins: int
+    points: int
+    log_lines: int
     more: bool
 
     @property
     def total(self) -> int:
-        return self.reports + self.denials + self.logins
+        return self.reports + self.denials + self.logins + self.points + self.log_lines
 
 
 def forget(now: datetime) -> Forgotten:
@@ -43,17 +50,30 @@ def forget(now: datetime) -> Forgotten:
         reports = reports.filter(received_at__lt=oldest_doubt - timedelta(days=1))
     denials = Denial.objects.filter(cleared_at__lt=now - DENIALS_FOR)
     logins = Session.objects.filter(expire_date__lt=now)
+    equity = EquityPoint.objects.filter(recorded_at__lt=now - EQUITY_FOR)
+    prices = PricePoint.objects.filter(recorded_at__lt=now - PRICES_FOR)
     left = iter(range(BATCHES))
     return Forgotten(
         reports=sum(_delete(reports, left)),
         denials=sum(_delete(denials, left)),
         logins=sum(_delete(logins, left)),
+        points=sum(_delete(equity, left)) + sum(_delete(prices, left)),
+        log_lines=sum(_delete(_old_log_lines(now), left)),
         more=next(left, None) is None,
     )
 
 
+def _old_log_lines(now: datetime) -> QuerySet[LogLine]:
+    """The old ones, and of more than so many the oldest."""
+    beyond = LogLine.objects.order_by("-pk").values_list("pk", flat=True)[MOST_LOG_LINES:]
+    last = beyond.first()
+    return LogLine.objects.filter(Q(at__lt=now - LOG_LINES_FOR) | Q(pk__lte=last or 0))
+
+
 def _delete(rows: QuerySet[Any], left: Iterator[int]) -> Iterator[int]:
     """Delete rows batch by batch while batches are left."""
+    if not rows.exists():
+        return  # no batch is spent on it
     # The plain set: reports are append-only for everybody else.
     every: QuerySet[Any] = QuerySet(rows.model)
     for _ in left:

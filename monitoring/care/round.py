@@ -113,9 +113,9 @@ def _tidy(now: datetime, calendar: TradingCalendar) -> None:
     if forgotten.total:
         text = Text(
             f"Forgotten: {forgotten.reports} old reports of the terminal, {forgotten.denials} denials, "
-            f"{forgotten.logins} expired logins.",
+            f"{forgotten.logins} expired logins, {forgotten.points} minutes of curves.",
             f"已清理：旧柜台回报 {forgotten.reports} 条、风控拒绝 {forgotten.denials} 条、"
-            f"过期登录 {forgotten.logins} 条。",
+            f"过期登录 {forgotten.logins} 条、曲线分钟点 {forgotten.points} 条。",
         )
         _tell(EventLevel.INFO, "OLD_ROWS_FORGOTTEN", text, now)
     if forgotten.more:

@@ -24,6 +24,7 @@ from trading.services.clock import SIMULATED, market_time
 from trading.services.shared_quotes import quotes_of_thread
 
 VIEW, TRADE = "trading.view_account", "trading.trade_account"
+RELEASE = "trading.release_account"
 _CENT = Decimal("0.01")
 
 
@@ -118,10 +119,16 @@ class Action(ABC):
 
     name: ClassVar[str]
     form: ClassVar[type[ActForm]] = ActForm
+    #: Whether a live account asks for the second factor, not for the password alone. What makes trading safer does not.
+    takes_factor: ClassVar[bool] = False
 
     @abstractmethod
     def find(self, pk: int) -> Any:
         """Return what is acted on. Raises Gone."""
+
+    def loosens(self, subject: Any) -> bool:
+        """Whether it releases the main switch: that is a permission of its own, and takes the second factor."""
+        return False
 
     def account_of(self, subject: Any) -> Account:
         """Return whose it is."""

@@ -132,7 +132,7 @@ class GridPause(_Steer):
 class GridResume(_Steer):
     """It trades again, with a fresh tracker."""
 
-    name, from_states = "grid-resume", (SessionStatus.PAUSED,)
+    name, from_states, takes_factor = "grid-resume", (SessionStatus.PAUSED,), True
     title, button = Text("Resume a grid", "恢复网格"), Text("Resume the grid", "恢复网格")
     brings = (
         Text(

@@ -85,7 +85,7 @@ class _Trade(Action):
 class Sell(_Trade):
     """Sell from an open holding: all, a part, or so many shares."""
 
-    name, form = "sell", SaleForm
+    name, form, takes_factor = "sell", SaleForm, True
 
     def find(self, pk: int) -> Position:
         return open_holding(pk)
@@ -133,7 +133,7 @@ class Sell(_Trade):
 class Buy(_Trade):
     """Buy a symbol, held or not, by amount or by shares."""
 
-    name, form = "buy", BuyForm
+    name, form, takes_factor = "buy", BuyForm, True
 
     def find(self, pk: int) -> Account:
         return account_row(pk)

@@ -44,6 +44,9 @@ class _Switch(Action):
     def account_of(self, subject: Account) -> Account:
         return subject
 
+    def loosens(self, subject: Account) -> bool:
+        return kill_switch.loosens(subject, self.state)
+
     def confirm(self, subject: Account, answers: Mapping[str, Any], at: Moment) -> Confirmation:
         counts = Order.objects.filter(account=subject, state__in=WORKING_STATES).aggregate(
             buys=Count("pk", filter=Q(side=Side.BUY)), sales=Count("pk", filter=Q(side=Side.SELL))
@@ -236,4 +239,4 @@ class ExitsOn(_Exits):
 class ExitsOff(_Exits):
     """Nothing sells this holding by itself."""
 
-    name, on = "exits-off", False
+    name, on, takes_factor = "exits-off", False, True

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
 from monitoring import health
+from monitoring.console.curve import Curves, Point, curve_of
 from monitoring.console.health import last_sign, processes, tick_starts, ticks_of
 from monitoring.console.listings import TodaysRows
 from monitoring.console.values import (
@@ -49,8 +50,12 @@ _NO_SETTINGS = Text("unprotected: no usable settings", "未受保护：没有可
 _DISABLED = Text("unprotected: the account is disabled", "未受保护：账户已停用")
 
 
-def build(real: datetime, quotes: QuoteReader, home: Path) -> Console:
+def build(
+    real: datetime, quotes: QuoteReader, home: Path, curves: Curves | None = None
+) -> Console:
     """Read everything the page shows at a real time. `home`: the data directory, where `run.json` is.
+
+    `curves`: those of the last look, so that they are read again only when there is a new point.
 
     Quotes that cannot be read are unknown quotes, the rest of the page is true all the same.
     """
@@ -64,13 +69,15 @@ def build(real: datetime, quotes: QuoteReader, home: Path) -> Console:
         except GatewayUnavailable:
             captured.append(CapturedQuotes({}, {}, {}))
             problem = True
+    builders = [
+        _AccountBuilder(account, clocks, calendar, known, real)
+        for account, known in zip(accounts, captured, strict=True)
+    ]
+    points = (curves or Curves()).of((one.pk, one.now) for one in builders)
     return Console(
         taken_at=real,
         accounts=tuple(
-            _AccountBuilder(account, clocks, calendar, known, real).build(
-                starts, warnings.get(account.pk, ())
-            )
-            for account, known in zip(accounts, captured, strict=True)
+            one.build(starts, warnings.get(one.pk, ()), points.get(one.pk, ())) for one in builders
         ),
         processes=processes(read_run_file(home), last_sign(home), real),
         quotes_problem=problem,
@@ -111,9 +118,13 @@ class _AccountBuilder:
         settings = self._settings or config.settings_of(TradingConfig())
         self._view = TickView(account.pk, settings, now, phase_at(calendar, now), quotes, calendar)
         self._view.account = account  # read already
+        self.pk, self.now = account.pk, now
 
     def build(
-        self, starts: Mapping[str, datetime | None], warnings: tuple[Text, ...]
+        self,
+        starts: Mapping[str, datetime | None],
+        warnings: tuple[Text, ...],
+        points: Sequence[Point],
     ) -> AccountView:
         account, view = self._account, self._view
         gateway = self._gateway()
@@ -148,6 +159,7 @@ class _AccountBuilder:
             market_value=account.market_value,
             day_profit=profit,
             day_ratio=profit / before if profit is not None and before else None,
+            curve=curve_of(points, before),
             holdings=tuple(sorted(holdings, key=lambda holding: holding.is_protected)),
             ticks=tuple(ticks_of(account.pk, starts, view.calendar, view.now, self._real))
             if account.enabled

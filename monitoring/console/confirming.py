@@ -1,31 +1,35 @@
-"""Whether whoever confirms is the person who logged in. The one place that asks; another factor is added here."""
+"""Whether whoever confirms is the person who logged in. The one place that asks."""
 
 from __future__ import annotations
 
-from django.contrib.auth import authenticate
 from django.http import HttpRequest
 
+from monitoring.security import second_factor, step_up
 from trading.domain.types import Text
 
-#: The field of the confirmation that the password is written in.
-PASSWORD = "password"
+#: The fields of the confirmation in which password and code are written.
+PASSWORD, CODE = "password", "code"
+_EMPTY = Text(
+    "Write your password: this account is live. Nothing was done.",
+    "请输入您的密码：这是实盘账户。未执行任何操作。",
+)
 
 
-def reauthenticated(request: HttpRequest) -> Text | None:
+def asks_code(request: HttpRequest) -> bool:
+    """Whether this person confirms with a code too."""
+    return second_factor.is_on(request.user)
+
+
+def reauthenticated(request: HttpRequest, *, factor: bool) -> Text | None:
     """Return why this confirmation is not the user's own, None when it is. Asked for live accounts before each act.
 
-    The password goes through the same backends as the login, so whatever counts wrong ones there counts these too.
+    `factor`: the password alone does not do. What was confirmed within the last five minutes is not asked for again;
+    wrong ones count as wrong log-ins do.
     """
-    written = request.POST.get(PASSWORD, "")
-    if not written:
-        return Text(
-            "Write your password: this account is live. Nothing was done.",
-            "请输入您的密码：这是实盘账户。未执行任何操作。",
-        )
-    found = authenticate(request, username=request.user.get_username(), password=written)
-    if found is None or found.pk != request.user.pk:
-        return Text(
-            "This is not your password: nothing was done. Write it again.",
-            "密码不正确，未执行任何操作。请重新输入。",
-        )
-    return None
+    if step_up.problem(request, factor=factor) is None:
+        return None
+    password = request.POST.get(PASSWORD, "")
+    if not password:
+        return _EMPTY
+    wrong = step_up.confirm(request, password, request.POST.get(CODE, ""))
+    return wrong or step_up.problem(request, factor=factor)

@@ -35,10 +35,15 @@ _UP_HANGS = Text(
     "已无响应：此后结束或卡住的进程不会被重新启动。请结束它并重新启动。",
 )
 
+#: A tick that is late for longer than this, and for ten periods, does not run any more.
+_DOWN = timedelta(seconds=60)
+
 _TICKS = {
     "sync": Text("sync", "同步"),
     "strategy": Text("strategy", "策略"),
     "orders": Text("orders", "委托检查"),
+    "grid": Text("grid", "网格"),
+    "plug_ins": Text("plug-ins", "策略插件"),
 }
 
 
@@ -62,10 +67,15 @@ def processes(
     ours = {os.getpid(), os.getppid()}
     if not any(row.get("name") == "web" and row.get("pid") in ours for row in rows):
         return None
-    views = [_process(row) for row in rows]
+    views = process_views(run)
     if up_seen_at is not None and real - up_seen_at > UP_PATIENCE:
         views.insert(0, ProcessView("up", "silent", up_seen_at, 0, _UP_HANGS))
     return tuple(views)
+
+
+def process_views(run: Mapping[str, Any]) -> list[ProcessView]:
+    """Return what `up` last said of its processes, whoever asks."""
+    return [_process(row) for row in run.get("processes", ()) if isinstance(row, dict)]
 
 
 def _process(row: Mapping[str, Any]) -> ProcessView:
@@ -134,6 +144,7 @@ def ticks_of(
         # None: it has never run, so nobody can say how long it has been due.
         late = long_needed and started is not None and real - started > 2 * spec.period
         label = _TICKS.get(spec.name, Text(spec.name, spec.name))
+        down = late and started is not None and real - started > max(10 * spec.period, _DOWN)
         seconds = spec.period.total_seconds()
-        views.append(TickView(spec.name, label, seconds, started, needed, late))
+        views.append(TickView(spec.name, label, seconds, started, needed, late, down))
     return views

@@ -91,7 +91,7 @@ class TodaysRows:
         return _listing(self._fills, lambda row: fill_view(row, names))
 
     def events(self) -> Listing[EventView]:
-        return _listing(self._events, self._event)
+        return _listing(self._events, lambda row: event_view(row, self._account.mask))
 
     def _order(self, row: Order, names: Names) -> OrderView:
         state = OrderState(row.state)
@@ -113,11 +113,6 @@ class TodaysRows:
             end=why_ended(row),
             message=self._account.mask(row.message),
         )
-
-    def _event(self, row: Event) -> EventView:
-        mask = self._account.mask
-        words = Text(mask(row.text_en), mask(row.text_zh))
-        return EventView(row.pk, row.at, row.level, row.code, row.symbol, words, row.actor)
 
 
 def _newest(rows: QuerySet[Any], order: str) -> list[Any]:
@@ -169,6 +164,12 @@ def _denial(row: Denial, names: Names) -> DenialView:
         words=Text(row.text_en, row.text_zh),
         over_at=row.cleared_at,
     )
+
+
+def event_view(row: Event, mask: Callable[[str], str]) -> EventView:
+    """Return an event as it is shown; `mask` takes the account's number out of its words."""
+    words = Text(mask(row.text_en), mask(row.text_zh))
+    return EventView(row.pk, row.at, row.level, row.code, row.symbol, words, row.actor)
 
 
 def fill_view(row: Fill, names: Names) -> FillView:

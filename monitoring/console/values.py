@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Generic, TypeVar
 
+from monitoring.console.curve import CurveView
 from trading.domain.calendar import MarketPhase
 from trading.domain.protection import Protection
 from trading.domain.types import (
@@ -27,6 +28,9 @@ from trading.domain.types import (
 from trading.services.clock import Clock
 
 Row = TypeVar("Row")
+
+#: Reasons for no protection that are the ordinary course of a day and ask nobody to act.
+ORDINARY = frozenset({Protection.MARKET_CLOSED, Protection.ORDER_WORKING, Protection.T1})
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +188,24 @@ class TickView:
     started_at: datetime | None
     is_needed: bool
     is_late: bool
+    #: Late for ten periods and a minute at least: it is not merely behind.
+    is_down: bool = False
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When the next one is due (real time); one period more is its grace, then it is late."""
+        return (
+            None if self.started_at is None else self.started_at + timedelta(seconds=self.period)
+        )
+
+    @property
+    def state(self) -> str:
+        """One word for it: a key of what the console calls states."""
+        if self.is_late:
+            return "down" if self.is_down else "late"
+        if not self.is_needed:
+            return "idle"
+        return "new" if self.started_at is None else "up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +234,8 @@ class AccountView:
     market_value: Decimal | None
     day_profit: Decimal | None
     day_ratio: Decimal | None
+    #: Its total through the session, None while nothing was recorded.
+    curve: CurveView | None
     holdings: tuple[HoldingView, ...]
     ticks: tuple[TickView, ...]
     signals: Listing[SignalView]
@@ -260,6 +284,12 @@ class Console:
     @property
     def protected(self) -> int:
         return sum(account.protected for account in self.accounts)
+
+    @property
+    def to_look_at(self) -> tuple[HoldingView, ...]:
+        """Holdings without protection, but for those of which all know why: the market is closed, T+1, being sold."""
+        every = (one for account in self.accounts for one in account.holdings)
+        return tuple(one for one in every if not one.is_protected and one.status not in ORDINARY)
 
     @property
     def troubles(self) -> tuple[Text, ...]:

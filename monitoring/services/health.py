@@ -13,8 +13,10 @@ from django.conf import settings
 from django.db import transaction
 
 from monitoring import health
+from monitoring.alerts.silences import silences
 from monitoring.backup_files import list_backups, newest_of, read_failure
 from monitoring.models import Finding
+from monitoring.services.silence_facts import silence_facts
 from monitoring.services.source_facts import source_facts
 from trading.domain.calendar import MarketPhase, TradingCalendar, phase_at
 from trading.domain.orders import OrderState
@@ -104,7 +106,16 @@ def check_health(quotes: QuoteReader, clock: Callable[[], datetime], home: Path)
     if not leases.is_due(LEASE, period, real):
         return 0
     machine = _Machine(shutil.disk_usage(home).free, read_failure(home), _backup_age(home, real))
-    found = [(moment, health.findings(_facts(moment, quotes, machine))) for moment in moments]
+    found = [
+        (
+            moment,
+            [
+                *health.findings(_facts(moment, quotes, machine)),
+                *_silences(moment, is_first=moment is moments[0]),
+            ],
+        )
+        for moment in moments
+    ]
     before = TickLease.objects.filter(name=LEASE).values_list("started_at", flat=True).first()
     with transaction.atomic():
         if not leases.claim(LEASE, period, clock()):
@@ -148,6 +159,14 @@ def _facts(moment: _Moment, quotes: QuoteReader, machine: _Machine) -> health.Fa
         backup_problem=machine.backup_problem,
         backup_age=machine.backup_age,
     )
+
+
+def _silences(moment: _Moment, *, is_first: bool) -> list[health.Finding]:
+    facts = silence_facts(
+        moment.account.pk, moment.now.date(), moment.real, moment.age, tells_of_alerts=is_first
+    )
+    found = silences(facts, moment.real)
+    return [health.Finding(one.code, health.Level.ALARM, one.text) for one in found]
 
 
 def _backup_age(home: Path, real: datetime) -> timedelta | None:

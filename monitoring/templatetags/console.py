@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
 from monitoring.console.parts import hole
-from monitoring.console.values import DenialView, FillView, OrderView, SignalView
+from monitoring.console.values import ORDINARY, DenialView, FillView, OrderView, SignalView
 from trading.domain import wording
 from trading.domain.calendar import MarketPhase
 from trading.domain.protection import WORDS, Protection
@@ -23,8 +23,7 @@ register = template.Library()
 
 UNKNOWN = "—"
 _CENT = Decimal("0.01")
-#: Reasons that are the ordinary course of a day and ask nobody to act.
-_ORDINARY = {Protection.MARKET_CLOSED, Protection.ORDER_WORKING, Protection.T1}
+_PROTECTED = Text("protected", "受保护")
 _PHASES = {
     MarketPhase.CLOSED: Text("closed", "休市"),
     MarketPhase.OPENING_AUCTION: Text("opening auction", "集合竞价"),
@@ -46,6 +45,11 @@ _OTHERS = {
     "silent": Text("hangs", "无响应"),
     "backing off": Text("ended, starts again soon", "已结束，即将重启"),
     "stopped": Text("stopped", "已停止"),
+    "up": Text("on time", "正常"),
+    "late": Text("late", "超时"),
+    "down": Text("down", "已停摆"),
+    "idle": Text("not needed now", "当前无需运行"),
+    "new": Text("has not run yet", "尚未运行"),
     "shadow": Text("shadow", "影子"),
 }
 
@@ -77,16 +81,21 @@ def speak(text: Text | None) -> str:
     return "" if text is None else _in_language(text)
 
 
+def words(value: StrEnum | str) -> Text:
+    """Return what a value of an enumeration, or a state of a process, is called in both languages."""
+    if isinstance(value, MarketPhase):
+        return _PHASES[value]
+    if isinstance(value, Protection):
+        return WORDS.get(value, _PROTECTED)
+    name = str(value)
+    known = Text(name.replace("_", " "), CHINESE.get(name, name))
+    return _OTHERS.get(name, known)
+
+
 @register.filter
 def word(value: StrEnum | str) -> str:
     """Name a value of an enumeration, or a state of a process."""
-    if isinstance(value, MarketPhase):
-        return _in_language(_PHASES[value])
-    if isinstance(value, Protection):
-        return _in_language(WORDS[value])
-    name = str(value)
-    known = Text(name.replace("_", " "), CHINESE.get(name, name))
-    return _in_language(_OTHERS.get(name, known))
+    return _in_language(words(value))
 
 
 @register.filter
@@ -138,7 +147,19 @@ def tone(status: Protection) -> str:
     """Return the class of a protection status."""
     if status is Protection.PROTECTED:
         return "good"
-    return "calm" if status in _ORDINARY else "bad"
+    return "calm" if status in ORDINARY else "bad"
+
+
+@register.filter
+def tick_tone(state: str) -> str:
+    """Return the class of a tick's state."""
+    return {"up": "good", "late": "bad", "down": "bad"}.get(state, "calm")
+
+
+@register.filter
+def process_tone(state: str) -> str:
+    """Return the class of a process's state."""
+    return {"running": "good", "waiting": "calm", "starting": "calm"}.get(state, "bad")
 
 
 @register.filter

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,12 @@ def test_the_demo_trades_by_itself_a_killed_worker_comes_back_and_a_stop_leaves_
     filled = time.monotonic() - stack.began
     wait_until(lambda: dict(stack.fills()).keys() >= {STOPPED, PROFITABLE}, 30)
 
+    wait_until(lambda: any("fill" in line for line in _of(stack, STOPPED)), 10)
+    assert {"signal", "order", "fill", "tick"} <= {
+        name for line in _of(stack, STOPPED) for name in line
+    }
+    assert len({line["signal"] for line in _of(stack, STOPPED)}) == 1
+
     killed = stack.processes()["worker"]["pid"]
     os.kill(killed, signal.SIGKILL)
     wait_until(lambda: stack.processes()["worker"]["pid"] not in (None, killed), 10)
@@ -88,6 +95,11 @@ def test_the_demo_trades_by_itself_a_killed_worker_comes_back_and_a_stop_leaves_
     print(f"started {started:.1f} s, first fill {filled:.1f} s, stopped {stopped:.1f} s")  # noqa: T201
     assert stopped <= 5
     assert stack.facts()["redis_url"] == ""
+
+
+def _of(stack: Stack, symbol: str) -> list[dict[str, Any]]:
+    """The lines of the log about one holding."""
+    return [line for line in stack.log_lines("worker") if line.get("symbol") == symbol]
 
 
 def _is_served(url: str) -> bool:

@@ -23,7 +23,14 @@ ALLOWED = (
     "trading.management.commands.reference",
     "trading.management.commands.replay",
 )
-BANNED_IN_RESIDENT_PROCESSES = ("exchange_calendars", "mootdx", "numpy", "pandas", "xtquant")
+BANNED_IN_RESIDENT_PROCESSES = (
+    "apprise",
+    "exchange_calendars",
+    "mootdx",
+    "numpy",
+    "pandas",
+    "xtquant",
+)
 
 
 def _is_in(module: str, packages: tuple[str, ...]) -> bool:

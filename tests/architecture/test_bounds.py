@@ -143,6 +143,7 @@ def test_f111_there_is_no_pool_whose_end_waits_for_the_calls_it_gave_up():
 #: Where threads are made, and how many there can be.
 THREADS = {
     "monitoring/child_log.py": "one a child of `up`; ends with the child's output",
+    "monitoring/doctor/examine.py": "one a check of the doctor; one that hangs ends with the command",
     "monitoring/embedded_redis.py": "at most two a client, and clients are counted",
     "monitoring/processes.py": "one a process: it reads the end of its parent",
     "trading/management/background_feed.py": "one a second source of quotes, made once",
@@ -165,8 +166,11 @@ def test_f112_threads_are_made_in_few_places_and_none_a_call():
 
 #: The only ones. Nothing that decides about an order is among them: there the database's rows are the lock.
 LOCKS = {
+    "monitoring/api/rates.py": "counts requests; never held for longer than that",
+    "monitoring/api/written.py": "one request writes an answer; the others wait 5 s at most",
     "monitoring/console/boards.py": "one thread renders; the others wait 5 s at most",
     "monitoring/console/shared.py": "one viewer builds; the others wait 5 s at most",
+    "monitoring/decisions.py": "one tick tells what was decided; the others never wait for it",
     "monitoring/embedded_redis.py": "counts clients; never waited for",
     "trading/paper/tcp_client.py": "one line is written at a time; the socket has a deadline",
 }

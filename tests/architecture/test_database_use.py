@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.fast, pytest.mark.unattended]
 OWN_FILES = {"trading/market_data/file_store.py", "trading/paper/store.py"}
 #: SQL that is put together, and out of what; everything else is a constant or Django's.
 PUT_TOGETHER = {
+    "monitoring/audit/triggers.py": "the names of the audit tables",
     "monitoring/care/postgres_dump.py": "the quoted name of a scratch database",
     "monitoring/care/sqlite_file.py": "quoted names of a file's own tables, and numbers of ours",
     "monitoring/moving_in/installation.py": "names of the former system's tables that we know",

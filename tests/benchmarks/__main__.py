@@ -32,6 +32,7 @@ NAMES = (
     "idle",
     "replay_speed",
     "console_live",
+    "api_holdings",
 )
 COLUMNS = ("benchmark", "case", "unit", "samples", "p50", "p99", "max", "facts", "targets")
 

@@ -68,7 +68,7 @@ def run(ground: Ground, parameters: Parameters) -> Iterator[Case]:
             account.prepare(market.now + timedelta(hours=1))
             market.tell([market.quote(symbol, COST) for symbol in market.symbols])
             try:
-                with _web(redis.url) as (web, port):
+                with web_server(redis.url) as (web, port):
                     visit = _Visit(port, _session())
                     yield from _cases(market, web, visit, count, parameters)
             finally:
@@ -253,7 +253,7 @@ def _session() -> str:
 
 
 @contextmanager
-def _web(redis: str) -> Iterator[tuple[int, int]]:
+def web_server(redis: str) -> Iterator[tuple[int, int]]:
     """Run the web server; give its process and its port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -139,7 +139,7 @@ def person(*permissions: str, language: str = "en", **more: Any) -> Client:
 
 
 def trader(**more) -> Client:
-    return person("view_account", "trade_account", **more)
+    return person("view_account", "trade_account", "release_account", **more)
 
 
 #: What is written into the form of each action, beside the reason.

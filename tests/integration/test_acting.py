@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 import time_machine
+from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
@@ -29,6 +30,7 @@ from tests.integration.acting_scenes import (
     trader,
     words,
 )
+from tests.integration.people import code_of, phone
 from trading.domain import risk
 from trading.models import Account, Event, Instrument, Order, Position, Signal, WatchedSymbol
 
@@ -155,10 +157,10 @@ def test_a_live_account_asks_for_the_password_and_a_wrong_one_changes_nothing(mo
         assert 'type="password"' in page.content.decode(), name
         assert "LIVE: real money" in words(page)
         before = morning.footprint()
-        for wrong, sentence in (
-            ("", "Write your password"),
-            ("not this one", "not your password"),
-        ):
+        tries = {"": "Write your password"}
+        if name in ("buy", "halt", "sell"):  # five wrong ones would lock the login
+            tries["not this one"] = "Password or code is not right"
+        for wrong, sentence in tries.items():
             response = boss.post(address(morning, name), {**data, "password": wrong})
             assert response.status_code == 422
             assert sentence in words(response), name
@@ -176,6 +178,46 @@ def test_a_live_account_acts_with_the_right_password(morning, boss):
     assert "is halted now" in words(answer)
     assert morning.account.trading_state == "halted"
     assert PASSWORD not in "".join(str(row.__dict__) for row in Act.objects.all())
+
+
+def test_what_trades_or_lets_trade_on_a_live_account_takes_the_second_factor(morning, boss):
+    takes = {"sell", "buy", "resume", "exits-off", "grid-resume"}
+    for name in sorted(takes):
+        prepared(morning, name)
+        Account.objects.update(mode="live")
+        _, data = asked(boss, morning, name)
+        before = morning.footprint()
+        response = boss.post(address(morning, name), {**data, "password": PASSWORD})
+        assert response.status_code == 422
+        assert "second factor" in words(response), name
+        assert morning.footprint() == before, name
+        Position.objects.update(exit_enabled=True)
+        Account.objects.update(trading_state="active")
+    device = phone(get_user_model().objects.get())
+    page, data = asked(boss, morning, "sell")
+    assert 'name="code"' in page.content.decode()
+    proof = {"password": PASSWORD, "code": code_of(device)}
+    answer = boss.post(address(morning, "sell"), {**data, **proof}, follow=True)
+    assert DONE["sell"][1] in words(answer)
+
+
+def test_a_trader_may_halt_and_whoever_may_release_lets_go_again(morning, now):
+    hand, risk_manager = (
+        person("view_account", "trade_account"),
+        person("view_account", "release_account"),
+    )
+    _, data = asked(risk_manager, morning, "halt")
+    assert risk_manager.post(address(morning, "halt"), data).status_code == 403
+    _, data = asked(hand, morning, "halt")
+    hand.post(address(morning, "halt"), data)
+    for name in ("reduce", "resume"):
+        response = hand.post(address(morning, name), data)
+        assert response.status_code == 403
+        assert "released by whoever may release it" in words(response)
+    assert morning.account.trading_state == "halted"
+    _, data = asked(risk_manager, morning, "resume")
+    risk_manager.post(address(morning, "resume"), data)
+    assert morning.account.trading_state == "active"
 
 
 def test_an_act_without_a_usable_reason_is_not_done(morning, boss):

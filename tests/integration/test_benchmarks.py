@@ -86,6 +86,13 @@ def test_every_viewer_of_the_measured_console_hears_every_quote(tmp_path):
     assert told["samples"] == asked["viewers"] * asked["quotes"]
 
 
+@LINUX
+@pytest.mark.slow
+def test_the_measured_holdings_are_answered_to_tokens_and_sessions(tmp_path):
+    figures, _ = measure(tmp_path, "api_holdings")
+    check(figures["benchmarks"]["api_holdings"], 3)
+
+
 def test_the_list_names_every_benchmark_and_what_it_measures():
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks", "--list"],

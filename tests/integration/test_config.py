@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
 
+from tests.audit import unprotected
 from tests.integration.days import BANK, change, codes, spoil
 from tests.world import World
 from trading.errors import ConfigError
@@ -199,7 +200,8 @@ def test_a_row_that_was_never_valid_decides_nothing_and_says_so_once():
     world = World(holdings=[(BANK, 1000, "10.00")])
     rows = TradingConfig.objects.filter(pk=world.account.pk)
     rows.update(stop_loss_ratio=Decimal("0.3"))
-    TradingConfig.history.filter(account=world.account).update(stop_loss_ratio=Decimal("0.3"))
+    with unprotected():
+        TradingConfig.history.update(stop_loss_ratio=Decimal("0.3"))
     world.hold(BANK, "9.20", since="09:30:00", until="09:32:00")
     world.run(until="09:31:30")
     assert world.orders() == []

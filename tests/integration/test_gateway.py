@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
 import pytest
+from django.db import OperationalError
 
 from tests.integration.scenes import (
     FELL,
@@ -20,6 +22,7 @@ from tests.integration.scenes import (
 )
 from tests.misbehaving import Misbehaving
 from tests.world import World
+from trading import faults
 from trading.models import Order
 from trading.services.orders_tick import orders_tick
 
@@ -259,3 +262,29 @@ def test_it_beats_in_the_accounts_row_while_it_is_armed():
     world = falling()
     world.run(until="09:32:40")
     assert world.moment("09:32:40") - account(world).gateway_seen_at <= timedelta(seconds=35)
+
+
+def test_that_it_is_armed_is_told_again_when_the_database_was_away_at_that_moment():
+    world = falling(until="09:32:00")
+    step, failed = world.gateway.step, []
+
+    def away_once(point: str) -> None:
+        if point == "gateway.armed" and not failed:
+            failed.append(point)
+            raise OperationalError("database is locked")
+
+    def goes_on(now):  # as its process does
+        with suppress(OperationalError):
+            return step(now)
+
+    world.gateway.step = goes_on
+    world.at("09:30:50", lambda: world.terminal.set_account_status(ACCOUNT, 5))
+    world.at("09:31:00", lambda: world.terminal.set_account_status(ACCOUNT, 0))
+    faults.arm(away_once)
+    try:
+        world.at("09:31:00", failed.clear)
+        world.run(until="09:31:08")
+    finally:
+        faults.arm(None)
+    assert failed
+    assert account(world).gateway_status == "armed"

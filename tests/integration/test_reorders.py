@@ -149,6 +149,19 @@ def test_a_refused_cancel_is_tried_again_2_5_s_later_three_times_then_one_alarm(
     assert order.message == "[COUNTER] 系统繁忙"
 
 
+def test_a_terminal_that_takes_cancels_again_gets_the_order_out_of_a_stop_losss_way():
+    # Nobody is there to do what the alarm asks for; the order of the old price would hold the shares all day.
+    world = falling(Misbehaving(), until="09:35:00")
+    cancel = world.exchange.cancel
+    world.exchange.cancel = lambda *given: "[COUNTER] 系统繁忙"
+    world.at("09:32:20", lambda: setattr(world.exchange, "cancel", cancel))
+    world.run(until="09:34:00")
+    first, second, *_ = world.orders()
+    assert (first.state, first.cancel_tries) == ("cancelled", 4)
+    assert (second.kind, second.quantity, second.attempt) == ("stop_loss", first.quantity, 1)
+    assert codes(world).count("CANCEL_FAILED") == 1
+
+
 def test_cancels_of_one_order_are_at_least_2_5_s_apart():
     sent = []
     world = falling(until="09:33:00")

@@ -17,6 +17,7 @@ class Part:
 
     quantity: int
     amount: Decimal
+    fees: Decimal = Decimal(0)
     closed: int = 0  # how often a part of it was closed
 
 
@@ -27,32 +28,42 @@ class Books:
     lots: dict[int, Part] = field(default_factory=dict)
     unmatched: dict[int, Part] = field(default_factory=dict)
     highest: Decimal = Decimal(0)
+    #: What each sale that closed lots alone has realised, by the key of its fill.
+    realised: dict[int, Decimal] = field(default_factory=dict)
 
     def book(self, number: int, fill: Fill, named: list[int]) -> None:
         buys = fill.side == "buy"
         ours, theirs = (self.lots, self.unmatched) if buys else (self.unmatched, self.lots)
-        left = fill.quantity
+        left, spent = fill.quantity, Decimal(0)
+        fees = fill.commission + fill.stamp_duty + fill.transfer_fee
         for key in [*named, *(key for key in reversed(theirs) if key not in named)]:
-            left -= _close(theirs, key, left)
+            part, cost = _close(theirs, key, left)
+            left, spent = left - part, spent + cost
         if left:
             one = ours.setdefault(number, Part(0, Decimal(0)))
             one.quantity += left
             one.amount += fill.price * left
+            one.fees += fees * left / fill.quantity
+        elif not buys:
+            self.realised[fill.pk] = fill.price * fill.quantity - spent - fees
         cost = sum((lot.amount for lot in self.lots.values()), Decimal(0))
         self.highest = max(self.highest, cost)
 
 
-def _close(lots: dict[int, Part], key: int, most: int) -> int:
+def _close(lots: dict[int, Part], key: int, most: int) -> tuple[int, Decimal]:
+    """Close at most so many shares of a lot; return how many, and what they had cost with fees."""
     one = lots.get(key)
     if one is None or not most:
-        return 0
+        return 0, Decimal(0)
     part = min(one.quantity, most)
-    one.amount -= one.amount * part / one.quantity
+    amount, fees = one.amount * part / one.quantity, one.fees * part / one.quantity
+    one.amount -= amount
+    one.fees -= fees
     one.quantity -= part
     one.closed += 1
     if not one.quantity:
         del lots[key]
-    return part
+    return part, amount + fees
 
 
 class GridFacts:

@@ -15,6 +15,8 @@ from trading.models import Fill, Order
 
 #: Closing part of a lot rounds to 1/10000 yuan each time.
 _ROUNDING = Decimal("0.0001")
+#: Parts of lots and of their fees add up these roundings.
+_CENT = Decimal("0.01")
 
 
 def i21_lots_are_fills(facts: Facts) -> Iterator[str]:
@@ -65,6 +67,10 @@ def i22_grid_money(facts: Facts) -> Iterator[str]:
                 1 + expected.closed
             ):
                 yield f"I22 grid {name}: lot {one.number} cost {one.amount}, its fills {expected.amount}"
+        for trade in facts.grids.trades[row.pk]:
+            made = books.realised.get(trade.fill_id)
+            if made is not None and abs(trade.realised - made) > _CENT:
+                yield f"I22 grid {name}: a sale realised {trade.realised} yuan, the lots it was decided for {made}"
 
 
 def i23_grid_budget(facts: Facts) -> Iterator[str]:

@@ -22,6 +22,7 @@ SWINGS: tuple[tuple[float, ...], ...] = (
     (1.0, 0.98, 0.955, 0.94, 0.90),
     (1.0, 0.97, 1.005, 0.965, 1.005, 0.96),
 )
+SLIDE = (1.0, 0.985, 0.97, 0.955)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,31 @@ def with_grids(plan: Plan) -> Plan:
     settings["signal_max_drift"] = chance.choice(["0.02", "0.05"])
     if chance.random() < 0.7:
         settings["price_mode"] = "opponent"
-    return replace(plan, seconds=seconds, stocks=tuple(stocks), settings=settings, grids=grids)
+    made = replace(plan, seconds=seconds, stocks=tuple(stocks), settings=settings, grids=grids)
+    return _a_loss(made) if chance.random() < 0.06 else made
+
+
+def _a_loss(plan: Plan) -> Plan:
+    """A fund slides until its first lot is sold at its loss, and the later ones stay."""
+    fund = replace(plan.stocks[0], symbol=FUND, way=SLIDE, depth=50, held=0, bought_today=0)
+    others = tuple(stock for stock in plan.stocks[1:] if stock.symbol != FUND)
+    grid = Grid(
+        second=4,
+        symbol=FUND,
+        style="lot",
+        values={
+            "grid_buy_amount": Decimal(6000),
+            "grid_price_drop": Decimal("0.005"),
+            "grid_take_profit_ratio": Decimal("0.01"),
+            "grid_stop_loss_ratio": Decimal("-0.02"),
+            "max_investment": Decimal(40_000),
+        },
+        base_quantity=None,
+        exits_may_sell_base=False,
+        deeds=(),
+    )
+    settings = plan.settings | {"price_mode": "opponent"}
+    return replace(plan, seconds=54, stocks=(fund, *others), settings=settings, grids=(grid,))
 
 
 def _swinging(stock: Stock, chance: random.Random) -> Stock:

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from tests.simulation.plan import CENT, Plan, Stock
 from trading.domain.types import BookStatus, Level, Quote, Symbol
+from trading.ports import QuoteReader
 
 EVERY = 3
 
@@ -39,6 +40,14 @@ class Prices:
         again = [replace(quote, time=now) for quote in self._newest.values()]
         self.shown += again
         return again
+
+    def known(self, store: QuoteReader) -> bool:
+        """Whether the newest quotes have come to whoever decides."""
+        kept = store.latest(self._newest)
+        return all(
+            symbol in kept and kept[symbol].last == quote.last
+            for symbol, quote in self._newest.items()
+        )
 
     def _quote(self, stock: Stock, second: int, now: datetime) -> Quote:
         calm = second > self._plan.seconds

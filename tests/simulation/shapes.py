@@ -81,7 +81,7 @@ def told_by_the_old_connection(plan: Plan, chance: random.Random) -> Plan:
         stocks=stocks,
         settings=settings,
         leaked_stop=True,
-        misbehaviours=("status_correcting", "delayed"),
+        misbehaviours=("delayed",),
         crashes=0.0,
     )
 

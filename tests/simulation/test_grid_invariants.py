@@ -93,6 +93,8 @@ DOCTORED = [
     ("I22", "shows the totals", f"UPDATE grid_gridsession SET fees = fees + 1 WHERE id = {BOUGHT}"),
     ("I22", "what is open say", f"UPDATE grid_gridsession SET realised = realised + 1 WHERE id = {BOUGHT}"),
     ("I22", "cost", f"UPDATE grid_gridlot SET amount = amount + 10000 WHERE id = {LOT}"),
+    ("I22", "decided for", "UPDATE grid_gridtrade SET realised = realised + 20000 WHERE side = 'sell'"
+     f" AND session_id = {BOUGHT}"),
     ("I23", "are allowed", f"UPDATE grid_gridsession SET max_investment = 30000000 WHERE id = {BOUGHT}"),
     ("I24", "could be sold", f"UPDATE trading_order SET quantity = 2100 WHERE id = {SOLD}"),
     ("I25", "is stopped and", f"UPDATE trading_order SET ended_at = NULL, state = 'submitted' WHERE id = {SOLD}"

@@ -90,6 +90,7 @@ class Line:
     terminal: Terminal
     client: Client
     program: Program | None
+    sink: Callable[[Message], None]
 
 
 class Wire:
@@ -98,7 +99,8 @@ class Wire:
     def __init__(self, world: World) -> None:
         self._world = world
         self.sent: list[Sent] = []
-        self.leaked: list[tuple[datetime, Line]] = []
+        self.leaked: list[Line] = []
+        self._open: list[Line] = []
         self._gone, self._loading_until = False, world.now
 
     # what `transport` asks of a terminal
@@ -109,7 +111,10 @@ class Wire:
             raise ConnectionError("no terminal")
         program = world.running
         client = world.terminal.open_client(partial(self._deliver, program, sink))
-        return Line(world.terminal, client, program)
+        line = Line(world.terminal, client, program, sink)
+        if program is not None:
+            self._open.append(line)
+        return line
 
     def request(self, line: Line, message: Message) -> Any:
         if message["op"] == "connect" and self._gone:
@@ -126,14 +131,27 @@ class Wire:
         return True if answer is None else bool(answer)
 
     def close_client(self, line: Line) -> None:
+        if line in self._open:
+            self._open.remove(line)
         if self._world.plan.leaked_stop and line.program is not None and line.client.open:
-            # The library did not stop: its callback goes on hearing, but the session is free.
-            line.client.session = None
-            self.leaked.append((self._world.now, line))
-            return
-        line.terminal.close_client(line.client)
+            self._leak(line)
+        else:
+            line.terminal.close_client(line.client)
+
+    def break_connections(self) -> None:
+        """Every program's library says that it lost its connection, and goes on hearing through it."""
+        while self._open:
+            line = self._open.pop()
+            if line.client.open and line.program is not None and line.program.alive:
+                self._leak(line)
+                line.sink({"push": "disconnected"})
 
     # inside
+
+    def _leak(self, line: Line) -> None:
+        """The library did not stop: its callback goes on hearing, but the session is free."""
+        line.client.session = None
+        self.leaked.append(line)
 
     def _leave(self) -> None:
         """The terminal's window is closed for a while, and nobody is told."""

@@ -357,11 +357,11 @@ class World:
             self.now += LEAP
 
     def _is_quiet(self) -> bool:
-        """Whether nothing is open and the gateway is armed: what is to come of the faults has come."""
+        """Whether nothing is open, the gateway armed and the last price known: what is to come has come."""
         armed = any(p.alive and p.gateway.status is GatewayStatus.ARMED for p in self.programs)
         # An order may begin and end within one second.
         done, self._done = self._done, (len(self.wire.sent), len(self.account.trades))
-        return armed and done == self._done and not self._open[0]
+        return armed and done == self._done and not self._open[0] and self.prices.known(self.store)
 
     @property
     def _open(self) -> tuple[bool, bool]:
@@ -401,7 +401,7 @@ class World:
         """The time of faults is over: everything that is down comes back, nothing misbehaves any more."""
         self.log("CALM", "no more faults")
         self.calm = True
-        for _, line in self.wire.leaked:
+        for line in self.wire.leaked:
             line.terminal.close_client(line.client)
         self.wire.leaked.clear()
         if self._terminal_back is not None:
@@ -423,6 +423,8 @@ class World:
         actors: list[Callable[[], None]] = [self._twin_steps]
         if not self.closed:
             actors.append(self._market)
+        if self.plan.leaked_stop and not self.calm and second % 12 == 11:
+            actors.append(self.wire.break_connections)
         worker = not self.plan.worker_dead or not 15 < second < self.plan.seconds
         for spec in _TICKS:
             if worker and self._due(spec, second) and self._useful(spec):

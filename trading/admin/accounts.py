@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from trading.admin.base import TRADE, PlainNumbers, actor_of, ask_and_act, market_now, say
+from trading.admin.base import (
+    RELEASE,
+    TRADE,
+    AsksAgain,
+    PlainNumbers,
+    actor_of,
+    ask_and_act,
+    market_now,
+    say,
+    unconfirmed,
+)
 from trading.domain.types import Text, TradingState
 from trading.models import Account
 from trading.models.fields import both
 from trading.services import kill_switch
 from trading.services.accounts import save_account
+from trading.services.corrections import CorrectionError
 
 _FEES = (
     *("commission_rate", "commission_minimum", "fund_commission_minimum"),
@@ -24,13 +36,34 @@ _STATE = (
     *("trading_state", "state_reason"),
     *("gateway_status", "gateway_reason_text", "gateway_seen_at", "snapshot_at"),
 )
+_NOT_YOURS = Text(
+    "The kill switch is released by whoever may release it (role “Risk manager”): nothing was changed.",
+    "解除总开关需要相应权限（“风控员”角色）：未做更改。",
+)
 _FEE_GROUP = (both("Fees", "费率"), {"fields": _FEES})
 
 
+class AccountForm(forms.ModelForm):
+    """Opening or enabling a live account asks again who it is."""
+
+    request: HttpRequest
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        account = Account(mode=values.get("mode", self.instance.mode))
+        is_new = self.instance.pk is None
+        if is_new or ("enabled" in self.changed_data and values.get("enabled")):
+            stopped_by = unconfirmed(self.request, [account])
+            if stopped_by is not None:
+                raise forms.ValidationError(stopped_by, code="unconfirmed")
+        return values
+
+
 @admin.register(Account)
-class AccountAdmin(PlainNumbers, admin.ModelAdmin):
+class AccountAdmin(AsksAgain, PlainNumbers, admin.ModelAdmin):
     """Opened with its number; after that only `enabled` and the fees change by form, the switch by actions."""
 
+    form = AccountForm
     list_display = (
         *("name", "number", "mode", "enabled", "trading_state", "state_reason"),
         *("gateway_status", "gateway_seen_at", "total_asset", "snapshot_at"),
@@ -45,6 +78,9 @@ class AccountAdmin(PlainNumbers, admin.ModelAdmin):
 
     def has_trade_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(TRADE))
+
+    def has_release_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(RELEASE))
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
@@ -93,7 +129,7 @@ class AccountAdmin(PlainNumbers, admin.ModelAdmin):
         title = Text("Reduce only: selling goes on, no buying", "只减仓：继续卖出，不再买入")
         return self._set(request, rows, TradingState.REDUCING, title)
 
-    @admin.action(description=both("Resume trading", "恢复交易"), permissions=["trade"])
+    @admin.action(description=both("Resume trading", "恢复交易"), permissions=["release"])
     def resume(self, request: HttpRequest, rows: QuerySet[Account]) -> HttpResponse | None:
         return self._set(request, rows, TradingState.ACTIVE, Text("Resume trading", "恢复交易"))
 
@@ -113,10 +149,14 @@ class AccountAdmin(PlainNumbers, admin.ModelAdmin):
         self, request: HttpRequest, rows: QuerySet[Account], state: TradingState, title: Text
     ) -> HttpResponse | None:
         def act(row: Account, answers: dict[str, Any]) -> bool:
+            if kill_switch.loosens(row, state) and not self.has_release_permission(request):
+                raise CorrectionError(_NOT_YOURS)
             now, actor = market_now(row), actor_of(request)
             return kill_switch.switch(row, state, answers["why"], now, actor)
 
-        return ask_and_act(self, request, rows, title, act)
+        released = [row for row in rows if kill_switch.loosens(row, state)]
+        stopped_by = unconfirmed(request, released)
+        return ask_and_act(self, request, rows, title, act, stopped_by=stopped_by)
 
 
 def _words(reason: dict[str, str]) -> str:

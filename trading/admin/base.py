@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
+from importlib import import_module
 from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import FieldDoesNotExist
@@ -15,6 +17,8 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from trading.domain.types import AccountMode, Text
@@ -23,7 +27,7 @@ from trading.models.fields import ScaledDecimalField, both
 from trading.services.clock import market_time
 from trading.services.corrections import CorrectionError
 
-TRADE = "trading.trade_account"
+TRADE, RELEASE = "trading.trade_account", "trading.release_account"
 _PAGE = "admin/trading/reason.html"
 
 
@@ -54,6 +58,28 @@ def plain(value: Decimal | None) -> str:
         return "-"
     whole, _, decimals = f"{value:f}".partition(".")
     return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
+
+
+def unconfirmed(request: HttpRequest, accounts: Iterable[Account]) -> SafeString | None:
+    """Return what a person has to do before this concerns a live account, with the link to it; None when nothing."""
+    if not any(account.mode == AccountMode.LIVE for account in accounts):
+        return None
+    step_up = import_module(settings.MINIQMT_STEP_UP)
+    problem = step_up.problem(request, factor=True)
+    if problem is None:
+        return None
+    go = Text("Do that here, then repeat this.", "前往确认，然后重试。")
+    address = step_up.address(request)
+    return format_html('{} <a href="{}" target="_blank">{}</a>', say(problem), address, say(go))
+
+
+class AsksAgain:
+    """A page whose form may have to say `unconfirmed`: the form finds the request that it answers."""
+
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        form = super().get_form(request, *args, **kwargs)  # type: ignore[misc]
+        form.request = request  # made for this request alone
+        return form
 
 
 class PlainNumbers:
@@ -127,12 +153,16 @@ def ask_and_act(
     title: Text,
     act: Act,
     form_class: type[ReasonForm] = ReasonForm,
+    stopped_by: SafeString | None = None,
 ) -> HttpResponse | None:
     """Show the rows and ask for the reason; once given, act on each row and say what came of it.
 
     `act(row, answers)` is True when it changed something, or a Text that says what will happen; a CorrectionError is
-    told, the other rows go on.
+    told, the other rows go on. `stopped_by` says why nothing may be done at all (`unconfirmed`).
     """
+    if stopped_by is not None:
+        page.message_user(request, stopped_by, messages.ERROR)
+        return None
     form = form_class(request.POST if "confirmed" in request.POST else None)
     if form.is_valid():
         for row in rows:

@@ -11,13 +11,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.safestring import SafeString
 
-from trading.admin.base import ReasonForm, say
+from trading.admin.base import AsksAgain, ReasonForm, say, unconfirmed
 from trading.domain.types import Text
 from trading.errors import ConfigError
 from trading.models import TradingConfig
 from trading.models.fields import both
 from trading.services import config
+from trading.services.raised_limits import raised
 from trading.services.setting_help import GROUPS, HELP
 
 _HISTORY = "admin/trading/config_history.html"
@@ -65,6 +67,7 @@ class ConfigForm(forms.ModelForm):
         widget=forms.TextInput(attrs={"size": 80}),
     )
     seen_revision = forms.IntegerField(widget=forms.HiddenInput)
+    request: HttpRequest
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -90,7 +93,13 @@ class ConfigForm(forms.ModelForm):
                 "未保存任何内容。请重新打开页面，查看变更历史后再修改。",
             )
             raise forms.ValidationError(say(text), code="stale")
-        self._try({name: values[name] for name in config.setting_names() if name in values})
+        answers = {name: values[name] for name in config.setting_names() if name in values}
+        stopped_by = _stopped(
+            self.request, TradingConfig.objects.get(pk=self.instance.pk), answers
+        )
+        if stopped_by is not None:
+            raise forms.ValidationError(stopped_by, code="unconfirmed")
+        self._try(answers)
         return values
 
     def _try(self, values: dict[str, Any]) -> None:
@@ -115,6 +124,11 @@ class ConfigForm(forms.ModelForm):
         fields = config.setting_names()
 
 
+def _stopped(request: HttpRequest, row: TradingConfig, values: Any) -> SafeString | None:
+    """Whether these values let more happen on a live account than before, and nobody has confirmed it."""
+    return unconfirmed(request, [row.account]) if raised(row, values) else None
+
+
 def _plain(name: str, value: Any) -> str:
     return "" if value is None else shown(name, value)
 
@@ -124,7 +138,7 @@ def _named_in(problem: str, values: dict[str, Any]) -> str | None:
 
 
 @admin.register(TradingConfig)
-class ConfigAdmin(admin.ModelAdmin):
+class ConfigAdmin(AsksAgain, admin.ModelAdmin):
     """The form, the history and the way back."""
 
     form = ConfigForm
@@ -222,7 +236,10 @@ class ConfigAdmin(admin.ModelAdmin):
         changes = differences(row, old)
         if request.method == "POST" and form.is_valid() and changes:
             values = {change["name"]: getattr(old, change["name"]) for change in changes}
+            stopped_by = _stopped(request, row, values)
             try:
+                if stopped_by is not None:
+                    raise forms.ValidationError(stopped_by)
                 config.change(
                     row.pk,
                     values,
@@ -232,6 +249,8 @@ class ConfigAdmin(admin.ModelAdmin):
                 )
             except ConfigError as problem:
                 form.add_error(None, say(config.explain(problem)))
+            except forms.ValidationError as problem:
+                form.add_error(None, problem)
             else:
                 done = Text(
                     f"Rolled back to the settings of revision {old.revision}.",

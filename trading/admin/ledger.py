@@ -20,6 +20,7 @@ from trading.admin.base import (
     masked,
     plain,
     say,
+    unconfirmed,
 )
 from trading.admin.sale import SaleForm
 from trading.domain.types import Text
@@ -102,7 +103,8 @@ class PositionAdmin(Readable):
             )
 
         title = Text("Sell by hand: checked like every order", "手动卖出：与其他委托同样检查")
-        return ask_and_act(self, request, rows, title, act, SaleForm)
+        stopped_by = unconfirmed(request, [row.account for row in rows])
+        return ask_and_act(self, request, rows, title, act, SaleForm, stopped_by)
 
     @admin.action(description=both("Switch exits on", "开启退出规则"), permissions=_TRADE)
     def exits_on(self, request: HttpRequest, rows: QuerySet[Position]) -> HttpResponse | None:

@@ -64,8 +64,7 @@ class Gateway:
         self._connected_at: datetime | None = None
         self._login: Text | None = None  # what is wrong with the account's login, as it was pushed
         self._broker, self._desk, self._pace, self._killed = broker, desk, pace, killed
-        # A kill file was seen, and the account does not say so yet.
-        self._to_latch: str | None = None
+        self._to_latch: str | None = None  # a kill file was seen; the account does not say so yet
         self._distrust: Text | None = None  # of the machine's clock
         self.status = GatewayStatus.OBSERVING
         self.reason = Text("starting", "正在启动")
@@ -97,6 +96,7 @@ class Gateway:
             or self._broker.pending
             or self._in_flight
             or not self._connected
+            or self._beat_at is None
             or self._blind(now)
             or self._deaf(now)
             or self._poll_due(now)
@@ -133,6 +133,8 @@ class Gateway:
         if not self._connected and not self._connect(now):
             # Without a connection nothing answers any more, and the deadline of what was sent passes all the same.
             return self._epoch > 0 and self._overdue(now)
+        if self._beat_at is None:
+            self._beat(now)  # the database was away when it was to be told
         changed = self._observe(now)
         if not (changed or nudged or now != self._looked_at):
             return False  # only an answer without news came since the agenda was read
@@ -293,13 +295,14 @@ class Gateway:
             self._first = snapshot
         elif snapshot.as_of - self._first.taken_at >= self._pace.market(CONFIRM_AFTER):
             self.status, self.reason = GatewayStatus.ARMED, Text("armed", "已就绪")
-            self._failures = 0
+            self._failures, self._beat_at = 0, None
             crash_point("gateway.armed")
             self._beat(now)
 
     def _beat(self, now: datetime) -> None:
-        self._beat_at = now
+        self._beat_at = None
         self._desk.beat(self.status, self.reason, now)
+        self._beat_at = now
 
     def _observing(self, reason: Text, now: datetime) -> None:
         if (self.status, self.reason) != (GatewayStatus.OBSERVING, reason):

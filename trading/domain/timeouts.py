@@ -15,6 +15,9 @@ from trading.domain.types import Purpose, Side, SignalKind, Symbol, Text
 
 PRICE_MODES = tuple(mode.value for mode in PriceMode)
 
+#: After the alarm a cancel is still tried this often: nobody may be there to do it, and the terminal may recover.
+CANCEL_AGAIN = timedelta(seconds=60)
+
 _CANCELLED = (OrderState.CANCELLED, OrderState.PARTIALLY_CANCELLED)
 _TAKE_PROFITS = (SignalKind.FIRST_TAKE_PROFIT, SignalKind.TRAILING_TAKE_PROFIT)
 
@@ -143,7 +146,8 @@ def due_action(
     """Return what the order needs at `now` (real time, aware).
 
     Nothing automatic outside continuous trading; nothing for an UNKNOWN order, which has no number to cancel. A cancel
-    that did not work is asked for again after `cancel_retry_gap` seconds, `cancel_max_tries` times in all, then ALERT.
+    that did not work is asked for again after `cancel_retry_gap` seconds, `cancel_max_tries` times in all, then ALERT,
+    and once a minute from then on.
     """
     if not order.state.at_broker:
         return DueAction.NONE
@@ -155,7 +159,9 @@ def due_action(
         waited = now - order.last_cancel_at
         if waited < timedelta(microseconds=int(rules.cancel_retry_gap * 1_000_000)):
             return DueAction.NONE
-    return DueAction.ALERT if order.cancel_tries >= rules.cancel_max_tries else DueAction.CANCEL
+        if order.cancel_tries >= rules.cancel_max_tries and waited < CANCEL_AGAIN:
+            return DueAction.ALERT
+    return DueAction.CANCEL
 
 
 def reorder_after(order: EndedOrder, rules: OrderRules) -> ReorderDecision | None:

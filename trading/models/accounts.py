@@ -86,7 +86,10 @@ class Account(models.Model):
         verbose_name = both("account", "账户")
         verbose_name_plural = both("accounts", "账户")
         # Reading is one permission, acting another: every action of the admin asks for this one.
-        permissions = [("trade_account", "Can trade: halt, resume, cancel, correct")]
+        permissions = [
+            ("trade_account", "Can trade: halt, cancel, sell, correct"),
+            ("release_account", "Can release the kill switch"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.masked_number})"

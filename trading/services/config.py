@@ -9,7 +9,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import DataError, connection, models, transaction
-from simple_history.utils import update_change_reason
 
 from trading.domain.exits import ExitRules
 from trading.domain.risk import RiskLimits
@@ -186,7 +185,8 @@ def change(
         settings = replace(tried(row, changes), revision=row.revision + 1)
         row.revision += 1
         row.changed_why = why[:200]
-        row._history_user = actor  # type: ignore[attr-defined]  # simple_history reads it
+        row._history_user = actor  # type: ignore[attr-defined]  # simple_history reads both, and writes its row once
+        row._change_reason = why[:100]  # type: ignore[attr-defined]
         try:
             row.save()
         except (
@@ -194,7 +194,6 @@ def change(
             DataError,
         ) as problem:  # more decimals than are kept, or a number beyond the column
             raise ConfigError(str(problem)) from problem
-        update_change_reason(row, why[:100])
     return settings
 
 

@@ -47,6 +47,15 @@ def place_kill_file(account_name: str | None, why: str) -> Path:
     return path
 
 
+_STRICTER = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
+
+
+def loosens(account: Account, state: TradingState) -> bool:
+    """Whether more may be sent in this state than now: that is a permission of its own."""
+    now = TradingState(account.trading_state)
+    return _STRICTER.index(state) < _STRICTER.index(now)
+
+
 def switch(account: Account, state: TradingState, why: str, now: datetime, actor: str) -> bool:
     """Set the main switch in a person's name; True when it changed. Raises CorrectionError.
 

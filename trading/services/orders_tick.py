@@ -104,8 +104,8 @@ def _watch(view: TickView, order: Order) -> bool:
         Order.objects.filter(pk=order.pk).update(cancel_alerted=True)
         text = Text(
             f"The {order.side} of {order.quantity} {order.symbol} could not be cancelled in {order.cancel_tries} tries. "
-            "It still works. Cancel it at the terminal.",
-            f"{order.symbol} {order.quantity} 股的委托撤单 {order.cancel_tries} 次未成，仍在挂单。请在客户端撤单。",
+            "It still works and is tried again every minute. Cancel it at the terminal.",
+            f"{order.symbol} {order.quantity} 股的委托撤单 {order.cancel_tries} 次未成，仍在挂单，之后每分钟再试一次。请在客户端撤单。",
         )
         journal(
             view.account_id, EventLevel.ALARM, "CANCEL_FAILED", text, view.now, symbol=order.symbol

@@ -12,19 +12,12 @@ from django.utils import timezone
 
 from grid.management.tables import Output
 from monitoring import backup_files
-from monitoring.backup_files import Backup, Proof, Why
+from monitoring.backup_files import PROOF_WORDS, WHY_WORDS, Backup, Proof, Why
 from monitoring.care import backup, second_place
 from monitoring.care.errors import NothingDone
 from trading.domain.types import CHINA, Text
 from trading.management.language import add_language
 
-_WHY = {
-    Why.BEFORE_OPEN: Text("before the open", "开盘前"),
-    Why.AFTER_BOOKS: Text("after the books", "结账后"),
-    Why.BY_HAND: Text("by hand", "手动"),
-    Why.BEFORE_RESTORE: Text("before a restore", "恢复前"),
-}
-_PROOF = {Proof.RESTORED: Text("restored", "已试恢复"), Proof.READ: Text("read", "已读取")}
 _HEADS = (
     Text("name", "文件名"),
     Text("made", "时间"),
@@ -95,9 +88,9 @@ def _row(one: Backup, output: Output) -> tuple[str, ...]:
     return (
         one.path.name,
         f"{note.made_at.astimezone(CHINA):%Y-%m-%d %H:%M:%S}",
-        output.word(_WHY[note.why]),
+        output.word(WHY_WORDS[note.why]),
         f"{note.size / 1e6:.1f}",
-        output.word(_PROOF[note.proof] if one.sealed else Text("FOREIGN", "非本系统")),
+        output.word(PROOF_WORDS[note.proof] if one.sealed else Text("FOREIGN", "非本系统")),
     )
 
 

@@ -25,6 +25,7 @@ from monitoring.child_log import console
 from monitoring.loopback import HOST, free_port
 from monitoring.processes import AlreadyRunning, only_instance, write_whole
 from monitoring.run_file import LOCK, read_run_file, redis_url, write_run_file
+from monitoring.security.checks import refuse_to_serve
 from monitoring.supervisor import ProcessSpec, ProcessStatus, StartError, State, Supervisor
 from trading.domain.pace import FASTEST
 from trading.domain.types import AccountMode, Text
@@ -35,8 +36,6 @@ from trading.services.clock import SIMULATED
 from trading.services.demo import ensure_demo_account
 
 ADMIN, PASSWORD_FILE = "admin", "admin-password.txt"
-#: The first ports tried.
-WEB_PORT, FLOWER_PORT = 8000, 5555
 DEMO = "demo"
 
 
@@ -55,8 +54,16 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--status", action="store_true", help="say what runs, and end 显示运行状态"
+        )
         parser.add_argument("--no-web", action="store_true", help="no web server 不启动网页")
         parser.add_argument("--no-flower", action="store_true", help="no Flower 不启动 Flower")
+        parser.add_argument(
+            "--flower",
+            action="store_true",
+            help="Flower beside a live account too 有实盘账户时也启动 Flower",
+        )
         parser.add_argument(
             "--replay", metavar="SOURCE", help="play a recorded day instead of the demo 回放行情"
         )
@@ -76,6 +83,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         home = Path(settings.HOME)
+        if options["status"]:
+            call_command("status")
+            return
         try:
             with only_instance(home / LOCK):
                 self._run(home, options)
@@ -138,6 +148,7 @@ class Command(BaseCommand):
         with suppress(OSError):
             stack.end_left_redis(redis_url(home))
         remove_notice(home)
+        refuse_to_serve()
         problem = problem_of_database(home)
         if problem is not None:
             raise _problem(problem.en, problem.zh)
@@ -154,8 +165,8 @@ class Command(BaseCommand):
     def _open_doors(self, home: Path, options: dict[str, Any]) -> _Doors:
         password, is_new = _admin(home)
         return _Doors(
-            0 if options["no_web"] else free_port(WEB_PORT),
-            0 if options["no_flower"] else free_port(FLOWER_PORT),
+            0 if options["no_web"] else free_port(stack.WEB_PORT),
+            free_port(stack.FLOWER_PORT) if _wants_flower(options) else 0,
             password,
             is_new,
         )
@@ -174,7 +185,7 @@ class Command(BaseCommand):
             *stack.trading_processes(around, list(accounts.values_list("pk", "name"))),
         ]
         if doors.web:
-            processes.append(stack.web(around, doors.web))
+            processes.append(stack.web(around, doors.web, proxied=settings.HTTPS))
         if doors.flower:  # last: what trades does not share the processor with it at the start
             processes.append(stack.flower(around, doors.flower, ADMIN, doors.password))
         connection.close()  # the supervisor needs no database
@@ -229,6 +240,13 @@ def _source(home: Path, replay: str | None) -> str:
             f"{home} 中的账户已在另一行情（{played}）中交易；请将 MINIQMT_HOME 设为新文件夹。",
         )
     return source
+
+
+def _wants_flower(options: dict[str, Any]) -> bool:
+    """It can end and send tasks: beside a live account only for who asks for it."""
+    if options["no_flower"] or options["flower"]:
+        return not options["no_flower"]
+    return not Account.objects.filter(enabled=True, mode=AccountMode.LIVE).exists()
 
 
 def _admin(home: Path) -> tuple[str, bool]:

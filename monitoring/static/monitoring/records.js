@@ -1,7 +1,8 @@
 // Counts the timeouts down between two looks, and says so in red when no new look comes.
 "use strict";
 (() => {
-  const STALE_AFTER = 6000; // milliseconds; a page with working orders asks every two seconds
+  // Milliseconds: a page with working orders asks every two seconds, one that asks less often says so itself.
+  const STALE_AFTER = Number(document.getElementById("records")?.dataset.stale ?? 6000);
   let seen = Date.now();
 
   function tick() {

@@ -117,9 +117,13 @@ def test_a_sale_at_the_limit_down_keeps_its_place_in_the_queue():
         (2, "10", DueAction.CANCEL),
         (3, "2.4", DueAction.NONE),
         (3, "2.5", DueAction.ALERT),
+        (3, "59.9", DueAction.ALERT),
+        (3, "60", DueAction.CANCEL),
+        (40, "59.9", DueAction.ALERT),
+        (40, "60", DueAction.CANCEL),
     ],
 )
-def test_a_refused_cancel_is_tried_three_times_then_a_person_is_called(
+def test_a_refused_cancel_is_tried_three_times_then_a_person_is_called_and_it_is_tried_each_minute(
     tries, seconds_ago, expected
 ):
     last = None

@@ -1,4 +1,4 @@
-"""What monitoring remembers: the findings that stand now, and one report per account and session."""
+"""What was found: what is wrong now, the report of each session, the look before the open."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ class Finding(models.Model):
     class Meta:
         verbose_name = both("finding", "异常")
         verbose_name_plural = both("findings", "异常")
+        # Of the system itself, not of an account: no order follows from it.
+        permissions = [("operate", "Can operate: acknowledge, pause tasks, make backups")]
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "code", "subject"], name="one_finding_per_subject"
@@ -115,37 +117,3 @@ class PremarketCheck(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account.name} {self.on}"
-
-
-class Act(models.Model):
-    """操作: what a person confirmed in the console, once per form, and the answer; never forgotten.
-
-    The row is written before anything is done. Without an answer nobody knows what came of it: the act is not
-    repeated, and the pages say where to look.
-    """
-
-    token = models.CharField(max_length=32, unique=True)
-    at = models.DateTimeField(both("time", "时间"))  # real time
-    actor = models.CharField(both("who", "操作者"), max_length=150)
-    account = models.ForeignKey(
-        Account,
-        verbose_name=both("account", "账户"),
-        on_delete=models.PROTECT,
-        related_name="acts",
-    )
-    action = models.CharField(both("action", "操作"), max_length=24)
-    subject = models.CharField(both("subject", "对象"), max_length=64, blank=True)
-    why = models.CharField(both("reason", "原因"), max_length=200, blank=True)
-    answer_en = models.TextField(blank=True)
-    answer_zh = models.TextField(blank=True)
-    #: What it brought about or is about: `signal`, `order`, `holding`, `session` → primary key.
-    rows = models.JSONField(default=dict, blank=True)
-    answered_at = models.DateTimeField(both("answered", "答复时间"), null=True, blank=True)
-
-    class Meta:
-        verbose_name = both("act", "操作")
-        verbose_name_plural = both("acts", "操作")
-        indexes = [models.Index(fields=["account", "at"])]
-
-    def __str__(self) -> str:
-        return f"{self.action} {self.subject}".strip()

@@ -7,8 +7,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0002_premarket_checks'),
-        ('trading', '0007_quote_sources'),
+        ('monitoring', '0004_audit_chain'),
+        ('trading', '0008_release_permission'),
     ]
 
     operations = [

@@ -1,0 +1,1 @@
+"""Who may come in, for how long, and what asks twice (docs/security.md)."""

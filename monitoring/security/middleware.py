@@ -1,0 +1,46 @@
+"""Sessions end by themselves: some time after the last page was opened, and some time after the log-in in any case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404, resolve
+from django.utils import timezone
+
+from monitoring.security.sessions import prolong
+
+#: What an open page asks for by itself: nobody needs to sit before it.
+BACKGROUND = {"console-board", "console-stream"}
+
+
+class SessionLimits:
+    """Prolongs the session of whoever opens a page, and ends one that is too old; see `sessions.prolong`."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        # A page that asks without a session costs no query.
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and not _is_background(request):
+            self._look(request)
+        return self._get_response(request)
+
+    def _look(self, request: HttpRequest) -> None:
+        idle = timedelta(seconds=settings.SESSION_COOKIE_AGE)
+        if request.user.is_authenticated and not prolong(
+            request.session, timezone.now(), idle, settings.MINIQMT_SESSION_AGE
+        ):
+            logout(request)
+
+
+def _is_background(request: HttpRequest) -> bool:
+    if request.headers.get("HX-Request") == "true" and request.method == "GET":
+        return True
+    try:
+        return resolve(request.path_info).url_name in BACKGROUND
+    except Resolver404:
+        return False

@@ -1,0 +1,190 @@
+"""Every address, as it answers strangers, people who may only look, forged forms and foreign names.
+
+The addresses come from the URL configuration (tests/integration/addresses.py): nobody has to remember to add one here.
+What is open to all, or to whoever is logged in, is a line of a table, with its reason.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db import connection
+from django.test import Client, RequestFactory
+from django.utils import timezone
+
+from monitoring.models import Finding
+from monitoring.security.roles import Role
+from tests.integration.addresses import addresses, first
+from tests.world import World
+from trading.models import Instrument
+
+pytestmark = [pytest.mark.system, pytest.mark.django_db]
+
+#: Open to everybody, and why.
+PUBLIC = {
+    "admin:django.views.generic.base.RedirectView": "sends on to the page itself, which asks",
+    "login": "where one logs in",
+    "logout": "ends a session; there may be none",
+    "admin:logout": "ends a session; there may be none",
+    "admin:login": "where one logs in",
+    "set_language": "a stranger reads the log-in in Chinese or English too",
+    "console-stream": "says nothing (204): the stream itself is asked by its own tests, beside Django's pages",
+    "healthz": "says whether the web server lives, nothing else",
+    "readyz": "says whether the system can work, nothing else",
+}
+#: What anybody who is logged in changes is their own, and nobody else's.
+OWN = {
+    "logout": "the own session",
+    "set_language": "the own language",
+    "admin:logout": "the own session",
+    "admin:login": "sends on whoever is logged in",
+    "admin:django.views.generic.base.RedirectView": "sends on to the page itself, which asks",
+    "login": "sends on whoever is logged in",
+    "admin:password_change": "the own password, with the old one",
+    "admin:password_change_done": "only says so",
+    "second-factor": "the own second factor, with the password",
+    "confirm": "the own session is confirmed, with the password",
+}
+#: Pages of Django's admin that read whatever the method is.
+READS = ("_changelist", "_history", "index", "app_list", "jsi18n", "view_on_site", "autocomplete")
+REFUSED = {400, 401, 403, 404, 405}
+
+
+@pytest.fixture
+def world(calendar):
+    """A day with a sale: rows in most tables."""
+    world = World(holdings=[("600036.SH", 1000, "10.00"), ("000001.SZ", 500, "12.00")])
+    world.hold("600036.SH", "10.00", since="09:30:00", until="09:31:00")
+    world.hold("600036.SH", "9.20", since="09:31:00", until="09:32:00")
+    world.run(until="09:32:00")
+    row = {"board": "main", "category": "stock", "settlement": "T+1"}
+    Instrument.objects.get_or_create(symbol="600036.SH", defaults=row)
+    now = timezone.now()
+    Finding.objects.create(account=world.account, code="X", level="info", text_en="x", text_zh="x",
+                           since=now, seen_at=now)  # fmt: skip
+    return world
+
+
+@pytest.fixture
+def boss():
+    return logged_in(get_user_model().objects.create_superuser("boss", password="x"))
+
+
+def logged_in(user: Any, **more: Any) -> Client:
+    client = Client(headers={"accept-language": "en"}, raise_request_exception=False, **more)
+    client.force_login(user)
+    return client
+
+
+def somebody(*roles: Role) -> Any:
+    user = get_user_model().objects.create_user(f"p{len(roles)}", password="x", is_staff=True)
+    user.groups.set(Group.objects.filter(name__in=roles))
+    return user
+
+
+def test_the_search_finds_pages_of_every_kind():
+    found = {address.name for address in addresses()}
+    assert {"console", "orders", "holding", "login", "set_language", "admin:index"} <= found
+    assert {"admin:trading_account_changelist", "admin:trading_tradingconfig_change"} <= found
+    assert len(found) > 100
+
+
+def test_a_stranger_gets_nothing_but_the_login(world, boss):
+    for address in addresses():
+        if address.name in PUBLIC:
+            continue
+        url = address.url(boss)
+        for method in ("get", "post", "delete"):
+            stranger = Client(headers={"accept-language": "en"})
+            response = getattr(stranger, method)(url)
+            assert refuses(response), (method, url, response.status_code)
+
+
+def refuses(response: Any) -> bool:
+    if response.status_code in (301, 302):
+        return "/login/?next=" in response.url
+    return response.status_code in {401, 403, 405}
+
+
+def test_whoever_may_only_look_changes_nothing_wherever_they_post(world, boss):
+    viewer = logged_in(somebody(Role.VIEWER))
+    before = everything()
+    for address in addresses():
+        if address.name in OWN or address.name == "admin:jsi18n":
+            continue
+        url = address.url(boss)
+        response = viewer.post(url, {"why": "x", "post": "yes", "confirmed": "yes"})
+        fine = response.status_code in REFUSED or address.name.endswith(READS)
+        assert fine or refuses(response), (url, response.status_code)
+        assert everything() == before, url
+
+
+def test_nor_does_an_action_of_the_admin(world, boss):
+    user = somebody(Role.VIEWER)
+    viewer, request = logged_in(user), RequestFactory().get("/")
+    request.user = user
+    before, tried = everything(), 0
+    for address in addresses():
+        if not address.name.endswith("_changelist") or address.page is None:
+            continue
+        row = first(address.page.model)
+        for name in actions_of(address.page):
+            assert name not in address.page.get_actions(request), (address.route, name)
+            data = {"action": name, "_selected_action": [getattr(row, "pk", 1)], "index": "0"}
+            viewer.post(
+                "/" + address.route, {**data, "confirmed": "yes", "why": "x", "how": "all"}
+            )
+            assert everything() == before, (address.route, name)
+            tried += 1
+    assert tried > 15
+
+
+def test_every_action_of_the_admin_names_the_permission_it_needs():
+    pages: list[Any] = list(admin.site._registry.values())
+    for page in pages:
+        for function, name, _ in page._get_base_actions():
+            assert getattr(function, "allowed_permissions", None), (page, name)
+
+
+def actions_of(page: Any) -> list[str]:
+    return [name for _, name, _ in page._get_base_actions()]
+
+
+def test_a_form_of_another_site_is_refused_everywhere(world):
+    everybody = get_user_model().objects.create_superuser("boss", password="x")
+    client = logged_in(everybody, enforce_csrf_checks=True)
+    for address in addresses():
+        url = address.url(client)
+        assert client.post(url).status_code == 403, url
+
+
+def test_a_name_that_is_not_ours_is_refused_everywhere(world, boss):
+    for address in addresses():
+        url = address.url(boss)
+        response = boss.get(url, headers={"host": "evil.example"})
+        assert response.status_code == 400, url
+
+
+def everything() -> dict[str, list[Any]]:
+    """Every row of every table but the sessions: what a request must not have changed."""
+    found = {}
+    with connection.cursor() as cursor:
+        for model in apps.get_models(include_auto_created=True):
+            if not model._meta.managed or model._meta.label == "sessions.Session":
+                continue
+            if model._meta.label == "trading.TradingDay":
+                continue  # thousands, and nobody's
+            cursor.execute(f'SELECT * FROM "{model._meta.db_table}" ORDER BY 1')
+            found[model._meta.label] = cursor.fetchall()
+    return found
+
+
+def test_the_look_at_everything_sees_a_change(world):
+    before = everything()
+    Instrument.objects.filter(symbol="600036.SH").update(name="another")
+    assert everything() != before
