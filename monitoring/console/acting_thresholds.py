@@ -34,7 +34,7 @@ _UNUSABLE = Text("One of the thresholds cannot be used.", "有阈值不可用。
 class Thresholds(Action):
     """Give a holding its own thresholds, or the account's again."""
 
-    name, form = "thresholds", ThresholdForm
+    name, form, takes_factor = "thresholds", ThresholdForm, True
 
     def find(self, pk: int) -> Position:
         return open_holding(pk)

@@ -181,7 +181,7 @@ def test_a_live_account_acts_with_the_right_password(morning, boss):
 
 
 def test_what_trades_or_lets_trade_on_a_live_account_takes_the_second_factor(morning, boss):
-    takes = {"sell", "buy", "resume", "exits-off", "grid-resume"}
+    takes = {"sell", "buy", "resume", "exits-off", "thresholds", "grid-resume"}
     for name in sorted(takes):
         prepared(morning, name)
         Account.objects.update(mode="live")
@@ -210,6 +210,12 @@ def test_a_trader_may_halt_and_whoever_may_release_lets_go_again(morning, now):
     assert risk_manager.post(address(morning, "halt"), data).status_code == 403
     _, data = asked(hand, morning, "halt")
     hand.post(address(morning, "halt"), data)
+    for client, names in ((hand, ()), (risk_manager, ("reduce", "resume"))):
+        trade = client.get(reverse("trade")).content.decode()
+        offered = [name for name in ("reduce", "resume") if address(morning, name) in trade]
+        assert offered == list(names)
+        assert (address(morning, "cancel-all") in trade) == (client is hand)
+        assert ("?symbol=" in trade) == (client is hand)
     for name in ("reduce", "resume"):
         response = hand.post(address(morning, name), data)
         assert response.status_code == 403
