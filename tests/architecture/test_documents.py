@@ -11,7 +11,7 @@ from tests.architecture.sources import APPS, ROOT, python_files, tree_of
 
 pytestmark = pytest.mark.fast
 
-SET_BY_PROGRAMS = {"DJANGO_SETTINGS_MODULE"}
+SET_BY_PROGRAMS = {"DJANGO_SETTINGS_MODULE", "USERDOMAIN", "XDG_CONFIG_HOME"}
 
 
 def variables_read(tree: ast.Module) -> set[str]:

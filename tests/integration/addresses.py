@@ -40,6 +40,12 @@ class Address:
     def _with(self, key: str) -> str:
         return "/" + _PART.sub(lambda part: _sample(part[1], key), self.route)
 
+    def post(self, client: Client, url: str, answers: dict[str, str]) -> Any:
+        """Send answers there as this address takes them."""
+        if self.route.startswith("api/"):
+            return client.post(url, answers, content_type="application/json")
+        return client.post(url, answers)
+
     def url(self, somebody: Client) -> str:
         """Return it as it answers somebody who may do everything; the first of all where none does."""
         urls = self.urls()
@@ -74,6 +80,8 @@ def _of(patterns: list[Any], before: str, space: str) -> Iterator[Address]:
             yield from _of(one.url_patterns, route, inside)
         elif isinstance(one, URLPattern):
             page = getattr(one.callback, "model_admin", None)
+            if route.endswith(".*"):
+                continue  # whatever else there might be: not here
             yield Address(route, f"{space}{one.name or one.lookup_str}", page)
 
 
