@@ -43,8 +43,8 @@ VIEW, CHANGE = "trading.view_tradingconfig", "trading.change_tradingconfig"
 _UNREADABLE = (ValueError, TypeError, ArithmeticError)
 #: A reason is as long as its column.
 _LONGEST_WHY = 200
-#: A history number is no longer than its column.
-_DIGITS = 18
+#: What a column of numbers can hold, and how many digits surely fit.
+_GREATEST, _DIGITS = 2**63 - 1, 18
 
 
 def _page(view: Any) -> Any:
@@ -332,7 +332,7 @@ def roll_back(request: HttpRequest, pk: int, version: int) -> HttpResponse:
     """Show what going back would change, across however many revisions, and do it once a reason is given."""
     _needs(request)
     row = _row(pk)
-    stored = get_object_or_404(stories.versions_of(pk), history_id=version)
+    stored = get_object_or_404(stories.versions_of(row.pk), history_id=version)
     to = stories.version_of(row, stored)
     values = {
         name: value for name, value in values_of(stored).items() if value != getattr(row, name)
@@ -378,4 +378,6 @@ def _refused_roll_back(
 
 
 def _row(pk: int) -> TradingConfig:
+    if pk > _GREATEST:
+        raise Http404
     return get_object_or_404(TradingConfig.objects.select_related("account"), pk=pk)

@@ -22,6 +22,7 @@ from grid.services.sessions import SessionRefused, start_session
 from grid.services.words import plain
 from monitoring import views
 from monitoring.console.confirming import asks_code, reauthenticated
+from monitoring.console.denial_words import MEANINGS
 from monitoring.console.grid_ladder import rounds_of, rungs_of
 from monitoring.console.grid_list import ARMED, grid_list
 from monitoring.console.record_filters import read_accounts
@@ -75,6 +76,7 @@ def grid(request: HttpRequest, pk: int) -> HttpResponse:
         "armed": ARMED.get(row.tracker) if row.status != SessionStatus.STOPPED else None,
         "rungs": rungs_of(found),
         "rounds": rounds_of(found.trades),
+        "notes": [(note, MEANINGS.get(note.code)) for note in found.notes],
         "facts": session_page(found)["facts"],
         "as_of": now,
         "is_open": row.status != SessionStatus.STOPPED,

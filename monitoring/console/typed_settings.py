@@ -10,6 +10,7 @@ from typing import Any
 from django.db import models
 from django.utils import translation
 
+from trading.admin.base import say
 from trading.admin.config import shown
 from trading.domain.settings import SettingError
 from trading.domain.types import Text
@@ -276,13 +277,18 @@ def changes_of(before: Any, after: Mapping[str, Any]) -> list[Change]:
         Change(
             name,
             label_of(name),
-            shown(name, getattr(before, name)),
-            shown(name, after[name]),
+            _in_words(name, getattr(before, name)),
+            _in_words(name, after[name]),
             name in GUARDS and not after[name],
         )
         for name in config.setting_names()
         if name in after and getattr(before, name) != after[name]
     ]
+
+
+def _in_words(name: str, value: Any) -> str:
+    mode = next((one.label for one in _MODES if name == "price_mode" and one.value == value), None)
+    return shown(name, value) if mode is None else say(mode)
 
 
 def values_of(row: Any) -> dict[str, Any]:

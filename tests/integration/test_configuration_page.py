@@ -167,6 +167,11 @@ def test_what_concerns_no_holding_says_so(world, boss):
     assert "No level of any holding changes." in shown(post(boss, world, buy_order_timeout="70"))
 
 
+def test_a_choice_is_told_in_words(world):
+    client = person(*MAY, language="zh-hans")
+    assert "对手价 → 最新价" in shown(post(client, world, price_mode="last"))
+
+
 def test_a_form_that_changes_nothing_saves_nothing(world, boss):
     before = row(world).revision
     page = shown(post(boss, world, stop_loss_ratio="-0.0750", confirmed="yes", why="x"))
@@ -376,8 +381,10 @@ def test_the_newest_change_is_taken_back_in_three_clicks(world, boss):
 
 
 def test_a_version_that_is_no_longer_valid_is_refused_in_words(world, boss):
-    first = row(world).revision
-    TradingConfig.history.filter(revision=first).update(sell_order_timeout=1)
+    bad = row(world)
+    bad.sell_order_timeout, bad.revision = 1, bad.revision + 1
+    bad.save()  # a hand, past the validation
+    first = bad.revision
     change(world, sell_order_timeout="45")
     address = reverse("configuration-back", args=[world.account.pk, versions(world)[first]])
     for response in (boss.get(address), boss.post(address, {"seen_revision": row(world).revision, "why": "x"})):  # fmt: skip
@@ -392,6 +399,15 @@ def test_a_row_a_hand_spoiled_is_told_and_can_be_put_right(world, boss):
     assert "(sell_order_timeout) is" in shown(post(boss, world, stop_loss_ratio="-0.05"))
     post(boss, world, sell_order_timeout="30", confirmed="yes", why="put right")
     assert row(world).sell_order_timeout == 30
+
+
+def test_an_address_that_names_nothing_is_not_found(world, boss):
+    pk = world.account.pk
+    for number in ("0", "999999", "9" * 30):
+        for address in (f"{pk}/back/{number}/", f"{number}/history/", f"{number}/back/1/"):
+            assert boss.get(f"{PAGE}{address}").status_code == 404, address
+    shown(boss.get(f"{PAGE}{pk}/history/", {"before": "9" * 30}))
+    shown(boss.get(f"{PAGE}{pk}/history/", {"before": "9" * 18}))
 
 
 # -- who may

@@ -17,6 +17,7 @@ from grid.models import GridSession
 from grid.services import sessions
 from grid.services.sessions import Request
 from monitoring import grid_views
+from monitoring.console.denial_words import MEANINGS
 from tests.integration.grid_days import GOLD, grid_world, path, start
 from tests.integration.people import code_of, phone
 from tests.integration.record_scenes import HOSTILE, person, words_of
@@ -170,6 +171,7 @@ def test_lots_rounds_fills_and_decisions_of_a_day_that_ran(calendar, monkeypatch
     assert brought in page  # the round
     assert page.count("filled") >= 3
     assert "The next buy needs" in page
+    assert words_of(MEANINGS["CASH"].en) in page  # the denial in words
 
 
 def test_a_stopped_session_keeps_its_page_and_asks_no_more(world, reader):
@@ -341,3 +343,8 @@ def test_the_queries_do_not_grow_with_the_sessions(world, reader):
     assert cost(reverse("grid", args=[row.pk])) == one
     assert few <= 14
     assert one <= 24
+
+
+def test_an_address_that_names_nothing_is_not_found(world, boss):
+    for number in ("0", "999999", "9" * 30):
+        assert boss.get(f"/grid/{number}/").status_code == 404, number

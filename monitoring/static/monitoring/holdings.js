@@ -8,7 +8,7 @@
   if (!board || !find) return;
   const KEPT = "miniqmt-holdings-sorted";
   const limit = Number(document.documentElement.dataset.rows) || Infinity;
-  const places = new WeakMap(); // of each table's body: its rows as they came
+  const places = new WeakMap(); // of each table's body: the place of each row as they came
   let all = false;
   let sorted = JSON.parse(sessionStorage.getItem(KEPT) || "null"); // { column: its class, falling }
 
@@ -40,7 +40,7 @@
       else one.removeAttribute("aria-sort");
     });
     const came = places.get(table.tBodies[0]);
-    if (!head) return [...rows].sort((one, other) => came.indexOf(one.id) - came.indexOf(other.id));
+    if (!head) return [...rows].sort((one, other) => came.get(one.id) - came.get(other.id));
     return rows
       .map((row) => [valueOf(row, head), row])
       .sort(byValue(head, sorted.falling))
@@ -50,7 +50,7 @@
   function arrange(table) {
     const body = table.tBodies[0];
     const rows = [...body.rows];
-    if (!places.has(body)) places.set(body, rows.map((row) => row.id));
+    if (!places.has(body)) places.set(body, new Map(rows.map((row, place) => [row.id, place])));
     const ordered = inOrder(table, rows);
     if (ordered.some((row, place) => row !== rows[place])) body.append(...ordered);
     const wanted = find.value.trim().toLowerCase();
