@@ -165,7 +165,9 @@ def test_a_form_of_another_site_is_refused_everywhere(world):
         url = address.url(client)
         # What takes no form at all says that (405) first.
         taken = address.post(client, url, {}).status_code
-        assert taken == 403 or (taken == 405 and client.options(url)["Allow"].find("POST") < 0), url
+        assert taken == 403 or (taken == 405 and client.options(url)["Allow"].find("POST") < 0), (
+            url
+        )
 
 
 def test_a_name_that_is_not_ours_is_refused_everywhere(world, boss):
