@@ -34,6 +34,14 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     return main([sys.executable, "-m", "pytest", *map(str, again)])
 
 
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Whoever doctors rows to see that it is noticed does what only the owner of a database can."""
+    if "doctor" in getattr(getattr(item, "callspec", None), "params", {}):
+        from tests.audit import take_down
+
+        take_down()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _database_of_the_run_alone():
     """A process a test starts has the database in its own data directory, never the one this run was given."""

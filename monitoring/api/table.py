@@ -8,10 +8,9 @@ from typing import Any
 from monitoring.api import answers, books, changes, configuration, market, records, targets
 from monitoring.api.operations import Call, Operation, Target
 from monitoring.console.access import VIEW
+from monitoring.console.acting import RELEASE, TRADE
 from monitoring.services.api_tokens import Scope
 from trading.domain.types import Text, TradingState
-
-TRADE = "trading.trade_account"
 
 _CONFIG = (VIEW, "trading.view_tradingconfig")
 _OUTCOMES = (VIEW, "trading.view_unknownoutcome")
@@ -191,7 +190,7 @@ CHANGES = (
     ),
     _change(
         "resume", "/accounts/{pk}/resume", Text("Resume trading", "恢复交易"),
-        changes.switch_to(TradingState.ACTIVE), changes.Reason, targets.account, Scope.OPERATE, TRADE,
+        changes.switch_to(TradingState.ACTIVE), changes.Reason, targets.account, Scope.OPERATE, RELEASE,
         risky=True,
     ),
     _change(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from axes.models import AccessLog
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Min, Q, QuerySet
@@ -18,6 +19,8 @@ from trading.models import BrokerEvent, Denial, UnknownOutcome
 REPORTS_FOR = timedelta(days=90)
 #: Denials that are over; how many there were of each code stays in the day reports.
 DENIALS_FOR = timedelta(days=180)
+#: Who logged in and out, from where.
+LOGINS_FOR = timedelta(days=180)
 #: Minutes of the curves people look at. What a session began and ended with stays in its day report.
 EQUITY_FOR, PRICES_FOR = timedelta(days=370), timedelta(days=14)
 #: What processes warned of: the files are kept for fourteen days or less.
@@ -49,14 +52,15 @@ def forget(now: datetime) -> Forgotten:
     if oldest_doubt is not None:  # a person may still want to read them
         reports = reports.filter(received_at__lt=oldest_doubt - timedelta(days=1))
     denials = Denial.objects.filter(cleared_at__lt=now - DENIALS_FOR)
-    logins = Session.objects.filter(expire_date__lt=now)
+    sessions = Session.objects.filter(expire_date__lt=now)
+    logins = AccessLog.objects.filter(attempt_time__lt=now - LOGINS_FOR)
     equity = EquityPoint.objects.filter(recorded_at__lt=now - EQUITY_FOR)
     prices = PricePoint.objects.filter(recorded_at__lt=now - PRICES_FOR)
     left = iter(range(BATCHES))
     return Forgotten(
         reports=sum(_delete(reports, left)),
         denials=sum(_delete(denials, left)),
-        logins=sum(_delete(logins, left)),
+        logins=sum(_delete(sessions, left)) + sum(_delete(logins, left)),
         points=sum(_delete(equity, left)) + sum(_delete(prices, left)),
         log_lines=sum(_delete(_old_log_lines(now), left)),
         more=next(left, None) is None,

@@ -15,6 +15,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.safestring import SafeString
 
+from monitoring.audit.chain import newest_anchor
 from monitoring.console.daily import DailyView, daily_view
 from monitoring.console.record_filters import read_accounts
 from monitoring.models import DayReport
@@ -27,6 +28,10 @@ log = logging.getLogger(__name__)
 NEWEST = 30
 _STYLES = ("console.css", "records.css", "figures.css")
 _TITLE = Text("Daily report", "日报")
+_ANCHOR = Text(
+    "Audit anchor of this moment (manage.py audit verify --anchor):",
+    "此刻的审计锚点（manage.py audit verify --anchor）：",
+)
 _LANGUAGES = (("zh", "zh-hans"), ("en", "en"))
 
 
@@ -66,6 +71,8 @@ def page_of(on: date, real: datetime) -> str:
         "made_at": real,
         "style": _style(),
         "title": _TITLE,
+        "anchor": newest_anchor(),
+        "anchor_words": _ANCHOR,
         "bodies": [(name, language, _body(days, language)) for name, language in _LANGUAGES],
     }
     return render_to_string("monitoring/report_file.html", context)

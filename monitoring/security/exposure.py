@@ -58,11 +58,10 @@ def bound_to(arguments: Sequence[str]) -> str:
 
 
 def _host(place: str) -> str:
-    if place == "0":
-        return "0.0.0.0"  # as runserver reads it
     host, colon, port = place.rpartition(":")
     is_bare = not colon or not port.isdecimal() or (":" in host and not host.startswith("["))
-    return place if is_bare else host
+    found = place if is_bare else host
+    return "0.0.0.0" if found == "0" else found  # as runserver reads it
 
 
 def is_exposed(facts: Facts) -> bool:

@@ -1,4 +1,4 @@
-"""Sessions end by themselves: some time after the last page was opened, and some time after the log-in in any case."""
+"""Sessions end by themselves; and no page loads what is not ours, nor runs what somebody wrote into it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,25 @@ from monitoring.security.sessions import prolong
 
 #: What an open page asks for by itself: nobody needs to sit before it.
 BACKGROUND = {"console-board", "console-stream"}
+
+
+#: For pages that name no stricter one of their own: those of the admin, and of errors.
+_POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'"
+)
+
+
+class OwnContentOnly:
+    """A content security policy for every answer."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._get_response(request)
+        response.headers.setdefault("Content-Security-Policy", _POLICY)
+        return response
 
 
 class SessionLimits:
@@ -38,7 +57,10 @@ class SessionLimits:
 
 
 def _is_background(request: HttpRequest) -> bool:
-    if request.headers.get("HX-Request") == "true" and request.method == "GET":
+    # Browsers say of every request whether it opens a page (`navigate`); older ones leave it out.
+    opens_none = request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate"
+    by_script = opens_none or request.headers.get("HX-Request") == "true"
+    if request.method in ("GET", "HEAD") and by_script:
         return True
     try:
         return resolve(request.path_info).url_name in BACKGROUND

@@ -32,7 +32,8 @@ _ADMIN = (
     *("trading.add_account", "trading.change_account"),
     *(f"monitoring.{verb}_alertchannel" for verb in ("add", "change", "delete")),
     *("auth.view_user", "auth.add_user", "auth.change_user", "auth.view_group"),
-    "admin.view_logentry",
+    *(f"monitoring.{verb}_alertchannel" for verb in ("add", "change", "delete")),
+    *("monitoring.add_apitoken", "admin.view_logentry"),
 )
 
 

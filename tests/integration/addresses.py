@@ -49,7 +49,7 @@ class Address:
     def url(self, somebody: Client) -> str:
         """Return it as it answers somebody who may do everything; the first of all where none does."""
         urls = self.urls()
-        for url in urls:
+        for url in urls if len(urls) > 1 else ():
             if somebody.get(url).status_code < 404:  # neither missing, nor no key of this page
                 return url
         return urls[0]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from django_otp.oath import TOTP
@@ -53,3 +55,17 @@ def confirmed(client: Client, user: Any) -> None:
     session["confirmed_at"] = timezone.now().isoformat()
     session["confirmed_by_factor"] = True
     session.save()
+
+
+def everything() -> dict[str, list[Any]]:
+    """Every row of every table but the sessions: what a request must not have changed."""
+    found = {}
+    with connection.cursor() as cursor:
+        for model in apps.get_models(include_auto_created=True):
+            if not model._meta.managed or model._meta.label == "sessions.Session":
+                continue
+            if model._meta.label == "trading.TradingDay":
+                continue  # thousands, and nobody's
+            cursor.execute(f'SELECT * FROM "{model._meta.db_table}" ORDER BY 1')
+            found[model._meta.label] = cursor.fetchall()
+    return found

@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from monitoring.api import views
 from monitoring.api.rates import Rates
@@ -186,6 +187,40 @@ def test_a_token_acts_on_a_live_account_only_with_its_own_scope_and_where_that_i
     order = next(one for one in CHANGES if one.name == "exits")
     [response] = ask_all(with_it, [order], rows).values()
     assert response.status_code == 200
+
+
+def test_a_session_acts_on_a_live_account_only_once_it_has_confirmed_who_it_is(world):
+    rows = everything(world)
+    Account.objects.update(mode="live")
+    user, client = a_user(*of_all()), Client()
+    client.force_login(user)
+
+    def switch_exits():
+        path = f"{V1}/holdings/{rows['/holdings/{pk}']}/exits"
+        return client.post(path, {"on": False, "why": "x"}, content_type="application/json")
+
+    assert problem_of(switch_exits())["code"] == "STEP_UP"
+    TOTPDevice.objects.create(user=user, confirmed=True)
+    session = client.session
+    session["confirmed_at"], session["confirmed_by_factor"] = REAL.isoformat(), False
+    session.save()
+    assert problem_of(switch_exits())["code"] == "STEP_UP"  # the password alone
+    session["confirmed_by_factor"] = True
+    session.save()
+    assert switch_exits().json()["changed"] is True
+
+
+def test_to_loosen_the_main_switch_takes_a_permission_of_its_own(world):
+    trader = Program(a_user("trading.view_account", "trading.trade_account"))
+    path = f"/accounts/{world.account.pk}"
+    assert trader.ask("POST", f"{path}/reduce", WHY).status_code == 200
+    assert trader.ask("POST", f"{path}/halt", WHY).status_code == 200
+    for name in ("reduce", "resume"):
+        problem = problem_of(trader.ask("POST", f"{path}/{name}", WHY))
+        assert (problem["status"], problem["code"]) == (403, "PERMISSION"), name
+    assert Account.objects.get().trading_state == "halted"
+    risk = Program(a_user("trading.view_account", "trading.release_account"))
+    assert risk.ask("POST", f"{path}/resume", WHY).status_code == 200
 
 
 def test_halting_a_live_account_needs_no_leave(world):

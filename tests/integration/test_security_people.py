@@ -81,7 +81,7 @@ def test_the_lock_is_explained_in_the_readers_language(clock, language, words):
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
-def test_a_lock_concerns_one_user_from_one_address_whatever_a_header_says(clock):
+def test_f167_a_lock_concerns_one_user_from_one_address_whatever_a_header_says(clock):
     somebody("boss", superuser=True)
     somebody("other", superuser=True)
     for number in range(5):
@@ -135,6 +135,7 @@ def test_what_an_open_page_asks_for_by_itself_prolongs_nothing(clock):
     clock.shift(timedelta(hours=1))
     client.get("/board/")
     client.get("/confirm/", headers={"hx-request": "true"})
+    client.get("/confirm/", headers={"sec-fetch-mode": "cors"})
     assert Session.objects.get(pk=key).expire_date == ends == NOW + timedelta(hours=12)
 
 

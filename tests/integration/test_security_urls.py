@@ -9,17 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.db import connection
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from monitoring.models import Finding
 from monitoring.security.roles import Role
 from tests.integration.addresses import addresses, first
+from tests.integration.people import everything
 from tests.world import World
 from trading.models import Instrument
 
@@ -94,7 +93,7 @@ def test_the_search_finds_pages_of_every_kind():
     assert len(found) > 100
 
 
-def test_a_stranger_gets_nothing_but_the_login(world, boss):
+def test_f167_a_stranger_gets_nothing_but_the_login(world, boss):
     for address in addresses():
         if address.name in PUBLIC:
             continue
@@ -106,6 +105,7 @@ def test_a_stranger_gets_nothing_but_the_login(world, boss):
             stranger.delete(url),
         ):
             assert refuses(response), (url, response.status_code)
+            assert "default-src" in response.headers["Content-Security-Policy"], url
 
 
 def refuses(response: Any) -> bool:
@@ -175,20 +175,6 @@ def test_a_name_that_is_not_ours_is_refused_everywhere(world, boss):
         url = address.url(boss)
         response = boss.get(url, headers={"host": "evil.example"})
         assert response.status_code == 400, url
-
-
-def everything() -> dict[str, list[Any]]:
-    """Every row of every table but the sessions: what a request must not have changed."""
-    found = {}
-    with connection.cursor() as cursor:
-        for model in apps.get_models(include_auto_created=True):
-            if not model._meta.managed or model._meta.label == "sessions.Session":
-                continue
-            if model._meta.label == "trading.TradingDay":
-                continue  # thousands, and nobody's
-            cursor.execute(f'SELECT * FROM "{model._meta.db_table}" ORDER BY 1')
-            found[model._meta.label] = cursor.fetchall()
-    return found
 
 
 def test_the_look_at_everything_sees_a_change(world):
