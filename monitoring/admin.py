@@ -28,8 +28,9 @@ from monitoring.security import admin as users
 from monitoring.services import api_tokens
 from monitoring.services.api_tokens import SCOPE_WORDS, Scope
 from monitoring.services.periodic import switch_task
-from trading.admin.base import Readable, actor_of, masked, say
-from trading.domain.types import Text
+from trading.admin.base import AsksAgain, Readable, actor_of, masked, say, unconfirmed
+from trading.domain.types import AccountMode, Text
+from trading.models import Account
 from trading.models.fields import both
 
 __all__ = ["alert_admin", "users"]  # their pages are registered with these
@@ -137,7 +138,7 @@ class PremarketCheckAdmin(Readable):
 class LogLineAdmin(Readable):
     """What processes warned of; the numbers of accounts are masked when a line becomes a row."""
 
-    list_display = ("at", "level", "process", "text", "repeated", "tick", "logger")
+    list_display = ("at", "level", "process", "text", "short_tick")
     list_filter = ("level", "process")
     search_fields = ("text", "trace", "logger", "process", "tick")
     search_help_text = both(
@@ -147,6 +148,10 @@ class LogLineAdmin(Readable):
     date_hierarchy = "at"
     ordering = ("-at", "-pk")
     list_select_related = ()
+
+    @admin.display(description=both("tick", "任务编号"), ordering="tick")
+    def short_tick(self, row: LogLine) -> str:
+        return row.tick[:8] or "-"
 
 
 class TokenForm(forms.ModelForm):
@@ -167,6 +172,15 @@ class TokenForm(forms.ModelForm):
         max_value=api_tokens.LONGEST.days,
         initial=api_tokens.DEFAULT.days,
     )
+    request: HttpRequest
+
+    def clean_scopes(self) -> list[str]:
+        chosen: list[str] = self.cleaned_data["scopes"]
+        if Scope.TRADE_LIVE in chosen:
+            stopped_by = unconfirmed(self.request, [Account(mode=AccountMode.LIVE)])
+            if stopped_by is not None:
+                raise forms.ValidationError(stopped_by, code="unconfirmed")
+        return chosen
 
     class Meta:
         model = ApiToken
@@ -174,7 +188,7 @@ class TokenForm(forms.ModelForm):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(admin.ModelAdmin):
+class ApiTokenAdmin(AsksAgain, admin.ModelAdmin):
     """One's own tokens (a superuser's: everybody's): made here, shown once, revoked; never changed."""
 
     form = TokenForm

@@ -130,7 +130,7 @@ class Repeats:
             first, count = self._seen[key]
             self._seen[key] = first, count + 1
             return
-        self._seen[key] = record, 0
+        self._seen[key] = _without_traceback(record), 0
         yield record
         while len(self._seen) > REMEMBERED:
             yield from _counted(*self._seen.popitem(last=False)[1])
@@ -145,11 +145,16 @@ class Repeats:
             yield from _counted(first, count)
 
 
+def _without_traceback(record: logging.LogRecord) -> logging.LogRecord:
+    """A traceback would keep everything alive that its functions had at hand."""
+    bare = {"exc_info": None, "exc_text": None, "args": None, "msg": record.getMessage()}
+    return logging.makeLogRecord({**record.__dict__, **bare})
+
+
 def _counted(first: logging.LogRecord, count: int) -> Iterator[logging.LogRecord]:
     if count:
-        again = {**first.__dict__, "exc_info": None, "exc_text": None, "args": None}
-        again["msg"] = f"repeated {count} times: {first.getMessage()}"
-        yield logging.makeLogRecord({**again, "repeated": count})
+        text = f"repeated {count} times: {first.getMessage()}"
+        yield logging.makeLogRecord({**first.__dict__, "msg": text, "repeated": count})
 
 
 class JsonLines(RotatingFileHandler):

@@ -98,7 +98,8 @@ def _identity(path: Path) -> str:
 def _row(line: bytes, numbers: list[str]) -> LogLine | None:
     """Return the row of a line; None for one that only informs, or is no line of ours: a disk that was full cuts them."""
     try:
-        said: dict[str, Any] = json.loads(line)
+        # PostgreSQL keeps no such character.
+        said: dict[str, Any] = json.loads(line.replace(b"\\u0000", b"?"))
         level = str(said["level"]).upper()
         if logging.getLevelNamesMapping().get(level, 0) < KEPT_FROM:
             return None

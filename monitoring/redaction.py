@@ -40,6 +40,8 @@ _NAMED = re.compile(
     r"""((?:bearer|basic|token)\s+)?+(?!(?:true|false|null|none)\b)([^\s"',;&}\])\[{(][^\s"',;&}\])]*)""",
     re.IGNORECASE,
 )
+#: A token of our JSON API, whatever stands before it.
+_OURS_BY_LOOKS = re.compile(r"\bmqt_[\w-]{16,}")
 _ADDRESS = re.compile(r"\b([a-z][a-z0-9+.-]{1,19})://([^\s\"'<>]+)", re.IGNORECASE)
 #: Whose host and path say nothing once the password is gone; whatever has another scheme is a way to tell somebody.
 _PLAIN = frozenset({"redis", "rediss", "postgres", "postgresql", "tcp", "file", "sqlite", "udp"})
@@ -57,6 +59,7 @@ def redacted(text: str, secrets: Iterable[str] = (), numbers: Iterable[str] = ()
     for number in sorted(set(numbers), key=len, reverse=True):
         if len(number) > 4:
             text = text.replace(number, f"…{number[-4:]}")
+    text = _OURS_BY_LOOKS.sub(HIDDEN, text)
     text = _ADDRESS.sub(_address, text)
     return _NAMED.sub(rf"\1\2{_escaped(HIDDEN)}", text)
 

@@ -36,6 +36,7 @@ MEANINGS: dict[str, Meaning] = {
     "FILL_NOT_BOOKED": Meaning(CRITICAL, _C.TRADE),
     "FILL_SIDE_UNKNOWN": Meaning(CRITICAL, _C.TRADE),
     "MANUAL_SALE": Meaning(WARNING, _C.TRADE),
+    "MANUAL_BUY": Meaning(WARNING, _C.TRADE),
     "CANCEL_ASKED": Meaning(WARNING, _C.TRADE),
     "CANCEL_FAILED": Meaning(ALARM, _C.TRADE),
     "ORDER_REJECTED": Meaning(ALARM, _C.TRADE),
@@ -54,6 +55,10 @@ MEANINGS: dict[str, Meaning] = {
     # Whether holdings are protected.
     "UNPROTECTED": Meaning(CRITICAL, _C.PROTECTION, apart=True),
     "EXIT_HELD_BACK": Meaning(ALARM, _C.PROTECTION, apart=True),
+    "EX_RIGHTS_SCALE": Meaning(INFO, _C.PROTECTION),
+    "EX_RIGHTS_REFUSED": Meaning(ALARM, _C.PROTECTION),
+    "EX_RIGHTS_UNVERIFIED": Meaning(ALARM, _C.PROTECTION),
+    "EX_RIGHTS_PAUSED": Meaning(CRITICAL, _C.PROTECTION),
     "ATTEMPTS_EXHAUSTED": Meaning(CRITICAL, _C.PROTECTION),
     "EXITS_PAUSED": Meaning(ALARM, _C.PROTECTION),
     "EXITS_SWITCHED": Meaning(WARNING, _C.PROTECTION),

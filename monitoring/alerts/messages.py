@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from monitoring.alerts.names import name_of
 from monitoring.alerts.rules import LISTED
 from monitoring.models import Alert, AlertChannel, Severity
 from trading.domain.types import CHINA, AccountMode, Text
@@ -65,10 +66,10 @@ def _in(text: Text, language: str, between: str) -> str:
 
 def _one(alert: Alert) -> tuple[Text, Text]:
     severity, where = _SEVERITIES[Severity(alert.severity)], _where(alert)
-    times = f" ×{alert.count}" if alert.count > 1 else ""
+    name, times = name_of(alert.code), _times(alert)
     title = Text(
-        f"[{severity.en}] {where.en} {alert.code}{times}",
-        f"【{severity.zh}】{where.zh} {alert.code}{times}",
+        f"[{severity.en}] {where.en} {name.en}{times}",
+        f"【{severity.zh}】{where.zh} {name.zh}{times}",
     )
     span = _time(alert.last_at)
     if alert.count > 1:
@@ -86,8 +87,8 @@ def _many(alerts: Sequence[Alert], worst: Severity) -> tuple[Text, Text]:
         f"[{word.en}] miniqmt: {len(alerts)} alerts", f"【{word.zh}】miniqmt：{len(alerts)} 条告警"
     )
     shown, more = alerts[:LISTED], len(alerts) - LISTED
-    en = [f"{_SEVERITIES[Severity(one.severity)].en} {_where(one).en} {one.code}{_times(one)}: {one.text_en[:120]}" for one in shown]  # fmt: skip
-    zh = [f"{_SEVERITIES[Severity(one.severity)].zh} {_where(one).zh} {one.code}{_times(one)}：{one.text_zh[:60]}" for one in shown]  # fmt: skip
+    en = [f"{_SEVERITIES[Severity(one.severity)].en} {_where(one).en} {name_of(one.code).en}{_times(one)}: {one.text_en[:120]}" for one in shown]  # fmt: skip
+    zh = [f"{_SEVERITIES[Severity(one.severity)].zh} {_where(one).zh} {name_of(one.code).zh}{_times(one)}：{one.text_zh[:60]}" for one in shown]  # fmt: skip
     if more > 0:
         en.append(f"and {more} more on the page Alerts of the console")
         zh.append(f"另有 {more} 条，见控制台“告警”页面")

@@ -11,6 +11,7 @@ from typing import Any
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.db.models import QuerySet
 
+from monitoring.alerts.meanings import MEANINGS
 from monitoring.models import DayReport
 from monitoring.run_file import read_run_file
 from trading.domain import wording
@@ -53,10 +54,15 @@ class Source:
     whole: bool = False
 
 
+#: The journal keeps the denial of a protective sale under the denial's own code.
+_DENIALS = frozenset(code.value for code in DenialCode) - MEANINGS.keys()
+
+
 def _event(row: Event) -> Cause:
+    code = "EXIT_HELD_BACK" if row.code in _DENIALS else row.code
     text = Text(row.text_en[:_LONGEST], row.text_zh[:_LONGEST])
     level = EventLevel(row.level)
-    return Cause("event", row.pk, row.code, level, text, row.at, row.account_id, row.symbol)
+    return Cause("event", row.pk, code, level, text, row.at, row.account_id, row.symbol)
 
 
 _KINDS = {
@@ -99,17 +105,16 @@ def _order(row: Order) -> Cause | None:
 
 
 def _denial(row: Denial) -> Cause | None:
-    if row.code in _ORDINARY:
-        return None
     kind = SignalKind(row.kind)
-    held = kind.protective
+    if kind.protective or row.code in _ORDINARY:  # of a protective sale the journal tells
+        return None
     what = _KINDS[kind]
     text = Text(
         f"{what.en} of {row.symbol} held back ({row.code}): {row.text_en}"[:_LONGEST],
         f"{row.symbol} {what.zh}被风控拦下（{row.code}）：{row.text_zh}"[:_LONGEST],
     )
-    code, level = ("EXIT_HELD_BACK", EventLevel.ALARM) if held else ("DENIED", EventLevel.INFO)
-    return Cause("denial", row.pk, code, level, text, row.at, row.account_id, row.symbol)
+    level = EventLevel.INFO
+    return Cause("denial", row.pk, "DENIED", level, text, row.at, row.account_id, row.symbol)
 
 
 def _report(row: DayReport) -> Cause:

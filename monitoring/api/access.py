@@ -12,17 +12,16 @@ from django.middleware.csrf import CsrfViewMiddleware
 
 from monitoring.api.operations import Caller, Operation
 from monitoring.api.problems import Fault, Problem
+from monitoring.console.acting import is_real
 from monitoring.security import step_up
 from monitoring.services.api_tokens import SCOPE_WORDS, Scope, digest_of, recognised, scopes_of
-from trading.domain.types import AccountMode, Text
+from trading.domain.types import Text
 from trading.models import Account
 
 #: Seconds for which a token that was recognised may read without being looked up again.
 _GOOD_FOR = 1.0
 #: Tokens remembered so.
 _MOST = 256
-#: What lets orders out of a live account, beside what is `risky`: the password alone does not do.
-_BY_FACTOR = {"sell", "resume_grid"}
 
 
 class _CsrfCheck(CsrfViewMiddleware):
@@ -112,22 +111,38 @@ def _stranger(en: str, zh: str) -> Problem:
 
 def check(caller: Caller, operation: Operation) -> None:
     """See whether somebody may call an operation at all. Raises Problem."""
-    missing = [name for name in operation.permissions if name not in caller.permissions]
-    if missing:
-        names = ", ".join(missing)
-        text = Text(f"The user lacks the permission {names}.", f"该用户没有权限 {names}。")
-        remedy = Text(
-            "Ask whoever runs this system for it; a token never does more than its user.",
-            "请向系统管理员申请；令牌的权限不会超过其用户。",
-        )
-        raise Problem(HTTPStatus.FORBIDDEN, Fault("PERMISSION", text, remedy))
+    for name in operation.permissions:
+        check_permission(caller, name)
     _needs(caller, operation.scope)
 
 
-def check_live(caller: Caller, operation: Operation, account: Account, allowed: bool) -> None:
-    """See whether a token may do this on a live account. `allowed`: MINIQMT_API_TRADES_LIVE. Raises Problem."""
-    guarded = operation.trades or operation.risky
-    if account.mode != AccountMode.LIVE or caller.scopes is None or not guarded:
+def check_permission(caller: Caller, name: str) -> None:
+    """See whether somebody has a permission. Raises Problem."""
+    if name in caller.permissions:
+        return
+    text = Text(f"The user lacks the permission {name}.", f"该用户没有权限 {name}。")
+    remedy = Text(
+        "Ask whoever runs this system for it; a token never does more than its user.",
+        "请向系统管理员申请；令牌的权限不会超过其用户。",
+    )
+    raise Problem(HTTPStatus.FORBIDDEN, Fault("PERMISSION", text, remedy))
+
+
+def check_live(
+    caller: Caller, request: HttpRequest, operation: Operation, account: Account, allowed: bool
+) -> None:
+    """See whether this may be done where real money is. `allowed`: tokens may (MINIQMT_API_TRADES_LIVE). Raises Problem.
+
+    A session must have confirmed who it is within the last minutes, as the pages ask for.
+    """
+    if not (operation.trades or operation.risky) or not is_real(account):
+        return
+    if caller.scopes is None:
+        problem = step_up.problem(request, factor=True)
+        if problem is not None:
+            page = step_up.address(request, "/")
+            remedy = Text(f"Confirm at {page}, then repeat.", f"请在 {page} 确认后重试。")
+            raise Problem(HTTPStatus.FORBIDDEN, Fault("STEP_UP", problem, remedy))
         return
     if not allowed:
         text = Text(
@@ -140,23 +155,6 @@ def check_live(caller: Caller, operation: Operation, account: Account, allowed: 
         )
         raise Problem(HTTPStatus.FORBIDDEN, Fault("LIVE", text, remedy))
     _needs(caller, Scope.TRADE_LIVE)
-
-
-def check_confirmed(
-    request: HttpRequest, caller: Caller, operation: Operation, account: Account
-) -> None:
-    """See whether the person of a session has just said again who they are, as the pages ask before this. Raises Problem."""
-    guarded = operation.trades or operation.risky
-    if account.mode != AccountMode.LIVE or caller.scopes is not None or not guarded:
-        return
-    factor = operation.risky or operation.name in _BY_FACTOR
-    problem = step_up.problem(request, factor=factor)
-    if problem is not None:
-        remedy = Text(
-            "Open /confirm/ in this browser, then send it again.",
-            "请在此浏览器中打开 /confirm/ 确认后重新发送。",
-        )
-        raise Problem(HTTPStatus.FORBIDDEN, Fault("UNCONFIRMED", problem, remedy))
 
 
 def _needs(caller: Caller, scope: Scope) -> None:

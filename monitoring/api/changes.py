@@ -13,6 +13,7 @@ from django.conf import settings
 from grid.models.sessions import StopPolicy
 from grid.services import sessions
 from grid.services.sessions import SessionRefused
+from monitoring.api.access import check_permission
 from monitoring.api.books import WatchList, watch_list
 from monitoring.api.configuration import Configuration, configuration_of
 from monitoring.api.market import bad_symbol
@@ -20,6 +21,7 @@ from monitoring.api.operations import Call
 from monitoring.api.problems import NOTHING, Fault, Problem, conflict, invalid, shown
 from monitoring.api.reading import OneOf, Plain, Size, Within
 from monitoring.api.records import account_now
+from monitoring.console.acting import RELEASE
 from trading.domain.stock_pool import Entry
 from trading.domain.symbols import SymbolError, parse_symbol
 from trading.domain.types import Symbol, Text, TradingState
@@ -52,12 +54,6 @@ class Done:
     text: Text
 
 
-_RELEASE = "trading.release_account"
-_NOT_RELEASED = Fault(
-    "PERMISSION",
-    Text(f"The user lacks the permission {_RELEASE}.", f"该用户没有权限 {_RELEASE}。"),
-    Text("Halting needs none; releasing does.", "停止无需此权限，解除需要。"),
-)
 _SAME = Text("It was so already, nothing changed.", "状态原本如此，未做更改。")
 
 
@@ -166,12 +162,12 @@ _SWITCHED = {
 
 
 def switch_to(state: TradingState) -> Callable[[Call], Done]:
-    """Return the handler that sets the main switch so."""
+    """Return the handler that sets the main switch so; to loosen it takes a permission of its own."""
 
     def act(call: Call) -> Done:
         account, now = call.account, account_now(call).now
-        if kill_switch.loosens(account, state) and _RELEASE not in call.caller.permissions:
-            raise Problem(HTTPStatus.FORBIDDEN, _NOT_RELEASED)
+        if kill_switch.loosens(account, state):
+            check_permission(call.caller, RELEASE)
         changed = kill_switch.switch(account, state, call.body.why, now, call.caller.name)
         Nudger(settings.REDIS_URL)(account.pk)
         return _done(changed, *_SWITCHED[state])

@@ -8,10 +8,9 @@ from typing import Any
 from monitoring.api import answers, books, changes, configuration, market, records, targets
 from monitoring.api.operations import Call, Operation, Target
 from monitoring.console.access import VIEW
+from monitoring.console.acting import RELEASE, TRADE
 from monitoring.services.api_tokens import Scope
 from trading.domain.types import Text, TradingState
-
-TRADE, RELEASE = "trading.trade_account", "trading.release_account"
 
 _CONFIG = (VIEW, "trading.view_tradingconfig")
 _OUTCOMES = (VIEW, "trading.view_unknownoutcome")

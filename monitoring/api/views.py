@@ -233,8 +233,8 @@ def _change(
     body = None if operation.body is None else read(operation.body, parse(raw))
     call = _call(request, operation, caller, path, real, body)
     if call.target is not None:
-        access.check_live(caller, operation, call.account, settings.MINIQMT_API_TRADES_LIVE)
-        access.check_confirmed(request, caller, operation, call.account)
+        allowed = settings.MINIQMT_API_TRADES_LIVE
+        access.check_live(caller, request, operation, call.account, allowed)
     if key is None:
         return _done(operation, call)
     about = f"{operation.name} {request.get_full_path()}\n".encode() + raw

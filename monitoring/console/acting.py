@@ -61,10 +61,11 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """A check that fails now. `waits`: it would be tried again, not denied."""
+    """A check that fails now. `waits`: it would be tried again, not denied. `label`: what it brings, in two words."""
 
     words: Text
     waits: bool
+    label: Text
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,14 +21,14 @@ from monitoring.console.acting import (
 )
 from trading.domain import wording
 from trading.domain.orders import OrderState
-from trading.domain.types import Symbol, Text
+from trading.domain.types import SignalKind, Symbol, Text
 from trading.models import Account, Order
 from trading.selectors import WORKING_STATES, instruments_of
 from trading.services import corrections, kill_switch
 
 _REST = Text(
-    "Automatic exits of the holding rest for 5 minutes after a cancel by a person.",
-    "人工撤单后，该持仓的自动退出规则暂停 5 分钟。",
+    "When an exit is cancelled by a person, the automatic exits of its holding rest for 5 minutes.",
+    "人工撤销退出委托后，该持仓的自动退出规则暂停 5 分钟。",
 )
 
 
@@ -88,7 +88,7 @@ class Cancel(Action):
                     "What is filled before the broker takes it back stays filled.",
                     "柜台撤单之前成交的部分仍然有效。",
                 ),
-                _REST,
+                *((_REST,) if SignalKind(subject.kind).protective else ()),
             ),
             problem=problem,
             shown=state,

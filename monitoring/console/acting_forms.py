@@ -29,6 +29,15 @@ def number_of(written: str) -> Decimal | None:
     return Decimal(plain) or None
 
 
+def _percent(label: Any) -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        required=False,
+        max_length=20,
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+    )
+
+
 class ActForm(forms.Form):
     """Every act says why."""
 
@@ -191,6 +200,48 @@ class BuyForm(QuantityForm):
             return None if whole is None else so_many(whole)
         yuan = self._number(written, Text("Amount", "金额"), "20000")
         return None if yuan is None else for_amount(yuan)
+
+
+class ThresholdForm(ActForm):
+    """A holding's own thresholds in percent of its cost; nothing written: the account's."""
+
+    shows_anew: ClassVar[tuple[str, ...]] = ("stop_loss_ratio", "first_take_profit_ratio")
+    stop_loss_ratio = _percent(
+        both(
+            "Stop-loss: % below the cost (empty: the account's)",
+            "止损：低于成本的百分比（留空：同账户）",
+        )
+    )
+    first_take_profit_ratio = _percent(
+        both(
+            "First take-profit: % above the cost (empty: the account's)",
+            "首次止盈：高于成本的百分比（留空：同账户）",
+        )
+    )
+    field_order: Any = ("stop_loss_ratio", "first_take_profit_ratio", "why")
+
+    def clean_stop_loss_ratio(self) -> Decimal | None:
+        ratio = self._ratio("stop_loss_ratio", Text("Stop-loss", "止损"), Decimal(20))
+        return None if ratio is None else -ratio
+
+    def clean_first_take_profit_ratio(self) -> Decimal | None:
+        return self._ratio(
+            "first_take_profit_ratio", Text("First take-profit", "首次止盈"), Decimal(20)
+        )
+
+    def _ratio(self, name: str, label: Text, most: Decimal) -> Decimal | None:
+        written = self.cleaned_data[name].strip()
+        if not written:
+            return None
+        found = number_of(written.removeprefix("-").removesuffix("%"))
+        if found is None or not 1 <= found <= most:
+            raise ValidationError(
+                both(
+                    f"{label.en}: “{written}” is no percentage from 1 to {most}; write one such as 5, or nothing.",
+                    f"{label.zh}：“{written}”不是 1 至 {most} 之间的百分比，请填写例如 5，或留空。",
+                )
+            )
+        return found / 100
 
 
 class StopForm(ActForm):

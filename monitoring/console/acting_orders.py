@@ -27,6 +27,7 @@ from monitoring.console.order_words import (
     passes_of,
     shares_of_limits,
 )
+from trading.domain.instruments import Settlement
 from trading.domain.symbols import SymbolError, parse_symbol
 from trading.domain.types import Side, SignalKind, Symbol, Text
 from trading.models import Account, Position, Signal
@@ -37,6 +38,10 @@ from trading.services.view import TickView
 
 #: A price that moved further since it was shown is shown again before anything is asked for.
 DRIFT = Decimal("0.01")
+_T1 = Text(
+    "What is bought today can be sold on the next trading day at the earliest (T+1): no stop-loss sells it before.",
+    "今日买入的股份最早下一交易日才可卖出（T+1）：在此之前止损也无法卖出。",
+)
 _HOW_MUCH = Text("Say how much.", "请填写数量。")
 
 
@@ -173,7 +178,8 @@ class Buy(_Trade):
             return _not_now(title, view, symbol, problem.text, self._remedies(view, symbol))
         order = preview(view, symbol, Side.BUY, quantity, highest)
         button = Text(f"Ask to buy {quantity:,} shares", f"请求买入 {quantity:,} 股")
-        return self._confirmed(order, title, button)
+        t1 = order.instrument.settlement is Settlement.T1
+        return self._confirmed(order, title, button, warnings=(_T1,) if t1 else ())
 
     def _remedies(self, view: TickView, symbol: Symbol) -> tuple[tuple[Text, str], ...]:
         """Offer to watch a symbol nobody has a price of: its quotes are then fetched."""

@@ -10,12 +10,22 @@ from monitoring.console.acting_cancels import Cancel, CancelAll
 from monitoring.console.acting_grids import GridPause, GridResume, GridStop
 from monitoring.console.acting_orders import Buy, Sell
 from monitoring.console.acting_switches import ExitsOff, ExitsOn, Halt, Reduce, Resume
+from monitoring.console.acting_thresholds import Thresholds
 from monitoring.console.acting_watch import Unwatch, Watch
 from trading.domain.types import Text
 
 _ALL: tuple[Action, ...] = (
     *(Sell(), Buy(), Cancel(), CancelAll(), Halt(), Reduce(), Resume()),
-    *(ExitsOn(), ExitsOff(), GridPause(), GridResume(), GridStop(), Watch(), Unwatch()),
+    *(
+        ExitsOn(),
+        ExitsOff(),
+        GridPause(),
+        GridResume(),
+        GridStop(),
+        Thresholds(),
+        Watch(),
+        Unwatch(),
+    ),
 )
 #: What each is called in the list of what was confirmed.
 LABELS: Mapping[str, Text] = MappingProxyType(
@@ -29,6 +39,7 @@ LABELS: Mapping[str, Text] = MappingProxyType(
         "resume": Text("resume", "恢复交易"),
         "exits-on": Text("exits on", "开启退出规则"),
         "exits-off": Text("exits off", "关闭退出规则"),
+        "thresholds": Text("own thresholds", "单独阈值"),
         "grid-pause": Text("pause grid", "暂停网格"),
         "grid-resume": Text("resume grid", "恢复网格"),
         "grid-stop": Text("stop grid", "停止网格"),

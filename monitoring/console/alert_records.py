@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 from django.db.models import Q
 
+from monitoring.alerts.names import name_of
 from monitoring.console.paging import Place, Source, page_of
 from monitoring.models import Alert, AlertChannel, AlertDelivery, Category, Heartbeat, Severity
 from trading.domain.types import Text
@@ -118,6 +119,7 @@ class AlertRecord:
     pk: int
     account: str
     code: str
+    name: Text
     symbol: str
     severity: str
     tone: str
@@ -190,6 +192,7 @@ def _record(alert: Alert, deliveries: tuple[DeliveryLine, ...]) -> AlertRecord:
         pk=alert.pk,
         account="" if alert.account is None else alert.account.name,
         code=alert.code,
+        name=name_of(alert.code),
         symbol=alert.symbol,
         severity=str(severity.label),
         tone=_TONES.get(severity, ""),

@@ -25,6 +25,7 @@ _LINKS = {
     for name in (
         *("add_account", "view_account", "view_position", "view_tradingconfig", "view_order"),
         *("view_signal", "view_denial", "view_fill", "view_event", "trade_account"),
+        "release_account",
     )
 }
 

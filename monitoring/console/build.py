@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from monitoring.console.values import (
     HoldingView,
     SwitchView,
 )
-from monitoring.models import Finding
+from monitoring.models import DayReport, Finding
 from monitoring.run_file import read_run_file
 from trading.domain import positions
 from trading.domain.calendar import TradingCalendar, phase_at
@@ -73,11 +73,15 @@ def build(
         _AccountBuilder(account, clocks, calendar, known, real)
         for account, known in zip(accounts, captured, strict=True)
     ]
+    befores = _previous_totals([(one.account, one.now.date()) for one in builders])
     points = (curves or Curves()).of((one.pk, one.now) for one in builders)
     return Console(
         taken_at=real,
         accounts=tuple(
-            one.build(starts, warnings.get(one.pk, ()), points.get(one.pk, ())) for one in builders
+            one.build(
+                starts, warnings.get(one.pk, ()), points.get(one.pk, ()), befores.get(one.pk)
+            )
+            for one in builders
         ),
         processes=processes(read_run_file(home), last_sign(home), real),
         quotes_problem=problem,
@@ -90,6 +94,20 @@ def _warnings() -> Mapping[int, tuple[Text, ...]]:
     for row in Finding.objects.filter(code__in=health.DAILY).order_by("code"):
         said = Text(row.text_en, row.text_zh)
         found[row.account_id] = (*found.get(row.account_id, ()), said)
+    return found
+
+
+def _previous_totals(accounts: Sequence[tuple[Account, date]]) -> Mapping[int, Decimal | None]:
+    """Return each account's total at the close before its day. Once the day's own close is recorded in its row, the
+    report of the day still knows the one before; one query for all of these.
+    """
+    found = {one.pk: one.previous_total for one, on in accounts if one.previous_total_on != on}
+    closed = {one.pk: on for one, on in accounts if one.pk not in found}
+    if closed:
+        rows = DayReport.objects.filter(account__in=closed, on__in=set(closed.values()))
+        for account_id, on, before in rows.values_list("account_id", "on", "equity_before"):
+            if closed[account_id] == on:
+                found[account_id] = before
     return found
 
 
@@ -118,13 +136,14 @@ class _AccountBuilder:
         settings = self._settings or config.settings_of(TradingConfig())
         self._view = TickView(account.pk, settings, now, phase_at(calendar, now), quotes, calendar)
         self._view.account = account  # read already
-        self.pk, self.now = account.pk, now
+        self.account, self.pk, self.now = account, account.pk, now
 
     def build(
         self,
         starts: Mapping[str, datetime | None],
         warnings: tuple[Text, ...],
         points: Sequence[Point],
+        before: Decimal | None,
     ) -> AccountView:
         account, view = self._account, self._view
         gateway = self._gateway()
@@ -134,9 +153,7 @@ class _AccountBuilder:
         holdings = [
             self._holding(symbol, reports[symbol], names[symbol].name) for symbol in view.rows
         ]
-        total, before = account.total_asset, account.previous_total
-        if account.previous_total_on == view.on:
-            before = None  # today's close is recorded already: it is no previous one
+        total = account.total_asset
         profit = None if total is None or before is None else total - before
         return AccountView(
             pk=account.pk,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -15,6 +15,7 @@ from trading.domain.types import CHINA, Quote, Side, SignalKind, Text
 from trading.domain.wording import yuan
 from trading.models import DailyBar, Fill, Order, Position
 from trading.models.fields import CHINESE
+from trading.selectors import position_value_of
 
 #: Sessions, and deeds of ours, that a chart shows at most.
 BARS, DEEDS = 120, 200
@@ -106,25 +107,33 @@ def role_of(level: LevelView) -> str:
 
 
 def chart_of(
-    row: Position, name: str, levels: Iterable[LevelView], quote: Quote | None, now: datetime
+    row: Position, name: str, levels: Sequence[LevelView], quote: Quote | None, now: datetime
 ) -> ChartView:
     """Read the chart of a holding at `now` (market time); four queries, each with an end."""
     today = _day(now)
     until = today if row.closed_at is None else _day(row.closed_at)
+    if row.closed_at is not None or (quote is not None and _day(quote.time) != today):
+        quote = None
     return ChartView(
         name=name or row.symbol,
-        bars=_bars(row.symbol, quote if row.closed_at is None else None, until, today),
-        minutes=_minutes(row.symbol, now if row.closed_at is None else row.closed_at),
-        levels=tuple(one for one in levels if one.price is not None),
+        bars=_bars(row.symbol, quote, until, today),
+        minutes=_with(quote, _minutes(row.symbol, row.closed_at or now)),
+        levels=tuple(one for one in levels or [_cost_of(row)] if one.price is not None),
         marks=_marks(row),
     )
+
+
+def _cost_of(row: Position) -> LevelView:
+    """Return the one level that a holding without rules, a sold one, still has."""
+    cost = position_value_of(row).cost_for_decision
+    return LevelView(Text("Cost", "成本"), cost, Text("", ""))
 
 
 def _bars(symbol: str, quote: Quote | None, until: date, today: date) -> tuple[Bar, ...]:
     rows = DailyBar.objects.filter(symbol=symbol, on__lte=until).order_by("-on")[:BARS]
     found = [Bar(one.on, one.open, one.high, one.low, one.close) for one in reversed(rows)]
     has_today = bool(found) and found[-1].on == today
-    if quote is not None and not has_today and _day(quote.time) == today:
+    if quote is not None and not has_today:
         prices = (quote.open, quote.high, quote.low, quote.last)
         if all(price > 0 for price in prices):
             found.append(Bar(today, *prices, is_over=False))
@@ -139,6 +148,15 @@ def _minutes(symbol: str, until: datetime) -> tuple[Point, ...]:
     begin = datetime.combine(_day(newest), time(), CHINA)
     rows = points.filter(at__gte=begin, at__lt=begin + timedelta(days=1)).order_by("at")
     return tuple(Point(at, price) for at, price in rows.values_list("at", "price"))
+
+
+def _with(quote: Quote | None, minutes: tuple[Point, ...]) -> tuple[Point, ...]:
+    """Return the minutes with the newest quote of today as the last one: the kept ones are up to a minute behind."""
+    if quote is None or quote.last <= 0:
+        return minutes
+    newest = Point(quote.time.replace(second=0, microsecond=0), quote.last)
+    today = [one for one in minutes if _day(one.at) == _day(newest.at) and one.at < newest.at]
+    return (*today, newest)
 
 
 def _marks(row: Position) -> tuple[Mark, ...]:

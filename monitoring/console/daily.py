@@ -19,7 +19,7 @@ from monitoring.console.denial_words import meaning
 from monitoring.console.listings import fill_view
 from monitoring.console.record_filters import AccountNow
 from monitoring.console.values import EventView, FillView
-from monitoring.models import DayReport
+from monitoring.models import Alert, DayReport
 from monitoring.results import RuleResult, by_rule, total_of
 from trading.domain.calendar import TradingCalendar
 from trading.domain.types import CHINA, ZERO, AccountMode, Side, Symbol, Text
@@ -41,6 +41,8 @@ from trading.services.clock import Clock, environment_of, market_at, read_clocks
 FILLS, INCIDENTS, CHANGES = 1000, 300, 100
 #: How the code of an event ends that tells that something is over: no warning, but a reader wants to know when.
 _OVER = "_OVER"
+#: The code of the alert that a process was started again (monitoring/alerts/sources.py).
+_RESTARTED = "PROCESS_RESTARTED"
 
 
 class Fees(NamedTuple):
@@ -72,6 +74,13 @@ class Changed(NamedTuple):
     who: str
     why: str
     what: tuple[tuple[Any, Text, Text], ...]
+
+
+class Restart(NamedTuple):
+    """A process of the stack that ended and was started again (market time); it concerns every account."""
+
+    at: datetime
+    words: Text
 
 
 class Held(NamedTuple):
@@ -113,6 +122,7 @@ class DailyView:
     refused: tuple[Refused, ...]
     incidents: tuple[EventView, ...]
     more_incidents: int
+    restarts: tuple[Restart, ...]
     changes: tuple[Changed, ...]
     held: tuple[Held, ...]
 
@@ -145,6 +155,7 @@ def daily_view(account: AccountNow, on: date, calendar: TradingCalendar) -> Dail
     held = report.positions if report is not None else []
     names = instruments_of({Symbol(one.symbol) for one in shown} | {Symbol(one["symbol"]) for one in held})  # fmt: skip
     window = _window(on, calendar)
+    clock = read_clocks().get(environment_of(AccountMode(row.mode)))
     events = _incidents(row.pk, window)
     before, total = _totals(account, on, report)
     points = read_points({row.pk: (on, account.now)}).get(row.pk, [])
@@ -177,7 +188,8 @@ def daily_view(account: AccountNow, on: date, calendar: TradingCalendar) -> Dail
             for one in events[:INCIDENTS]
         ),
         more_incidents=max(0, events.count() - INCIDENTS),
-        changes=_changes(row.pk, AccountMode(row.mode), window),
+        restarts=_restarts(clock, window),
+        changes=_changes(row.pk, clock, window),
         held=tuple(_held(one, names) for one in held),
     )  # fmt: skip
 
@@ -245,11 +257,21 @@ def _incidents(account_id: int, window: tuple[datetime, datetime]) -> Any:
     return rows.filter(loud).defer("detail").order_by("at", "pk")
 
 
+def _restarts(clock: Clock | None, window: tuple[datetime, datetime]) -> tuple[Restart, ...]:
+    """Return the restarts that were told of; they are kept in real time, the day is one of market time."""
+    rows = Alert.objects.filter(code=_RESTARTED).order_by("-pk")[:CHANGES]
+    found = []
+    for row in reversed(rows):
+        at = _market(clock, row.first_at)
+        if at is not None and window[0] <= at < window[1]:
+            found.append(Restart(at, Text(row.text_en, row.text_zh)))
+    return tuple(found)
+
+
 def _changes(
-    account_id: int, mode: AccountMode, window: tuple[datetime, datetime]
+    account_id: int, clock: Clock | None, window: tuple[datetime, datetime]
 ) -> tuple[Changed, ...]:
     """Return what was changed in the settings; each version keeps real time, the day is one of market time."""
-    clock = read_clocks().get(environment_of(mode))
     rows = TradingConfig.history.filter(account_id=account_id).select_related("history_user")
     versions = list(rows.order_by("-history_id")[: CHANGES + 1])
     found = []

@@ -18,6 +18,9 @@ _MODES = {
     PriceMode.LIMIT: Text("the level that triggered it", "触发价"),
 }
 
+_WOULD_WAIT = Text("would wait", "会等待")
+_WOULD_DENY = Text("would be denied", "会被拒绝")
+
 #: What each check looks at, for the list of those that pass.
 CHECK_WORDS: Mapping[str, Text] = MappingProxyType(
     {
@@ -81,6 +84,15 @@ def order_facts(order: Preview, name: str) -> Iterator[Fact]:
             f"{price}（{mode.zh}；处理时重新定价）",
         ),
     )
+    if order.highest is not None:
+        bound = wording.yuan(order.highest)
+        yield Fact(
+            Text("Never above", "买入价上限"),
+            Text(
+                f"{bound}: below the book it rests, until it fills or its timeout cancels it",
+                f"{bound}：低于卖盘时挂单等待，直至成交或超时撤单",
+            ),
+        )
     yield Fact(Text("Last price", "最新价"), _last(order), tone)
     if order.held or order.side is Side.SELL:
         yield _holding(order)
@@ -141,7 +153,7 @@ def objections_of(order: Preview) -> Iterator[Objection]:
     failing = sorted(order.failing, key=lambda check: check.waits)
     for check in failing:
         assert check.objection is not None
-        yield Objection(check.objection, check.waits)
+        yield Objection(check.objection, check.waits, _WOULD_WAIT if check.waits else _WOULD_DENY)
 
 
 def passes_of(order: Preview) -> Iterator[Text]:

@@ -115,7 +115,9 @@ def _shown(name: str, value: Any) -> Any:
         return {str(key): _shown(str(key), one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
         return [_shown("", one) for one in value]
-    return value
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    return f"{value}"  # a text of Django's may be one that is translated when it is read
 
 
 def _environment(environment: Mapping[str, str]) -> Mapping[str, Any]:

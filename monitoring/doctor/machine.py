@@ -1,4 +1,4 @@
-"""Checks of this computer: Python, packages, files, disk, ports, clock, and how open the web is."""
+"""Checks of this computer: Python, packages, files, disk, clock."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from monitoring.backup_files import FOLDER as BACKUPS
-from monitoring.doctor.signs import Up, up_state, web_port
 from monitoring.doctor.values import Case, Diagnosis, Severity, fail, named, not_checked, ok, warn
 from monitoring.health import LOW_DISK
-from monitoring.loopback import answers, serves
+from monitoring.redaction import is_secret_name
 from monitoring.run_file import NAME as RUN_FILE
-from monitoring.stack import FLOWER_PORT, SMALL_PAGE, WEB_PORT
 from trading.domain.types import Text
 
 #: Python versions that are tested: from, and below.
 PYTHONS = (3, 11), (3, 14)
 #: Of a package only such files are compared with their hashes; of all others the size. Bytes.
 HASHED = 65_536
+#: Files of a package that run; others are data, which people do change.
+CODE = frozenset({".py", ".so", ".pyd", ".dll", ".exe"})
 #: Bytes below which the database may fail any moment.
 NO_DISK = 200_000_000
 #: Files of MINIQMT_HOME that only their owner may read.
@@ -86,7 +86,10 @@ def packages(case: Case) -> Iterator[Diagnosis]:
         "Stop everything, delete the folder .venv and start any command again: it is made anew.",
         "请停止所有进程，删除 .venv 文件夹后重新运行任一命令，它会重新建立。",
     )
-    missing, other, changed = [], [], []
+    missing: list[str] = []
+    other: list[str] = []
+    changed: list[str] = []
+    touched: list[str] = []
     for name, version in sorted(pinned.items()):
         try:
             found = metadata.distribution(name)
@@ -96,7 +99,8 @@ def packages(case: Case) -> Iterator[Diagnosis]:
         if found.version != version:
             other.append(f"{name} {found.version} (≠ {version})")
         elif (file := _changed_file(found)) is not None:
-            changed.append(f"{name} ({file})")
+            is_code = Path(file).suffix in CODE
+            (changed if is_code else touched).append(f"{name} ({file})")
     for code, names, en, zh in (
         ("PACKAGE_MISSING", missing, "Packages are missing", "缺少软件包"),
         ("PACKAGE_VERSION", other, "Packages of other versions", "软件包版本不符"),
@@ -110,7 +114,18 @@ def packages(case: Case) -> Iterator[Diagnosis]:
         if names:
             said = named(names)
             yield fail(code, Text(f"{en}: {said.en}.", f"{zh}：{said.zh}。"), remedy)
-    if not (missing or other or changed):
+    if touched:
+        said = named(touched)
+        text = Text(
+            f"Packages with data other than installed: {said.en}.",
+            f"软件包中的数据文件被改动：{said.zh}。",
+        )
+        mine = Text(
+            f"Right if you did it, such as a certificate of your company. Otherwise: {remedy.en}",
+            f"若是您自己所改（例如加入公司证书）则无妨；否则：{remedy.zh}",
+        )
+        yield warn("PACKAGE_DATA", text, mine)
+    if not (missing or other or changed or touched):
         count = len(pinned)
         yield ok("PACKAGES", f"{count} packages as locked.", f"{count} 个软件包与锁定文件一致。")
 
@@ -147,7 +162,8 @@ def private_files(case: Case) -> Iterator[Diagnosis]:
         )
         return
     wanted = [(case.home / name, 0o600) for name in PRIVATE]
-    wanted += [(case.project / ".env", 0o600), (case.home, 0o700)]
+    wanted += [(path, 0o600) for path in (case.project / ".env",) if _holds_secret(path)]
+    wanted += [(case.home, 0o700)]
     wanted += [(case.home / name, 0o700) for name in FOLDERS]
     for path, mode in wanted:
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & _ONLY_OWNER:
@@ -164,10 +180,22 @@ def private_files(case: Case) -> Iterator[Diagnosis]:
         yield ok("FILE_RIGHTS", "Secrets are their owner's alone.", "密钥文件仅所有者可读。")
 
 
+def _holds_secret(settings_file: Path) -> bool:
+    """Whether a file of variables gives one of them that is a secret, or an address with a password in it."""
+    try:
+        text = settings_file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    lines = (
+        line.partition("=") for line in text.splitlines() if not line.lstrip().startswith("#")
+    )
+    return any(value.strip() and is_secret_name(name.strip()) for name, _, value in lines)
+
+
 def folders(case: Case) -> Iterator[Diagnosis]:
     """Look whether the folders are there and take a file."""
     for folder in (case.home, *(case.home / name for name in FOLDERS)):
-        if not folder.is_dir():
+        if not folder.exists():
             yield _missing(folder, has_run=(case.home / RUN_FILE).exists())
         elif not _takes_a_file(folder):
             text = Text(f"Nothing can be written to {folder}.", f"文件夹 {folder} 无法写入。")
@@ -215,51 +243,6 @@ def disk(case: Case) -> Iterator[Diagnosis]:
         yield warn("DISK_LOW", text, remedy)
     else:
         yield ok("DISK", *text)
-
-
-# --- ports ---
-
-
-def ports(case: Case) -> Iterator[Diagnosis]:
-    """Look whether the web answers where `up` says it does; when nothing runs, whether the ports are free."""
-    if up_state(case.home, case.now) is not Up.NONE:
-        yield from _own_web(web_port(case.home))
-        return
-    for port, name in (
-        (WEB_PORT, Text("the web", "网页")),
-        (FLOWER_PORT, Text("Flower", "Flower")),
-    ):
-        if answers(port):
-            text = Text(
-                f"Port {port} is another program's: {name.en} will take the next free one.",
-                f"端口 {port} 已被其他程序占用：{name.zh}将使用下一个空闲端口。",
-            )
-            remedy = Text(
-                "Read the address that `up` prints, or end the other program first.",
-                "请以 `up` 显示的地址为准，或先结束占用端口的程序。",
-            )
-            yield warn("PORT_TAKEN", text, remedy)
-        else:
-            yield ok("PORT_FREE", f"Port {port} is free.", f"端口 {port} 空闲。")
-
-
-def _own_web(port: int) -> Iterator[Diagnosis]:
-    if not port:
-        yield ok("WEB_OFF", "`up` runs without the web.", "`up` 未启动网页。")
-        return
-    try:
-        is_there = serves(port, SMALL_PAGE)
-    except OSError:
-        is_there = False
-    if is_there:
-        yield ok("WEB", f"The web answers at port {port}.", f"网页在端口 {port} 正常应答。")
-        return
-    text = Text(f"The web at port {port} does not answer.", f"端口 {port} 的网页没有应答。")
-    remedy = Text(
-        "`up` starts it again within half a minute; logs/web.log says why it ended. Trading goes on.",
-        "`up` 会在半分钟内重新启动它；原因见 logs/web.log。交易不受影响。",
-    )
-    yield fail("WEB_SILENT", text, remedy)
 
 
 # --- clock ---
@@ -326,48 +309,6 @@ def ntp_offset(server: str, patience: float = 2.0) -> float:
         for whole, part in (struct.unpack("!II", reply[at : at + 8]) for at in (32, 40))
     ]
     return (sent + came) / 2 - sum(there) / 2
-
-
-# --- how open the web is ---
-
-
-def openness(case: Case) -> Iterator[Diagnosis]:
-    """Look at DEBUG, the names the web answers to, and the key."""
-    if settings.DEBUG:
-        text = Text(
-            "DEBUG is on: an error page shows settings and program details.",
-            "DEBUG 已打开：错误页面会显示设置与程序细节。",
-        )
-        yield fail("DEBUG_ON", text, Text("Set DEBUG=false.", "请设置 DEBUG=false。"))
-    own = {"127.0.0.1", "localhost", "[::1]"}
-    others = sorted(set(settings.ALLOWED_HOSTS) - own)
-    if "*" in others:
-        text = Text(
-            "The web answers to every name (ALLOWED_HOSTS=*).",
-            "网页接受任意主机名（ALLOWED_HOSTS=*）。",
-        )
-        remedy = Text("Name the hosts you use.", "请只列出实际使用的主机名。")
-        yield fail("HOSTS_OPEN", text, remedy)
-    elif others:
-        said = named(others)
-        text = Text(
-            f"The web answers to names beyond this computer: {said.en}.",
-            f"网页接受本机以外的主机名：{said.zh}。",
-        )
-        remedy = Text(
-            "Right only behind a proxy of your own with TLS; the server itself listens on this computer alone.",
-            "仅当前面有您自己的 TLS 代理时才合适；服务本身只在本机监听。",
-        )
-        yield warn("HOSTS_BEYOND", text, remedy)
-    if len(settings.SECRET_KEY) < 32:
-        text = Text("The secret key is shorter than 32 characters.", "密钥短于 32 个字符。")
-        remedy = Text(
-            "Leave DJANGO_SECRET_KEY unset: a good one is made. Everybody logs in again.",
-            "不设置 DJANGO_SECRET_KEY 即可自动生成；所有人需重新登录。",
-        )
-        yield fail("SECRET_KEY_SHORT", text, remedy)
-    if not settings.DEBUG and not others and len(settings.SECRET_KEY) >= 32:
-        yield ok("WEB_CLOSED", "The web is this computer's alone.", "网页仅供本机访问。")
 
 
 def age_in_words(age: timedelta) -> Text:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.doctor import accounts, machine, rows, running
+from monitoring.doctor import accounts, doors, machine, rows, running
 from monitoring.doctor.values import Check
 from trading.domain.types import Text
 
@@ -12,9 +12,9 @@ CHECKS = (
     Check("folders", Text("folders", "文件夹"), machine.folders),
     Check("files", Text("rights of files", "文件权限"), machine.private_files),
     Check("disk", Text("disk", "磁盘"), machine.disk),
-    Check("openness", Text("access", "访问安全"), machine.openness),
+    Check("openness", Text("access", "访问安全"), doors.openness),
     Check("clock", Text("clock", "时钟"), machine.clock),
-    Check("ports", Text("ports", "端口"), machine.ports),
+    Check("ports", Text("ports", "端口"), doors.ports),
     Check("database", Text("database", "数据库"), rows.database, deadline=30),
     Check("migrations", Text("migrations", "数据库结构"), rows.migrations, 30, needs_tables=True),
     Check("redis", Text("Redis", "Redis"), running.redis_server),

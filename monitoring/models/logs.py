@@ -12,7 +12,15 @@ class LogLine(models.Model):
 
     at = models.DateTimeField(both("time", "时间"), db_index=True)  # real time
     process = models.CharField(both("process", "进程"), max_length=64)
-    level = models.CharField(both("level", "级别"), max_length=8)
+    level = models.CharField(
+        both("level", "级别"),
+        max_length=8,
+        choices=[
+            ("warning", both("warning", "警告")),
+            ("error", both("error", "错误")),
+            ("critical", both("critical", "严重")),
+        ],
+    )
     logger = models.CharField(both("logger", "记录器"), max_length=100)
     text = models.TextField(both("what was said", "内容"))
     trace = models.TextField(both("traceback", "调用栈"), blank=True)

@@ -45,6 +45,11 @@ class Readiness:
         return not self.reasons and not any(one.reasons for one in self.accounts)
 
 
+#: Alarms that want a person and keep nobody from trading now.
+_NO_HINDRANCE = (
+    *("CALENDAR_ENDS_SOON", "CALENDAR_DISPUTED", "BACKUP_FAILED", "BACKUP_OLD"),
+    *("ALERTS_NOT_SENT", "REPORT_MISSING"),
+)
 _NO_ACCOUNT = Reason("NO_ACCOUNT", Text("no account is enabled", "没有启用的账户"))
 _NOT_LOOKED = Reason(
     "HEALTH_NOT_CHECKED",
@@ -85,7 +90,8 @@ def _against(account: Account, phase: MarketPhase) -> list[Reason]:
         text = Text(why.get("en", ""), why.get("zh", ""))
         reasons.append(Reason("GATEWAY_OBSERVING", text))
     known = {one.code for one in reasons}
-    for row in Finding.objects.filter(account=account, level=EventLevel.ALARM).order_by("pk"):
+    alarms = Finding.objects.filter(account=account, level=EventLevel.ALARM)
+    for row in alarms.exclude(code__in=_NO_HINDRANCE).order_by("pk"):
         if row.code not in known:
             mask = account.mask
             reasons.append(Reason(row.code, Text(mask(row.text_en), mask(row.text_zh))))

@@ -39,9 +39,9 @@ def test_every_test_the_failure_modes_name_exists():
 
 
 #: The rest is still to be written.
-WRITTEN = {*range(1, 156), 160, *range(163, 166), 167, 171}
+WRITTEN = {*range(1, 161), *range(163, 166), 167, 171}
 #: Each of these is shown by a test that carries its number, or says what makes it impossible, and where.
-PROVED = {*range(1, 38), *range(110, 156), 160, *range(163, 166), 167, 171}
+PROVED = {*range(1, 38), *range(110, 161), *range(163, 166), 167, 171}
 
 
 def rows_of_failures() -> dict[int, tuple[str, str]]:

@@ -20,7 +20,7 @@ from django.test import Client
 from django.utils import timezone
 
 from monitoring.services.api_tokens import Scope, create
-from tests.benchmarks.console_live import MOST, P50, REQUESTS, web_server
+from tests.benchmarks.console_live import MOST, P50, REQUESTS, used_by, web_server
 from tests.benchmarks.ground import Ground
 from tests.benchmarks.measured import Case, Target, percentile
 from tests.benchmarks.strategy_tick import COST, HoldingAccount, Market
@@ -54,20 +54,27 @@ def run(ground: Ground, parameters: Parameters) -> Iterator[Case]:
             market.tell([market.quote(symbol, COST) for symbol in market.symbols])
             user = get_user_model().objects.create_superuser("benchmark")
             try:
-                with web_server(redis.url) as (_, port):
-                    yield from _cases(user, port, count, parameters)
+                with web_server(redis.url) as (web, port):
+                    yield from _cases(user, web, port, count, parameters)
             finally:
                 market.close()
 
 
-def _cases(user: User, port: int, count: int, parameters: Parameters) -> Iterator[Case]:
+def _cases(user: User, web: int, port: int, count: int, parameters: Parameters) -> Iterator[Case]:
     tokens = [f"Authorization: Bearer {_token(user)}" for _ in range(max(parameters.clients) + 1)]
     asyncio.run(_ask(port, tokens[:1], 2))  # warm
     times: list[float] = []
+    before = used_by(web)
     for _ in range(parameters.anew):
         time.sleep(1.1)
         times += asyncio.run(_ask(port, tokens[:1], 1))
-    yield Case(f"asked anew, {count} holdings", times, targets=_p50(times, count))
+    cpu = (used_by(web).cpu - before.cpu) * 1000 / parameters.anew
+    yield Case(
+        f"asked anew, {count} holdings",
+        times,
+        facts={"CPU ms a request": cpu},
+        targets=_p50(times, count),
+    )
     for clients in parameters.clients:
         yield _case(f"{clients} clients", port, tokens[1 : clients + 1], count, parameters)
     yield _case("session", port, [f"Cookie: sessionid={_session(user)}"], count, parameters)

@@ -126,7 +126,7 @@ async def _watch(
     for number in range(parameters.quotes + 1):
         if number == 1:  # the first one ended the age that all prices showed: every row was told
             times, size, began = [], sum(one.size for one in viewers), time.perf_counter()
-            before = _used(web)
+            before = used_by(web)
         price = COST + CENT * (number + 1)
         market.now = market_at(clock, timezone.now())
         quotes = [market.quote(symbol, price) for symbol in market.symbols]
@@ -137,7 +137,7 @@ async def _watch(
         # At another moment between two looks each time.
         pause = 1.5 + number * 0.37 % 1
         await asyncio.sleep(max(0.0, pause - (time.perf_counter() - written)))
-    passed, after = time.perf_counter() - began, _used(web)
+    passed, after = time.perf_counter() - began, used_by(web)
     told = sum(one.size for one in viewers) - size
     for viewer in viewers:
         viewer.close()
@@ -157,13 +157,13 @@ async def _watch(
 
 async def _rest(web: int, seconds: float) -> tuple[float, Usage]:
     """Let time pass; return what percent of a core the server used in it, and all it has used at the end."""
-    before, began = _used(web), time.perf_counter()
+    before, began = used_by(web), time.perf_counter()
     await asyncio.sleep(seconds)
-    after = _used(web)
+    after = used_by(web)
     return (after.cpu - before.cpu) * 100 / (time.perf_counter() - began), after
 
 
-def _used(web: int) -> Usage:
+def used_by(web: int) -> Usage:
     used = usage_of(web)
     assert used is not None
     return used

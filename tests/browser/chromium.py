@@ -107,6 +107,18 @@ class Page:
             assert time.monotonic() < ends, f"{seconds:.0f} s passed without: {expression}"
             self._wait(lambda: asyncio.sleep(0.1))
 
+    def key(self, name: str) -> None:
+        """Press a key that writes nothing: `Enter`, `Escape`."""
+        code = {"Enter": 13, "Escape": 27}[name]
+        pressed = {"key": name, "code": name, "windowsVirtualKeyCode": code}
+        text = {"text": "\r"} if name == "Enter" else {}
+        self._call("Input.dispatchKeyEvent", {"type": "keyDown", **pressed, **text})
+        self._call("Input.dispatchKeyEvent", {"type": "keyUp", **pressed})
+
+    def write(self, text: str) -> None:
+        """Write into what has the focus."""
+        self._call("Input.insertText", {"text": text})
+
     def picture(self, path: Path) -> None:
         """Save the whole page as a PNG."""
         size = self._call("Page.getLayoutMetrics")["cssContentSize"]

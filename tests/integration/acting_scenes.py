@@ -57,7 +57,7 @@ class Morning:
 
     def subject(self, name: str) -> int:
         """Return the primary key an action's address has."""
-        if name in ("sell", "exits-on", "exits-off"):
+        if name in ("sell", "exits-on", "exits-off", "thresholds"):
             return self.holding.pk
         if name == "cancel":
             return self.order.pk
@@ -72,7 +72,11 @@ class Morning:
             account.trading_state,
             list(Signal.objects.order_by("pk").values_list("pk", "state", "quantity")),
             list(Order.objects.order_by("pk").values_list("pk", "state", "cancel_reason")),
-            list(Position.objects.order_by("pk").values_list("pk", "exit_enabled")),
+            list(
+                Position.objects.order_by("pk").values_list(
+                    "pk", "exit_enabled", "stop_loss_ratio"
+                )
+            ),
             list(GridSession.objects.order_by("pk").values_list("pk", "status")),
             list(WatchedSymbol.objects.order_by("pk").values_list("symbol", "note")),
             Event.objects.count(),
@@ -143,6 +147,7 @@ ANSWERS: dict[str, dict[str, str]] = {
     "sell": {"how": "percent", "amount": "50"},
     "buy": {"symbol": STAR, "how": "amount", "amount": "6000"},
     "grid-stop": {"policy": "keep"},
+    "thresholds": {"stop_loss_ratio": "5", "first_take_profit_ratio": ""},
     "watch": {"symbol": "600036", "note": "a bank"},
 }
 NO_REASON = ("watch", "unwatch")

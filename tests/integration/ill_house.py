@@ -99,6 +99,13 @@ def package_missing(house: House) -> None:
     house.require("no-such-package", "1.0")
 
 
+def package_data_changed(house: House) -> None:
+    package_changed(house)
+    info = house.home / "site" / "planted-1.0.dist-info"
+    (house.home / "site" / "ca.pem").write_text("one more\n", encoding="utf-8")
+    (info / "RECORD").write_text("ca.pem,sha256=abc,1\n", encoding="utf-8")
+
+
 def package_changed(house: House) -> None:
     site = house.home / "site"
     info = site / "planted-1.0.dist-info"
@@ -116,7 +123,8 @@ def folder_missing(house: House) -> None:
 
 def folder_is_read_only(house: House) -> None:
     (house.home / "logs").rmdir()
-    (house.home / "logs").symlink_to("/proc/self")  # nobody can write there, root neither
+    (house.home / "logs").write_text("a file, where the folder should be", encoding="utf-8")
+    (house.home / "logs").chmod(0o600)
 
 
 def secret_for_everybody(house: House) -> None:
@@ -133,7 +141,16 @@ def every_host(house: House) -> None:
 
 
 def host_beyond(house: House) -> None:
-    house.settings.ALLOWED_HOSTS = ["miniqmt.example.com"]
+    house.settings.ALLOWED_HOSTS, house.settings.HTTPS = ["miniqmt.example.com"], True
+
+
+def plain_web(house: House) -> None:
+    house.settings.ALLOWED_HOSTS, house.settings.HTTPS = ["miniqmt.example.com"], False
+
+
+def redis_open(house: House) -> None:
+    plain_web(house)
+    house.settings.REDIS_URL = "redis://127.0.0.1:1/0"
 
 
 def short_key(house: House) -> None:
@@ -331,11 +348,14 @@ FAULTS: dict[str, tuple[Callable[[House], None], Severity, str]] = {
     "PACKAGE_VERSION": (package_of_another_version, FAIL, "delete the folder .venv"),
     "PACKAGE_MISSING": (package_missing, FAIL, "delete the folder .venv"),
     "PACKAGE_CHANGED": (package_changed, FAIL, "delete the folder .venv"),
+    "PACKAGE_DATA": (package_data_changed, WARN, "certificate"),
     "FOLDER_MISSING": (folder_missing, WARN, "doctor --fix"),
     "FOLDER_READ_ONLY": (folder_is_read_only, FAIL, "writable"),
     "FILE_OPEN": (secret_for_everybody, FAIL, "chmod 600"),
     "DEBUG_ON": (debug, FAIL, "DEBUG=false"),
-    "HOSTS_OPEN": (every_host, FAIL, "Name the hosts"),
+    "HOSTS_OPEN": (every_host, FAIL, "docs/security.md"),
+    "WEB_PLAIN": (plain_web, FAIL, "docs/security.md"),
+    "REDIS_OPEN": (redis_open, FAIL, "docs/security.md"),
     "HOSTS_BEYOND": (host_beyond, WARN, "proxy"),
     "SECRET_KEY_SHORT": (short_key, FAIL, "DJANGO_SECRET_KEY"),
     "CLOCK_ZONE": (no_zone, FAIL, ".venv"),

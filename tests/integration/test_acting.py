@@ -50,6 +50,7 @@ DONE = {
     "resume": ("TRADING_ACTIVE", "is active now. The rules decide"),
     "exits-on": ("EXITS_SWITCHED", "are on: the next tick"),
     "exits-off": ("EXITS_SWITCHED", "are off: it is not protected"),
+    "thresholds": ("OWN_THRESHOLDS", "are set: the next tick"),
     "grid-pause": ("GRID_PAUSED", "No new orders"),
     "grid-resume": ("GRID_RESUMED", "It trades again"),
     "grid-stop": ("GRID_STOPPING", "Working orders are cancelled"),
@@ -77,7 +78,7 @@ def boss(morning, now) -> Client:
 
 def test_every_act_tells_everything_first_is_done_once_and_says_what_comes_of_it(morning, boss):
     assert set(DONE) == set(EVERY)
-    for name in ("watch", "unwatch", "exits-off", "exits-on", "sell", "buy", "grid-pause", "grid-resume",
+    for name in ("watch", "unwatch", "exits-off", "exits-on", "thresholds", "sell", "buy", "grid-pause", "grid-resume",
                  "grid-stop", "cancel-all", "cancel", "reduce", "halt", "resume"):  # fmt: skip
         if name == "cancel":  # asked for already by "cancel all"
             Order.objects.filter(symbol="600000.SH").update(cancel_wanted_at=None)
@@ -180,7 +181,7 @@ def test_a_live_account_acts_with_the_right_password(morning, boss):
 
 
 def test_what_trades_or_lets_trade_on_a_live_account_takes_the_second_factor(morning, boss):
-    takes = {"sell", "buy", "resume", "exits-off", "grid-resume"}
+    takes = {"sell", "buy", "resume", "exits-off", "thresholds", "grid-resume"}
     for name in sorted(takes):
         prepared(morning, name)
         Account.objects.update(mode="live")
@@ -209,6 +210,12 @@ def test_a_trader_may_halt_and_whoever_may_release_lets_go_again(morning, now):
     assert risk_manager.post(address(morning, "halt"), data).status_code == 403
     _, data = asked(hand, morning, "halt")
     hand.post(address(morning, "halt"), data)
+    for client, names in ((hand, ()), (risk_manager, ("reduce", "resume"))):
+        trade = client.get(reverse("trade")).content.decode()
+        offered = [name for name in ("reduce", "resume") if address(morning, name) in trade]
+        assert offered == list(names)
+        assert (address(morning, "cancel-all") in trade) == (client is hand)
+        assert ("?symbol=" in trade) == (client is hand)
     for name in ("reduce", "resume"):
         response = hand.post(address(morning, name), data)
         assert response.status_code == 403
@@ -281,6 +288,10 @@ MISFITS: list[tuple[str, dict[str, str], str]] = [
     ("buy", {"how": "shares", "amount": "9999999999"}, "write less"),
     ("buy", {"highest": "cheap"}, "Never above: “cheap” is no price"),
     ("grid-stop", {"policy": "burn"}, "burn"),
+    ("thresholds", {"stop_loss_ratio": "0"}, "Stop-loss: “0” is no percentage from 1 to 20"),
+    ("thresholds", {"stop_loss_ratio": "NaN"}, "write one such as 5, or nothing"),
+    ("thresholds", {"first_take_profit_ratio": "1e400"}, "First take-profit: “1e400”"),
+    ("thresholds", {"first_take_profit_ratio": "20.5"}, "from 1 to 20"),
     ("watch", {"symbol": "000001.SH"}, "Symbol:"),
     ("watch", {"symbol": ""}, "write one such as 600036"),
     ("watch", {"note": "x" * 101}, "at most 100 characters"),

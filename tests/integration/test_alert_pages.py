@@ -97,7 +97,9 @@ def test_alerts_can_be_looked_for(desk, reader, query, shown):
         ("ORDER_REJECTED", "b", "600000.SH"),
         ("GRID_STARTED", "c", ""),
     )
-    found = set(re.findall(r"<b>([A-Z_]+)</b>", text(reader, "alerts", **query)))
+    found = set(
+        re.findall(r'<small class="quiet">([A-Z_]+)</small>', text(reader, "alerts", **query))
+    )
     assert found == shown
 
 
@@ -107,7 +109,7 @@ def test_a_bad_value_is_named_and_not_applied_and_the_others_are(desk, reader, n
     page = text(reader, "alerts", **{name: "rubbish", "words": "600036"})
     assert "rubbish" in page
     assert "This filter was not applied" in page
-    assert re.findall(r"<b>([A-Z_]+)</b>", page) == ["ORDER_UNKNOWN"]
+    assert re.findall(r'<small class="quiet">([A-Z_]+)</small>', page) == ["ORDER_UNKNOWN"]
 
 
 def test_pages_go_back_to_the_oldest_and_cost_the_same(

@@ -151,7 +151,9 @@ def test_whoever_was_told_of_a_matter_is_told_of_its_end(desk):
     desk.round()
     desk.event("FEED_SILENT_OVER", "Over: No quote", level=EventLevel.INFO)
     desk.round()
-    assert [title.split()[-1] for title in desk.told()] == ["FEED_SILENT", "FEED_SILENT_OVER"]
+    begun, ended = desk.told()
+    assert "行情中断 ·" in begun
+    assert "已恢复：行情中断 ·" in ended
     assert desk.told("reports") == []
     begun, ended = Alert.objects.order_by("pk")
     assert begun.over_at is not None
@@ -312,15 +314,22 @@ def test_who_may_do_what_is_told_when_it_changes_and_nothing_else_of_the_admin(d
     assert "ann changed user bob" in Alert.objects.get().text_en
 
 
-def test_only_denials_worth_knowing_are_told(desk):
-    for kind, code in (("stop_loss", "SUSPENDED"), ("stop_loss", "MARKET_CLOSED"), ("add_on", "CASH")):  # fmt: skip
+def test_a_protective_sale_that_is_held_back_is_an_alarm_and_other_denials_are_for_who_wants_them(
+    desk,
+):
+    for kind, code in (
+        ("stop_loss", "SUSPENDED"),
+        ("add_on", "MARKET_CLOSED"),
+        ("add_on", "CASH"),
+    ):
         Denial.objects.create(
             account=desk.account, symbol="600036.SH", kind=kind, code=code, text_en="x",
             text_zh="x", at=desk.now, cleared_at=desk.now,
         )  # fmt: skip
+    desk.event("SUSPENDED", "600036.SH is not sold: suspended", symbol="600036.SH")
     desk.round()
-    rows = Alert.objects.order_by("pk").values_list("code", "severity")
-    assert list(rows) == [("EXIT_HELD_BACK", 30), ("DENIED", 10)]
+    rows = Alert.objects.order_by("pk").values_list("code", "severity", "category")
+    assert list(rows) == [("EXIT_HELD_BACK", 30, "protection"), ("DENIED", 10, "trade")]
 
 
 def test_the_day_report_goes_out_when_it_is_made(desk):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from datetime import timedelta
 from io import StringIO
@@ -11,7 +10,7 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 from django.test import Client
-from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from monitoring.api import views
 from monitoring.api.rates import Rates
@@ -32,7 +31,6 @@ from tests.integration.api_scenes import (
     path_of,
     problem_of,
 )
-from tests.integration.people import browser, confirmed
 from tests.integration.record_scenes import REAL
 from tests.world import World
 from trading.models import Account, Event, Signal
@@ -191,47 +189,38 @@ def test_a_token_acts_on_a_live_account_only_with_its_own_scope_and_where_that_i
     assert response.status_code == 200
 
 
-def test_a_browser_acts_on_a_live_account_only_after_its_person_has_confirmed(world):
-    rows, signals = everything(world), Signal.objects.count()
+def test_a_session_acts_on_a_live_account_only_once_it_has_confirmed_who_it_is(world):
+    rows = everything(world)
     Account.objects.update(mode="live")
-    user = a_user(*of_all())
-    client = browser(user)
-    guarded = [one for one in CHANGES if one.trades or one.risky]
+    user, client = a_user(*of_all()), Client()
+    client.force_login(user)
 
-    keys = itertools.count()
+    def switch_exits():
+        path = f"{V1}/holdings/{rows['/holdings/{pk}']}/exits"
+        return client.post(path, {"on": False, "why": "x"}, content_type="application/json")
 
-    def answers(operations):
-        return {
-            one.name: client.generic(
-                one.method,
-                V1 + path_of(one, rows),
-                json.dumps(BODIES.get(one.name, WHY)),
-                content_type="application/json",
-                headers={"idempotency-key": f"confirmed-{next(keys)}"},
-            )
-            for one in operations
-        }
-
-    refused_with(answers(guarded), 403, "UNCONFIRMED")
+    assert problem_of(switch_exits())["code"] == "STEP_UP"
+    TOTPDevice.objects.create(user=user, confirmed=True)
     session = client.session
-    session["confirmed_at"] = timezone.now().isoformat()
-    session.save()  # by the password alone
-    for_factor = [one for one in guarded if one.risky or one.name in ("sell", "resume_grid")]
-    refused_with(answers(for_factor), 403, "UNCONFIRMED")
-    assert nothing_happened(world, signals)
-    confirmed(client, user)
-    exits = next(one for one in CHANGES if one.name == "exits")
-    [response] = answers([exits]).values()
-    assert response.status_code == 200
+    session["confirmed_at"], session["confirmed_by_factor"] = REAL.isoformat(), False
+    session.save()
+    assert problem_of(switch_exits())["code"] == "STEP_UP"  # the password alone
+    session["confirmed_by_factor"] = True
+    session.save()
+    assert switch_exits().json()["changed"] is True
 
 
-@pytest.mark.parametrize("switch", ["resume", "reduce"])
-def test_whoever_may_only_trade_does_not_release_what_is_halted(world, switch):
-    Account.objects.update(trading_state="halted")
-    trader = a_user(*(set(of_all()) - {"trading.release_account"}))
-    response = Program(trader).ask("POST", f"/accounts/{world.account.pk}/{switch}", WHY)
-    refused_with({switch: response}, 403, "PERMISSION")
+def test_to_loosen_the_main_switch_takes_a_permission_of_its_own(world):
+    trader = Program(a_user("trading.view_account", "trading.trade_account"))
+    path = f"/accounts/{world.account.pk}"
+    assert trader.ask("POST", f"{path}/reduce", WHY).status_code == 200
+    assert trader.ask("POST", f"{path}/halt", WHY).status_code == 200
+    for name in ("reduce", "resume"):
+        problem = problem_of(trader.ask("POST", f"{path}/{name}", WHY))
+        assert (problem["status"], problem["code"]) == (403, "PERMISSION"), name
     assert Account.objects.get().trading_state == "halted"
+    risk = Program(a_user("trading.view_account", "trading.release_account"))
+    assert risk.ask("POST", f"{path}/resume", WHY).status_code == 200
 
 
 def test_halting_a_live_account_needs_no_leave(world):

@@ -100,7 +100,7 @@ def test_a_sale_that_is_asked_for_again_with_its_key_is_one_sale_and_gets_the_sa
     assert Signal.objects.filter(kind="manual").count() == 1
     new = problem_of(program.ask("POST", sale_of(HELD), GOOD))
     assert (new["status"], new["code"]) == (409, "REFUSED")
-    assert "a manual sale is at work already" in new["text"]["en"]
+    assert "a manual order is at work already" in new["text"]["en"]
 
 
 def test_a_refusal_is_kept_like_any_answer(world, program):

@@ -44,7 +44,7 @@ def test_the_documented_client_reads_changes_once_and_says_what_is_refused(
         done = console.change("POST", path, {"ratio": "0.5", "why": "enough"})
         assert done["changed"] is True
         assert Signal.objects.get(kind="manual").quantity == 500
-        with pytest.raises(api_client.Refused, match="已有手动卖出在处理中"):
+        with pytest.raises(api_client.Refused, match="已有手动委托在处理中"):
             console.change("POST", path, {"ratio": "0.5", "why": "enough"})
 
         settings = console.get(f"/accounts/{world.account.pk}/configuration")

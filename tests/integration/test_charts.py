@@ -74,7 +74,8 @@ def test_the_candles_are_the_kept_bars_and_today_so_far(world):
     assert data["bars"][0] == first
     assert [one["time"] for one in data["bars"]] == ["2023-01-30", "2023-01-31", "2023-02-01"]
     assert Decimal(data["bars"][-1]["close"]) == Decimal("10.40")
-    assert data["minutes"] == []
+    # Nothing was kept of it yet: the newest quote is the last point all the same.
+    assert [Decimal(one["value"]) for one in data["minutes"]] == [Decimal("10.40")]
 
 
 def test_a_bar_of_a_day_that_is_still_to_come_in_the_market_is_not_shown(world):
@@ -100,6 +101,12 @@ def test_the_lines_are_the_levels_with_their_part(world):
     assert ("Cost", "10.00", "plain") in lines
     assert ("High since entry", "10.40", "plain") in lines
     assert ("First take-profit is watched from", "10.60", "plain") in lines
+
+
+def test_a_sold_holding_still_has_its_cost(world):
+    Position.objects.filter(symbol=SOLD).update(quantity=0, closed_at=world.moment("09:32:10"))
+    _, data = shown(SOLD)
+    assert data["levels"] == [{"label": "Cost", "price": "10.00", "role": "plain"}]
 
 
 def test_the_minutes_carry_our_orders_at_the_minute_they_were_decided(world):
@@ -136,7 +143,7 @@ def test_the_same_stands_in_tables_for_whoever_cannot_see_the_chart(world):
     pk = Position.objects.get(symbol=SOLD).pk
     page = words_of(text(person("view_account"), "holding", pk))
     assert "Minute by minute" in page
-    assert "09:32 9.15" in page
+    assert "09:32 9.20" in page  # the newest quote, not what the minute began with
     assert "09:30 10.00" in page
     assert "sell order 1,000 at" in page
 

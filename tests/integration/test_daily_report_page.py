@@ -21,7 +21,7 @@ from monitoring.audit import chain
 from monitoring.console.daily import daily_view
 from monitoring.console.record_filters import read_accounts
 from monitoring.console.report_file import file_of, folder_of, keep_report_files
-from monitoring.models import DayReport, EquityPoint
+from monitoring.models import Alert, DayReport, EquityPoint
 from tests.integration.record_scenes import HELD, HOSTILE, NUMBER, SOLD, denial, person, words_of
 from tests.world import World
 from trading import selectors
@@ -119,6 +119,18 @@ def test_incidents_are_what_was_loud_and_the_end_of_it(world):
     assert {one.level for one in view(world).incidents if one.code != "GATEWAY_SILENT_OVER"} <= {
         "warning", "alarm",
     }  # fmt: skip
+
+
+def test_a_process_that_was_started_again_is_told_at_its_market_time(world):
+    words = {"text_en": "The process web ended.", "text_zh": "进程 web 曾结束。", "severity": 2,
+             "category": "system", "code": "PROCESS_RESTARTED", "source": "up:web"}  # fmt: skip
+    for number, ago in enumerate((30, 10 * 86_400)):
+        moment = REAL - timedelta(seconds=ago)
+        Alert.objects.create(key=f"{number}", gathers=False, source_pk=number, first_at=moment,
+                             last_at=moment, made_at=moment, **words)  # fmt: skip
+    [restart] = view(world).restarts
+    assert restart.at == world.moment("09:32:00")
+    assert "restart The process web ended." in words_of(page())
 
 
 def test_what_happened_at_a_weekend_belongs_to_the_session_after_it_and_to_no_other(world):

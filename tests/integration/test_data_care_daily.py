@@ -138,16 +138,16 @@ def test_exactly_what_is_stated_is_forgotten(home):
 
 def test_many_old_rows_are_forgotten_in_several_rounds_of_small_transactions(home, monkeypatch):
     monkeypatch.setattr(retention, "BATCH", 5)
-    monkeypatch.setattr(retention, "BATCHES", 6)
+    monkeypatch.setattr(retention, "BATCHES", 8)
     account = Account.objects.get()
     BrokerEvent.objects.bulk_create(
         BrokerEvent(
             account=account, epoch=1, kind="x", payload={}, received_at=NOW - timedelta(99)
         )
-        for _ in range(41)
+        for _ in range(51)
     )
     runs = [retention.forget(NOW) for _ in range(3)]
-    assert [(one.reports, one.more) for one in runs] == [(30, True), (11, False), (0, False)]
+    assert [(one.reports, one.more) for one in runs] == [(40, True), (11, False), (0, False)]
 
 
 def test_rows_are_forgotten_only_once_a_backup_of_the_day_holds_them(home):

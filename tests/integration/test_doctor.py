@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import struct
@@ -158,6 +159,24 @@ def test_a_time_server_says_how_far_the_clock_is_off(house, off, code):
 def test_a_time_server_that_does_not_answer_is_not_checked(house):
     [said] = [one for one in house.look("127.0.0.1:1") if one.code == "CLOCK_OFFSET"]
     assert said.severity is Severity.NOT_CHECKED
+
+
+@pytest.mark.skipif(os.name == "nt", reason="rights of files are POSIX's")
+@pytest.mark.parametrize(
+    ("line", "is_told"),
+    [
+        ("DATABASE_URL=postgres://me:x@db/x", True),
+        ("DJANGO_SECRET_KEY=abc", True),
+        ("LOG_LEVEL=INFO", False),
+        ("# DJANGO_SECRET_KEY=abc", False),
+        ("DJANGO_SECRET_KEY=", False),
+    ],
+)
+def test_variables_that_others_can_read_matter_when_one_of_them_is_a_secret(house, line, is_told):
+    path = house.project / ".env"
+    path.write_text(f"{line}\n", encoding="utf-8")
+    path.chmod(0o644)
+    assert ("FILE_OPEN" in [one.code for one in wrong(house.look())]) is is_told
 
 
 # --- what is put right ---

@@ -14,6 +14,7 @@ import pytest
 
 from monitoring.doctor.bundle import write_bundle
 from monitoring.doctor.values import Case
+from monitoring.models import AlertChannel
 from monitoring.redaction import SECRET_FILES
 from tests.database_files import event
 from tests.integration.ill_house import House, database_away
@@ -93,6 +94,9 @@ SECRETS = [
     Planted("an address to notify", "planted-wecom-key"),
     Planted("a heartbeat", "planted-heartbeat-uuid"),
     Planted("the server", "planted-database-password"),
+    Planted("the token of programs that look", "planted-metrics-token"),
+    Planted("a channel's address", "planted-channel-address"),
+    Planted("a token of the API", "mqt_planted-api-token-0123456789"),
     Planted("the account", "8800123456"),
     *(Planted(name, f"planted-{number}-in-{name}") for number, name in enumerate(SECRET_FILES)),
 ]
@@ -106,6 +110,8 @@ def bundle(house):
     house.settings.SECRET_KEY = secret["the key"]
     house.settings.MINIQMT_NOTIFY_URLS = [f"wecombot://{secret['an address to notify']}"]
     house.settings.MINIQMT_HEARTBEAT_URL = f"https://hc-ping.com/{secret['a heartbeat']}"
+    house.settings.MINIQMT_METRICS_TOKEN = secret["the token of programs that look"]
+    AlertChannel.objects.create(name="mine", url="schan://" + secret["a channel's address"])
     Account.objects.update(broker_account_id=secret["the account"])
     lines = [
         f"login with password={secret['a password in a log']}",
@@ -113,6 +119,7 @@ def bundle(house):
         f"account {secret['the account']} is armed, key {secret['the key']}",
         f"ping https://hc-ping.com/{secret['a heartbeat']}",
         f"postgres://me:{secret['the server']}@db/x is away",
+        "told at schan://" + secret["a channel's address"] + " by " + secret["a token of the API"],
         *(f"{name} holds {secret[name]}" for name in SECRET_FILES),
     ]
     (house.home / "logs" / "worker.log").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -153,11 +153,12 @@ def test_what_stands_against_trading_is_named_with_503(house, anybody, harm, cod
     assert response.json()["ready"] is False
 
 
-def test_a_warning_and_a_closed_market_are_no_reason(house):
-    Finding.objects.create(
-        account=house.account, code="SOURCE_LATE", level="warning", text_en="x", text_zh="x",
-        since=house.begin, seen_at=house.real,
-    )  # fmt: skip
+def test_what_wants_a_person_later_is_no_reason(house):
+    for code, level in (("SOURCE_LATE", "warning"), ("CALENDAR_ENDS_SOON", "alarm")):
+        Finding.objects.create(
+            account=house.account, code=code, level=level, text_en="x", text_zh="x",
+            since=house.begin, seen_at=house.real,
+        )  # fmt: skip
     assert reasons(house) == set()
 
 

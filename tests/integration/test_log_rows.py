@@ -150,6 +150,12 @@ def test_the_number_of_an_account_is_masked_and_each_process_keeps_its_own_lines
     assert NUMBER not in json.dumps(list(LogLine.objects.values_list("detail", flat=True)))
 
 
+def test_a_character_no_database_keeps_is_replaced(tmp_path, process):
+    process.log.warning("before\0after")
+    assert collect(tmp_path) == 1
+    assert texts() == ["before?after"]
+
+
 def test_a_folder_without_logs_has_none(tmp_path):
     assert collect(tmp_path) == 0
 
@@ -218,6 +224,26 @@ def test_each_signal_order_and_fill_has_one_line_and_their_numbers_lead_from_one
         order.client_order_id,
         signal.pk,
     )
+
+
+@pytest.mark.usefixtures("calendar")
+def test_a_stop_loss_is_sold_while_no_log_can_be_written(tmp_path, capsys):
+    (tmp_path / "logs").write_text("no folder", encoding="utf-8")
+    handler, trading = (
+        JsonLines(tmp_path / "logs" / "worker.jsonl", "worker"),
+        logging.getLogger("trading"),
+    )
+    trading.addHandler(handler)
+    try:
+        world = falling(book={})
+        trading.warning("it is lost")
+        world.run(until="09:33:00")
+        trading.warning("and so is this")
+    finally:
+        trading.removeHandler(handler)
+        handler.close()
+    assert Order.objects.get().state == "filled"
+    assert capsys.readouterr().err.count("trading goes on") == 1
 
 
 @pytest.mark.usefixtures("calendar")

@@ -18,7 +18,7 @@ from monitoring.care import retention
 from monitoring.console.build import build
 from monitoring.console.curve import Curves
 from monitoring.console.shared import SharedConsole
-from monitoring.models import EquityPoint, PricePoint
+from monitoring.models import DayReport, EquityPoint, PricePoint
 from monitoring.services.curves import record_curves
 from tests.integration.record_scenes import person, text, words_of
 from tests.world import World
@@ -205,6 +205,29 @@ def test_a_look_without_a_new_point_reads_one_row(world):
     assert "LIMIT 1" in captured[0]["sql"]
     record(world, "09:31:10", "1")
     assert curves.of(moments) != first
+
+
+def test_after_the_books_closed_the_day_still_shows_what_it_gained(world, now):
+    """The account's row then has today's own close: the report of the day knows the one before."""
+    Account.objects.update(
+        total_asset=Decimal(1_000_500),
+        previous_total=Decimal(1_000_500),
+        previous_total_on=world.on,
+    )
+    [account] = build(REAL, world.store, NOWHERE).accounts
+    assert (account.day_profit, account.day_ratio) == (None, None)
+    figures = dict.fromkeys(
+        ("orders", "fills", "bought", "sold", "commission", "stamp_duty", "transfer_fee"), 0
+    )
+    DayReport.objects.create(
+        account=world.account,
+        on=world.on,
+        equity_before=Decimal(1_000_000),
+        made_at=REAL,
+        **figures,
+    )
+    [account] = build(REAL, world.store, NOWHERE).accounts
+    assert (account.day_profit, account.day_ratio) == (500, Decimal("0.0005"))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from monitoring.status import plain, status_of
 from tests.integration.ill_house import House, database_away, unprotected
 from tests.redis_servers import ROOT
 from trading.domain.types import CHINA
-from trading.models import Account, TickLease, TradingDay
+from trading.models import Account, TickLease, TradingConfig, TradingDay
 from trading.services import shared_quotes
 from trading.services.clock import set_clock
 
@@ -117,6 +117,25 @@ def test_the_exit_code_says_whether_to_worry(house, change, code):
     in_open_market(house)
     change(house)
     assert status_of(house.home, house.now).exit_code == code
+
+
+def test_f157_each_account_shows_its_own_holdings_and_is_judged_by_them(house):
+    runs(house)
+    in_open_market(house)
+    other = Account.objects.create(name="other", broker_account_id="2", mode="demo")
+    TradingConfig.objects.create(account=other)
+    Account.objects.filter(pk=other.pk).update(
+        gateway_status="armed", gateway_seen_at=OPEN, snapshot_at=OPEN
+    )
+    unprotected(house)  # the first one holds something
+    Account.objects.filter(pk=other.pk).update(trading_state="active")
+    first, second = plain(status_of(house.home, house.now))["accounts"]
+    assert (first["name"], first["holdings"], first["reasons"]) == (
+        "paper",
+        1,
+        {"halted": ["600036.SH"]},
+    )
+    assert (second["name"], second["holdings"], second["reasons"]) == ("other", 0, {})
 
 
 def test_an_up_that_hangs_is_the_worst(house):

@@ -42,6 +42,19 @@ def test_symbols_are_added_as_people_write_them_once(tmp_path: Path) -> None:
     assert Event.objects.filter(code="WATCH_LIST_CHANGED").count() == 3
 
 
+def test_f158_two_accounts_have_watch_lists_of_their_own(account: Account, tmp_path: Path) -> None:
+    other = Account(name="other", broker_account_id="8800005678")
+    save_account(other, [], timezone.now(), "test")
+    run("add", "600036", "--account", "mine")
+    run("add", "000001", "--account", "other")
+    run("export", str(tmp_path / "list.json"), "--account", "mine")
+    run("import", str(tmp_path / "list.json"), "--account", "mine", "--replace")
+    assert set(WatchedSymbol.objects.values_list("account__name", "symbol")) == {
+        ("mine", "600036.SH"),
+        ("other", "000001.SZ"),
+    }
+
+
 @pytest.mark.usefixtures("account")
 def test_an_exported_list_is_imported_again(tmp_path: Path) -> None:
     file = tmp_path / "stock_pool.json"

@@ -49,6 +49,7 @@ def test_a_known_secret_is_gone_however_it_is_written(text: str) -> None:
         "dingtalk://PLANTED/13800000000",
         "mailto://somebody:PLANTED@example.com",
         "http://127.0.0.1:8000/?token=PLANTED",
+        "somebody showed mqt_PLANTED-0123456789abcdef",
     ],
 )
 def test_what_is_named_like_a_secret_or_lets_somebody_in_is_gone(text: str) -> None:

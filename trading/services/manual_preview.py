@@ -65,6 +65,8 @@ class Preview:
     limits: RiskLimits
     facts: RiskFacts | None
     pieces: int
+    #: A buy never above this, yuan.
+    highest: Decimal | None
     checks: tuple[Check, ...]
 
     @property
@@ -138,6 +140,7 @@ def preview(
         limits=view.settings.risk,
         facts=facts,
         pieces=len(priced.intent.lot.split(quantity)) if isinstance(priced, Priced) else 1,
+        highest=highest,
         checks=tuple(checks),
     )
 

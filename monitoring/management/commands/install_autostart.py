@@ -20,6 +20,8 @@ from trading.domain.types import Text
 from trading.management.language import add_language
 
 WINDOWS, LINUX = "windows", "linux"
+#: Variables that others set.
+DOMAIN, CONFIG_FOLDER = "USERDOMAIN", "XDG_CONFIG_HOME"
 UNIT, TASK = "{name}.service", "{name}.xml"
 #: Variables that may hold a secret, or say where everything is: the new process has only what `.env` says.
 _OURS = re.compile(r"MINIQMT_(?!HOME$|SPEED$|PREPARED$)\w+|DATABASE_URL|REDIS_URL|DJANGO_SECRET_KEY|DEBUG|ALLOWED_HOSTS|LOG_LEVEL|FALLBACK_QUOTES")  # fmt: skip
@@ -101,7 +103,7 @@ def _python(project: Path) -> Path:
 
 
 def _user() -> str:
-    domain = os.environ.get("USERDOMAIN", "")
+    domain = os.environ.get(DOMAIN, "")
     return f"{domain}\\{getpass.getuser()}" if domain else getpass.getuser()
 
 
@@ -112,7 +114,7 @@ def _target(options: dict[str, Any]) -> Path:
     elif options["system"] == WINDOWS:
         folder = Path(settings.HOME) / "autostart"
     else:
-        config = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+        config = os.environ.get(CONFIG_FOLDER) or Path.home() / ".config"
         folder = Path(config) / "systemd" / "user"
     return folder / name.format(name=options["name"])
 

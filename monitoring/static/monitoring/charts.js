@@ -75,9 +75,18 @@
     const known = new Map(points.map((one) => [one.time, one]));
     const day = points[0].time - (points[0].time % 86400);
     const minutes = (from, to) => Array.from({ length: to - from + 1 }, (_, number) => day + (from + number) * 60);
-    const session = [...minutes(570, 690), ...minutes(781, 900)];
+    const session = [...minutes(570, 690), ...minutes(780, 900)];
     const times = [...new Set([...session, ...known.keys()])].sort((one, other) => one - other);
-    return times.map((time) => known.get(time) ?? { time });
+    // A hole is no slope: a point has the colour of the line after it, and over more than five unknown minutes there is none.
+    let unknown = -Infinity;
+    const shown = times.reverse().map((time) => {
+      const point = known.get(time);
+      const holed = unknown > 5;
+      unknown = point ? 0 : unknown + 1;
+      if (!point) return { time };
+      return holed ? { ...point, color: "transparent" } : point;
+    });
+    return shown.reverse();
   }
 
   if (data.bars.length) {
@@ -110,6 +119,6 @@
       ...one, time: moments.filter((at) => at <= one.time).pop() ?? moments[0],
     }));
     marks(series, placed, new Set(moments));
-    chart.timeScale().setVisibleLogicalRange({ from: 0, to: day.length - 1 });
+    chart.timeScale().setVisibleLogicalRange({ from: -8, to: day.length + 6 });
   }
 })();

@@ -9,22 +9,25 @@ import pytest
 
 from grid.domain.state import StopCode
 from monitoring.alerts.meanings import MEANINGS, ends, meaning_of
+from monitoring.alerts.names import is_named, name_of
 from monitoring.models import Category, Severity
 from tests.architecture.sources import APPS, ROOT, python_files, tree_of
+from trading.domain.corporate_actions import ExRights
 from trading.domain.types import TradingState
 from trading.models import EventLevel
 
 pytestmark = pytest.mark.fast
 
 #: Who writes a code: into the journal, or as a finding that the health tick writes there.
-WRITERS = {"journal", "journal_once", "Finding", "Silence", "Cause", "_alarm", "_tell"}
+WRITERS = {"Event", "journal", "journal_once", "Finding", "Silence", "Cause", "_alarm", "_tell"}
 _CODE = re.compile(r"[A-Z_]{5,}")
 #: Words in capitals that are handed to one of these and are no codes of events.
-NO_CODES = {"PERSON"}
+NO_CODES = {"PERSON", "BAD_KEY", "KEY_MISSING"}
 #: Codes that are put together: their beginnings, and the codes they become.
 PUT_TOGETHER = {
     "TRADING_": {f"TRADING_{state.name}" for state in TradingState},
     "TRADING_STILL_": {"TRADING_STILL_HALTED", "TRADING_STILL_REDUCING"},
+    "EX_RIGHTS_": {f"EX_RIGHTS_{kind.name}" for kind in ExRights} - {"EX_RIGHTS_NONE"},
     "GRID_": {f"GRID_{stop.value}" for stop in StopCode},
     "_OVER": set[str](),
 }
@@ -58,6 +61,12 @@ def test_every_code_the_program_writes_is_in_the_table():
     unknown = {code for code in written - known if code.removesuffix("_OVER") not in known}
     assert unknown == set(), "give each a row in monitoring/alerts/meanings.py"
     assert set().union(*PUT_TOGETHER.values()) <= MEANINGS.keys()
+
+
+def test_every_code_of_the_table_has_a_name_in_both_languages():
+    assert [code for code in MEANINGS if not is_named(code)] == []
+    assert name_of("FEED_SILENT_OVER") == ("over: no quotes at all", "已恢复：行情中断")
+    assert name_of("SOMETHING_NEW") == ("SOMETHING_NEW", "SOMETHING_NEW")
 
 
 def test_a_holding_that_was_taken_over_is_no_end_of_anything():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -135,6 +137,23 @@ def test_a_thousand_different_lines_are_all_written_and_few_are_remembered(desk)
         desk.say("line %d", number)
     assert len(desk.lines()) == 1000
     assert len(desk.handler._repeats._seen) <= log_files.REMEMBERED
+
+
+def test_a_traceback_that_was_written_keeps_nothing_alive(desk):
+    class Large:
+        pass
+
+    def fails() -> weakref.ref[Large]:
+        large = Large()
+        try:
+            raise ValueError("planted")
+        except ValueError:
+            desk.log.exception("it failed")
+        return weakref.ref(large)
+
+    kept = fails()
+    gc.collect()
+    assert kept() is None
 
 
 def test_a_file_is_begun_anew_by_its_size_and_old_ones_go(desk, monkeypatch):
