@@ -17,7 +17,7 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db import transaction
-from django.db.models import Exists, Max, Model, OuterRef
+from django.db.models import Exists, Model, OuterRef
 
 from monitoring.audit.tables import CHAINED, canonical, columns_of
 from monitoring.models import AuditForm, AuditLink
@@ -63,8 +63,7 @@ def _batches(model: type[Model], left: Iterator[int], now: datetime) -> Iterator
 
 def _extend(model: type[Model], now: datetime) -> int:
     table = model._meta.db_table
-    newest = AuditLink.objects.filter(form__table=table).aggregate(row=Max("row"))["row"] or 0
-    rows = list(model._default_manager.filter(pk__gt=newest).order_by("pk")[:BATCH])
+    rows = list(model._default_manager.filter(pk__gt=_newest_row(table)).order_by("pk")[:BATCH])
     if not rows:
         return 0
     form = _form(table, columns_of(model))
@@ -76,6 +75,16 @@ def _extend(model: type[Model], now: datetime) -> int:
         links.append(AuditLink(pk=number, form=form, row=row.pk, digest=digest, at=now))
     AuditLink.objects.bulk_create(links)
     return len(links)
+
+
+def _newest_row(table: str) -> int:
+    """Return the key of the newest row of a table that has a link; each look is one step in an index."""
+    forms = AuditForm.objects.filter(table=table)
+    tops = (
+        AuditLink.objects.filter(form=form).order_by("-row").values_list("row", flat=True).first()
+        for form in forms
+    )
+    return max((top for top in tops if top is not None), default=0)
 
 
 def _form(table: str, columns: list[str]) -> AuditForm:
@@ -219,10 +228,10 @@ def _slipped_in() -> Text | None:
     """Rows without a link, older than one that has a link."""
     for model in CHAINED:
         table = model._meta.db_table
-        links = AuditLink.objects.filter(form__table=table)
-        newest = links.aggregate(row=Max("row"))["row"] or 0
+        links = AuditLink.objects.filter(form__in=list(AuditForm.objects.filter(table=table)))
         mine = Exists(links.filter(row=OuterRef("pk")))
-        row = model._default_manager.filter(~mine, pk__lte=newest).order_by("pk").first()
+        rows = model._default_manager.filter(~mine, pk__lte=_newest_row(table))
+        row = rows.order_by("pk").first()
         if row is not None:
             return Text(
                 f"The row {table} {row.pk} has no link: it was slipped in behind rows that are linked.",
@@ -232,6 +241,5 @@ def _slipped_in() -> Text | None:
 
 
 def _waiting(model: type[Model]) -> int:
-    links = AuditLink.objects.filter(form__table=model._meta.db_table)
-    newest = links.aggregate(row=Max("row"))["row"] or 0
+    newest = _newest_row(model._meta.db_table)
     return model._default_manager.filter(pk__gt=newest).count()
