@@ -215,6 +215,9 @@ MINIQMT_MOOTDX_FOLDER = env.str("MINIQMT_MOOTDX_FOLDER", default="")
 #: A folder on another disk or machine that every backup is copied to; empty: none.
 MINIQMT_BACKUP_COPY = env.str("MINIQMT_BACKUP_COPY", default="")
 
+#: MB that each process of `up` may hold for long; 0: any number, None: what is usual for its kind (monitoring/stack.py).
+MINIQMT_MEMORY_CEILING_MB = env.int("MINIQMT_MEMORY_CEILING_MB", default=None)
+
 #: What programs show to read /readyz and /metrics; empty: only a person who is logged in may.
 MINIQMT_METRICS_TOKEN = env.str("MINIQMT_METRICS_TOKEN", default="")
 #: A monitor outside that is told every minute that everything works; empty: none.

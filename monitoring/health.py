@@ -149,6 +149,8 @@ class Facts:
     unprotected: Mapping[Protection, Sequence[Symbol]] = field(default_factory=dict)
     config_problem: Text | None = None
     free_bytes: int | None = None
+    #: Processes that ended so often that `up` keeps them down for now.
+    held_back: Sequence[str] = ()
     #: Why the newest backup failed, until one succeeds; and how old the newest good one is (None: there is none yet).
     backup_problem: Text | None = None
     backup_age: timedelta | None = None
@@ -171,6 +173,7 @@ def findings(facts: Facts) -> list[Finding]:
         *_settings(facts.config_problem),
         *_calendar(facts.calendar),
         *_disk(facts.free_bytes),
+        *_processes(facts.held_back),
         *_backups(facts.backup_problem, facts.backup_age),
     ]
 
@@ -347,6 +350,16 @@ def _disk(free: int | None) -> Iterator[Finding]:
             f"数据库所在磁盘剩余空间不足 {LOW_DISK // 1_000_000} MB，请清理。",
         )
         yield Finding("DISK_LOW", Level.ALARM, text)
+
+
+def _processes(held_back: Sequence[str]) -> Iterator[Finding]:
+    for name in held_back:
+        text = Text(
+            f"The process {name} ended too often: it stays down and is tried once a minute. The end of logs/{name}.log"
+            " says why; put that right.",
+            f"进程 {name} 频繁退出：已暂停重启，每分钟只再试一次。请按 logs/{name}.log 末尾的原因处理。",
+        )
+        yield Finding("PROCESS_HELD_BACK", Level.ALARM, text, subject=name[:32])
 
 
 def _backups(problem: Text | None, age: timedelta | None) -> Iterator[Finding]:

@@ -6,7 +6,8 @@ It holds the password of the embedded Redis, so only its owner may read it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from monitoring.processes import write_whole
 NAME = "run.json"
 #: The lock of the `up` that runs; it is touched in every round of its supervisor.
 LOCK = "up.lock"
+#: Seconds without such a touch after which nobody keeps the file true.
+PATIENCE = 30.0
 
 
 def read_run_file(home: Path) -> Mapping[str, Any]:
@@ -29,6 +32,19 @@ def read_run_file(home: Path) -> Mapping[str, Any]:
 def write_run_file(home: Path, content: Mapping[str, Any]) -> None:
     """Replace the file at once. Raises OSError."""
     write_whole(home / NAME, json.dumps(content, ensure_ascii=False, indent=1, default=str))
+
+
+def held_back(home: Path, real: datetime) -> Sequence[str]:
+    """Return the names of the processes that the running `up` keeps down because they ended too often."""
+    try:
+        silent = real.timestamp() - (home / LOCK).stat().st_mtime
+    except OSError:
+        return []
+    if silent > PATIENCE:  # the file tells of an `up` that is gone
+        return []
+    rows = read_run_file(home).get("processes", ())
+    found = [row for row in rows if isinstance(row, Mapping) and row.get("state") == "held back"]
+    return [str(row.get("name")) for row in found]
 
 
 def redis_url(home: Path) -> str:

@@ -26,8 +26,9 @@ from trading.management.one_instance import (
 from trading.management.paper_files import terminal_address
 from trading.management.progress import BEAT_SENT, BEAT_TURNED, WORKER_FINISHED, Answers
 
-#: The children of one stage stop together; a higher one first.
-TERMINAL, TRADING, DECIDING = range(3)
+#: The children of one stage stop together; a higher one first. Who asks stops before who answers: nobody looks on, then
+#: nothing is decided any more, then the gateways end what they have under way while quotes still come.
+TERMINAL, QUOTING, TRADING, DECIDING, SERVING = range(5)
 REDIS = TERMINAL  # once those above are gone nobody needs either, and they do not know each other
 #: The oldest Redis that will do; Windows still has very old ones.
 OLDEST_REDIS = (6, 2)
@@ -37,6 +38,8 @@ WEB_PORT, FLOWER_PORT = 8000, 5555
 #: Seconds without progress after which worker and beat count as hung. Beat sends something every 30 s at the least, and
 #: a statement may wait 20 s for the database. The gateway has stood in for them since 4 s.
 PROGRESS_WITHIN = 45.0
+#: MB that a process may hold for long, and the worker, whose four threads run all ticks.
+USUAL_CEILING, WORKER_CEILING = 400, 600
 #: What the web server is asked for now and then: small, and answered by the thread that answers everything.
 SMALL_PAGE = "/static/monitoring/console.css"
 
@@ -52,12 +55,20 @@ class Redis:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the processes share: the project's folder, the data directory, the Redis, and the market's speed."""
+    """What the processes share: the project's folder, the data directory, the Redis, and the market's speed.
+
+    `ceiling_mb`: how much memory each may hold for long; 0: as much as it likes, None: what is usual for its kind.
+    """
 
     project: Path
     home: Path
     redis: Redis
     speed: float = 1.0
+    ceiling_mb: int | None = None
+
+    def ceiling(self, usual: int) -> int:
+        """Return how many bytes a process may hold whose kind usually may hold so many MB; 0: any number."""
+        return (usual if self.ceiling_mb is None else self.ceiling_mb) << 20
 
     def spec(
         self,
@@ -75,6 +86,7 @@ class Surroundings:
             **(environment or {}),
         }
         argv = (sys.executable, "-m", *command)
+        more.setdefault("ceiling", self.ceiling(USUAL_CEILING))
         return ProcessSpec(name, argv, known, self.project, **more)  # type: ignore[arg-type]
 
 
@@ -107,6 +119,7 @@ def redis_process(around: Surroundings) -> ProcessSpec:
         alive=answers_us,
         stage=REDIS,
         essential=True,
+        ceiling=around.ceiling(USUAL_CEILING),
     )
 
 
@@ -137,8 +150,13 @@ def installed_redis() -> str | None:
     return program if is_good else None
 
 
-def paper_terminal(around: Surroundings, options: Sequence[str]) -> ProcessSpec:
-    """Run the simulated market. It fills the calendar first where that is empty, which takes some seconds."""
+def paper_terminal(
+    around: Surroundings, options: Sequence[str], holds_recording: bool = False
+) -> ProcessSpec:
+    """Run the simulated market. It fills the calendar first where that is empty, which takes some seconds.
+
+    One that plays a recording may hold all of it.
+    """
     return around.spec(
         "paper_terminal",
         *("django", "paper_terminal", *options),
@@ -148,18 +166,25 @@ def paper_terminal(around: Surroundings, options: Sequence[str]) -> ProcessSpec:
         alive_within=120.0,  # a long recording takes its time before the first round
         stage=TERMINAL,
         essential=True,
+        ceiling=0 if holds_recording else around.ceiling(USUAL_CEILING),
     )
 
 
 def trading_processes(
-    around: Surroundings, accounts: Iterable[tuple[int, str]]
+    around: Surroundings,
+    accounts: Iterable[tuple[int, str]],
+    nothing_under_way: Callable[[int], bool] = lambda _account_id: True,
 ) -> list[ProcessSpec]:
-    """Run quotes, a gateway for each account (id, name), and what decides: worker and beat."""
+    """Run quotes, a gateway for each account (id, name), and what decides: worker and beat.
+
+    A gateway is not asked to end, within limits, while an order of its account is under way.
+    """
     gateways = [
         around.spec(
             f"gateway-{name}",
             *("django", "gateway", name),
             alive=SignsOfLife(around.home / gateway_lock(account_id)),
+            calm=partial(nothing_under_way, account_id),
             stage=TRADING,
         )
         for account_id, name in accounts
@@ -173,7 +198,7 @@ def trading_processes(
             "market_data",
             *("django", "market_data"),
             alive=SignsOfLife(around.home / MARKET_DATA_LOCK),
-            stage=TRADING,
+            stage=QUOTING,
         ),
         *gateways,
         around.spec(
@@ -186,6 +211,7 @@ def trading_processes(
             alive_within=PROGRESS_WITHIN,
             stage=DECIDING,
             stop=stop,
+            ceiling=around.ceiling(WORKER_CEILING),
         ),
         around.spec(
             "beat",
@@ -207,7 +233,7 @@ def flower(around: Surroundings, port: int, user: str, password: str) -> Process
         alive=partial(serves, port),
         alive_every=10.0,
         alive_within=120.0,  # it starts last and slowly, and nothing depends on it
-        stage=DECIDING,
+        stage=SERVING,
     )
 
 
@@ -226,7 +252,7 @@ def web(around: Surroundings, port: int, proxied: bool = False) -> ProcessSpec:
         ready_within=30.0,
         alive=partial(serves, port, SMALL_PAGE),
         alive_every=10.0,
-        stage=DECIDING,
+        stage=SERVING,
     )
 
 

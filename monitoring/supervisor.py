@@ -1,27 +1,35 @@
 """Starts the processes of the system in order, keeps them running, and stops them in order.
 
 Standard library only, so that it stays small. It ends only what it started. One thread steps; one thread a child
-copies its output. Windows has no SIGTERM between processes: there Ctrl-Break is what asks a child to end.
+copies its output.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
-import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from monitoring.child_log import copy_output
-from monitoring.processes import PARENT_PIPE, on_stop_signals
+from monitoring.child_process import (
+    ProcessSpec,
+    ProcessStatus,
+    State,
+    ask_to_end,
+    close_pipes,
+    spawn,
+)
+from monitoring.left_behind import born
+from monitoring.memory import resident_bytes
+from monitoring.processes import on_stop_signals
+from monitoring.restarts import Restarts
+from monitoring.weight import Verdict, Weight
+
+__all__ = ["ProcessSpec", "ProcessStatus", "StartError", "State", "Supervisor"]
 
 #: Seconds between two starts of a child, by how often it has ended in a row. One that ran longer before it ended
 #: waits the first of them only. Killed five times at once it is still back within ten seconds, its start included.
@@ -36,66 +44,10 @@ LOOK_EVERY = 0.25
 LOOK_CLOSELY = 0.05
 #: Seconds a killed child has before the system is not waited for any longer.
 KILLED_WITHIN = 5.0
+#: Seconds a stop waits for what a child has under way.
+CALM_AT_STOP = 5.0
 
 Monotonic = Callable[[], float]
-
-
-class State(StrEnum):
-    """Where a child is in its life."""
-
-    WAITING = "waiting"  # not started yet
-    STARTING = "starting"  # started, not ready
-    RUNNING = "running"
-    BACKING_OFF = "backing off"  # ended by itself, starts again soon
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True)
-class ProcessSpec:
-    """A process to run. Times in seconds.
-
-    `ready` is asked again and again until it is true; the next process waits for it, at most `ready_within`.
-    `alive` is asked every `alive_every`; a child for which it was false for `alive_within` is killed and started again.
-    It asks for progress, of whichever process runs under that name now: no object of an earlier one is kept.
-    `stop` asks the child to end, and may fail; without it the child gets SIGTERM (Windows: Ctrl-Break). One that has
-    not ended after `stop_within` is killed. Children of one `stage` stop together, a higher stage first; without
-    any, a child stops before those that were started before it. An `essential` one must become ready at the start.
-    """
-
-    name: str
-    argv: Sequence[str]
-    env: Mapping[str, str] = field(default_factory=dict)
-    folder: Path | None = None
-    ready: Callable[[], bool] | None = None
-    ready_within: float = 20.0
-    alive: Callable[[], bool] | None = None
-    alive_every: float = 5.0
-    alive_within: float = 30.0
-    stop: Callable[[], None] | None = None
-    stop_within: float = 5.0
-    stage: int | None = None
-    essential: bool = False
-
-
-@dataclass(frozen=True)
-class ProcessStatus:
-    """One process as others see it. `last_exit`: its last exit code, negative = ended by that signal.
-
-    `hung`: it had shown no progress before its last end, so that it was we who killed it.
-    """
-
-    name: str
-    state: State
-    pid: int | None
-    since: datetime | None
-    restarts: int
-    last_exit: int | None
-    hung: bool = False
-
-    def as_row(self) -> dict[str, object]:
-        """Return what JSON can carry."""
-        since = None if self.since is None else self.since.isoformat()
-        return {**asdict(self), "since": since}
 
 
 class StartError(Exception):
@@ -118,6 +70,11 @@ class _Child:
         self.restarts = 0
         self.last_exit: int | None = None
         self.is_hung = self.was_hung = False
+        self.weight = Weight(spec.ceiling, 0.0)
+        self.heavy = self.was_heavy = 0  # MB
+        self.asked_to_end_at = 0.0
+        self.due: datetime | None = None
+        self.born = ""
 
     @property
     def is_up(self) -> bool:
@@ -133,6 +90,9 @@ class _Child:
             self.restarts,
             self.last_exit,
             self.was_hung,
+            self.was_heavy,
+            self.due,
+            self.born if pid is not None else "",
         )
 
 
@@ -140,8 +100,8 @@ class Supervisor:
     """Runs the given processes. `step` does what is due and returns; `run` steps until it is told to stop.
 
     `publish` is called with the state of all processes whenever it changed. `show` gets lines for the operator:
-    the name of a process, and what happened. `alive` is called at every step. `wall` gives the time of day for people, `monotonic` the seconds
-    everything here is counted in.
+    the name of a process, and what happened. `alive` is called at every step. `wall` gives the time of day for people
+    and budgets, `monotonic` the seconds everything else here is counted in. `weigh` says how many bytes a process holds.
     """
 
     def __init__(
@@ -154,6 +114,8 @@ class Supervisor:
         publish: Callable[[Sequence[ProcessStatus]], None] = lambda _statuses: None,
         show: Callable[[str, str], None] = lambda _name, _line: None,
         alive: Callable[[], None] = lambda: None,
+        restarts: Restarts | None = None,
+        weigh: Callable[[int], int | None] = resident_bytes,
     ) -> None:
         self._children = [
             _Child(spec, place if spec.stage is None else spec.stage)
@@ -161,6 +123,7 @@ class Supervisor:
         ]
         self._logs, self._wall, self._monotonic = logs, wall, monotonic
         self._publish, self._show, self._alive = publish, show, alive
+        self._restarts, self._weigh = restarts or Restarts(), weigh
         self._published: tuple[ProcessStatus, ...] = ()
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._stops_wanted = 0
@@ -178,10 +141,12 @@ class Supervisor:
     def run(self) -> None:
         """Start everything, keep it running until a stop signal, stop everything. Raises StartError."""
         on_stop_signals(self.want_stop)
+        self._restarts.begin()
         try:
             while not self._stops_wanted:
                 self.step()
                 self._wait(LOOK_CLOSELY if self._is_starting() else LOOK_EVERY)
+            self._restarts.end()
         finally:
             self.stop()
 
@@ -190,7 +155,7 @@ class Supervisor:
         now = self._monotonic()
         self._alive()
         for child in self._children:
-            if child.state is State.WAITING:
+            if child.state is State.WAITING and self._may_start_first(child, now):
                 self._start(child)
             self._look_at(child, now)
             if child.state is State.STARTING and child.restarts == 0:
@@ -210,12 +175,13 @@ class Supervisor:
         child.started_at = child.alive_at = now
         child.since = self._wall()
         try:
-            child.process = _spawn(spec)
+            child.process = spawn(spec.argv, spec.env, spec.folder)
         except OSError as problem:
             self._show(spec.name, f"cannot start: {problem}")
             self._ended(child, None)
             return
-        child.state = State.STARTING
+        child.state, child.due, child.born = State.STARTING, None, born(child.process.pid)
+        child.weight, child.heavy = Weight(spec.ceiling, now), 0
         self._show(spec.name, f"started, process {child.process.pid}")
         output = child.process.stdout
         if output is not None:
@@ -234,9 +200,32 @@ class Supervisor:
                 self._await_ready(child, now)
             else:
                 self._check_alive(child, now)
-        elif child.state is State.BACKING_OFF and now >= child.start_at:
+                self._check_weight(child, now)
+        elif child.state not in (State.BACKING_OFF, State.HELD_BACK) or now < child.start_at:
+            return
+        elif self._may_start_again(child, now):
             child.restarts += 1
             self._start(child)
+
+    def _may_start_first(self, child: _Child, now: float) -> bool:
+        # Without an essential one nothing runs at all, and `up` itself ends when it does not get ready.
+        if child.spec.essential or not self._restarts.after_a_crash:
+            return True
+        return self._may_start_again(child, now)
+
+    def _may_start_again(self, child: _Child, now: float) -> bool:
+        wait = self._restarts.take(child.spec.name, self._wall())
+        if not wait:
+            return True
+        if child.state is not State.HELD_BACK:
+            name = child.spec.name
+            self._show(
+                name,
+                f"ERROR ended too often: held back for now; the end of logs/{name}.log says why",
+            )
+        child.state, child.due = State.HELD_BACK, self._wall() + wait
+        child.start_at = now + wait.total_seconds()
+        return False
 
     def _await_ready(self, child: _Child, now: float) -> None:
         spec = child.spec
@@ -262,17 +251,40 @@ class Supervisor:
             child.process.kill()
             child.alive_at, child.is_hung = now, True
 
+    def _check_weight(self, child: _Child, now: float) -> None:
+        if child.process is None:
+            return
+        if child.heavy:  # it was asked to end
+            if now - child.asked_to_end_at >= child.spec.stop_within:
+                child.process.kill()
+            return
+        if not child.weight.is_due(now):
+            return
+        verdict = child.weight.weigh(self._weigh(child.process.pid), now)
+        name = child.spec.name
+        if verdict is Verdict.STAYS or self._restarts.left(name, self._wall()) < 1:
+            return
+        if verdict is Verdict.WHEN_CALM and not _is_calm(child.spec):
+            return
+        child.heavy, child.asked_to_end_at = child.weight.held >> 20, now
+        self._show(
+            name,
+            f"holds {child.heavy} MB, more than {child.spec.ceiling >> 20}: ends and starts again",
+        )
+        _ask_to_end(child)
+
     def _ended(self, child: _Child, code: int | None) -> None:
         now = self._monotonic()
         is_first = child.restarts == 0 and child.state in (State.WAITING, State.STARTING)
         if child.spec.essential and is_first:
             raise StartError(f"{child.spec.name} ended with {code} before it was ready")
-        _close_pipes(child.process)
+        close_pipes(child.process)
         has_proved = now - child.started_at >= PROVED
         child.ends_in_a_row = 1 if has_proved else child.ends_in_a_row + 1
         delay = BACKOFF[min(child.ends_in_a_row, len(BACKOFF)) - 1]
         child.state, child.last_exit, child.process = State.BACKING_OFF, code, None
         child.was_hung, child.is_hung = child.is_hung, False
+        child.was_heavy, child.heavy = child.heavy, 0
         child.start_at = max(now + BACKOFF[0], child.started_at + delay)
         wait = child.start_at - now
         self._show(child.spec.name, f"ended with {code}; starts again in {wait:.1f} s")
@@ -280,6 +292,7 @@ class Supervisor:
     # --- stopping ---
 
     def _stop_together(self, children: Sequence[_Child]) -> None:
+        self._await_calm([child for child in children if child.is_up])
         asked_at = time.monotonic()
         for child in children:
             _ask_to_end(child)
@@ -300,9 +313,21 @@ class Supervisor:
         for child in children:
             if child.process is not None:
                 child.last_exit = child.process.poll()
-                _close_pipes(child.process)
+                close_pipes(child.process)
                 self._show(child.spec.name, f"stopped, exit code {child.last_exit}")
             child.process, child.state = None, State.STOPPED
+
+    def _await_calm(self, children: Sequence[_Child]) -> None:
+        began = time.monotonic()
+        busy = [child for child in children if not _is_calm(child.spec)]
+        while busy and self._stops_wanted < 2 and time.monotonic() - began < CALM_AT_STOP:
+            self._wait(LOOK_CLOSELY)
+            busy = [child for child in busy if child.is_up and not _is_calm(child.spec)]
+        for child in busy:
+            self._show(
+                child.spec.name,
+                "WARNING stops with something under way: the next start finds out what became of it",
+            )
 
     # --- the rest ---
 
@@ -324,42 +349,6 @@ class Supervisor:
             self._show("supervisor", f"cannot write its state: {problem}")
 
 
-def _spawn(spec: ProcessSpec) -> subprocess.Popen[bytes]:
-    # A group of its own: Ctrl-C in the terminal reaches us alone, and we stop the children in order.
-    group: dict[str, Any] = {"start_new_session": True}
-    if sys.platform == "win32":
-        group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return subprocess.Popen(
-        list(spec.argv),
-        cwd=spec.folder,
-        env={
-            **os.environ,
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONUTF8": "1",
-            PARENT_PIPE: "1",
-            **spec.env,
-        },
-        stdin=subprocess.PIPE,  # nobody writes: its end tells the child that we are gone
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        **group,
-    )
-
-
-def _ask_to_end(child: _Child) -> None:
-    if child.process is None or not child.is_up:
-        return
-    if child.spec.stop is not None:
-        with contextlib.suppress(Exception):  # whatever went wrong, SIGTERM is next
-            child.spec.stop()
-            return
-    with contextlib.suppress(OSError):
-        if sys.platform == "win32":
-            child.process.send_signal(signal.CTRL_BREAK_EVENT)
-        else:
-            child.process.terminate()
-
-
 def _holds(question: Callable[[], bool]) -> bool:
     """Ask a question from outside; one that fails is answered no."""
     try:
@@ -368,7 +357,15 @@ def _holds(question: Callable[[], bool]) -> bool:
         return False
 
 
-def _close_pipes(process: subprocess.Popen[bytes] | None) -> None:
-    if process is not None and process.stdin is not None:
-        with contextlib.suppress(OSError):
-            process.stdin.close()
+def _ask_to_end(child: _Child) -> None:
+    if child.process is None or not child.is_up:
+        return
+    if child.spec.stop is not None:
+        with contextlib.suppress(Exception):  # whatever went wrong, a signal is next
+            child.spec.stop()
+            return
+    ask_to_end(child.process)
+
+
+def _is_calm(spec: ProcessSpec) -> bool:
+    return spec.calm is None or _holds(spec.calm)

@@ -148,6 +148,7 @@ MEANINGS: dict[str, Meaning] = {
     "PREMARKET_READY": Meaning(INFO, _C.SYSTEM),
     "STARTED": Meaning(INFO, _C.SYSTEM),
     "PROCESS_RESTARTED": Meaning(ALARM, _C.SYSTEM, apart=True),
+    "PROCESS_HELD_BACK": Meaning(CRITICAL, _C.SYSTEM, apart=True),
     # Reports.
     "DAY_REPORT": Meaning(INFO, _C.REPORT),
 }

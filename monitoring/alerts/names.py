@@ -120,6 +120,7 @@ _NAMES = {
     "PREMARKET_READY": Text("ready for the open", "盘前检查通过"),
     "STARTED": Text("system started", "系统已启动"),
     "PROCESS_RESTARTED": Text("process started again", "进程已重启"),
+    "PROCESS_HELD_BACK": Text("process ends too often", "进程频繁退出"),
     "DAY_REPORT": Text("day report", "日报"),
 }
 

@@ -197,16 +197,21 @@ def starts(home: Path, known: Mapping[str, int]) -> list[Cause]:
             continue  # it has not started yet
         second = int(since.timestamp())
         if second > known.get(name, 0) and (restarts or name == _FIRST):
-            found.append(_start(f"up:{name}", second, name, restarts, since))
+            found.append(_start(f"up:{name}", second, name, restarts, since, row.get("heavy")))
     return found
 
 
-def _start(source: str, second: int, name: str, restarts: int, since: datetime) -> Cause:
+def _start(
+    source: str, second: int, name: str, restarts: int, since: datetime, heavy: object
+) -> Cause:
     if not restarts:
         text = Text("The system has started.", "系统已启动。")
         return Cause(source, second, "STARTED", EventLevel.INFO, text, since)
+    how = Text("ended", "曾结束")
+    if heavy:
+        how = Text(f"held {heavy} MB of memory", f"占用内存 {heavy} MB，超过上限")
     text = Text(
-        f"The process {name} ended and was started again ({restarts} restarts since the start).",
-        f"进程 {name} 曾结束并已重新启动（启动以来共重启 {restarts} 次）。",
+        f"The process {name} {how.en} and was started again ({restarts} restarts since the start).",
+        f"进程 {name} {how.zh}，已重新启动（启动以来共重启 {restarts} 次）。",
     )
     return Cause(source, second, "PROCESS_RESTARTED", EventLevel.ALARM, text, since)

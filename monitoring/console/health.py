@@ -88,13 +88,16 @@ def _process(row: Mapping[str, Any]) -> ProcessView:
         restarts=restarts if isinstance(restarts, int) else 0,
         story=Text("", ""),
     )
-    return view if not view.restarts and view.state != State.BACKING_OFF else _told(view, row)
+    is_down = view.state in (State.BACKING_OFF, State.HELD_BACK)
+    return _told(view, row) if view.restarts or is_down else view
 
 
 def _told(view: ProcessView, row: Mapping[str, Any]) -> ProcessView:
-    how = _HUNG if row.get("hung") is True else _how(row.get("last_exit"))
+    how = why_it_ended(row)
     at = _clock(view.since)
-    if view.state == State.BACKING_OFF:
+    if view.state == State.HELD_BACK:
+        story = why_held_back(row)
+    elif view.state == State.BACKING_OFF:
         story = Text(f"ended ({how.en}); starts again soon", f"已结束（{how.zh}），即将重新启动")
     else:
         story = Text(
@@ -102,6 +105,24 @@ def _told(view: ProcessView, row: Mapping[str, Any]) -> ProcessView:
             f"曾结束（{how.zh}），{at} 重新启动，共重启 {view.restarts} 次",
         )
     return ProcessView(view.name, view.state, view.since, view.restarts, story)
+
+
+def why_it_ended(row: Mapping[str, Any]) -> Text:
+    """Return how the process of this row of `run.json` ended last."""
+    heavy = row.get("heavy")
+    if isinstance(heavy, int) and heavy > 0:
+        return Text(f"it held {heavy} MB of memory", f"占用内存 {heavy} MB，超过上限")
+    return _HUNG if row.get("hung") is True else _how(row.get("last_exit"))
+
+
+def why_held_back(row: Mapping[str, Any]) -> Text:
+    """Return why the process of this row of `run.json` stays down for now, and what to do."""
+    name, how, at = row.get("name", ""), why_it_ended(row), _clock(_moment(row.get("due")))
+    return Text(
+        f"ended too often (at last: {how.en}) and stays down until {at}, when it is tried once more. Put right what"
+        f" the end of logs/{name}.log says",
+        f"频繁退出（最近一次：{how.zh}），暂停重启，将于 {at} 再试一次。请按 logs/{name}.log 末尾的原因处理",
+    )
 
 
 def _how(code: object) -> Text:

@@ -16,6 +16,7 @@ from monitoring import health
 from monitoring.alerts.silences import silences
 from monitoring.backup_files import list_backups, newest_of, read_failure
 from monitoring.models import Finding
+from monitoring.run_file import held_back
 from monitoring.services.silence_facts import silence_facts
 from monitoring.services.source_facts import source_facts
 from trading.domain.calendar import MarketPhase, TradingCalendar, phase_at
@@ -90,6 +91,7 @@ class _Machine:
     """What is the same for every account."""
 
     free_bytes: int
+    held_back: Sequence[str]
     backup_problem: Text | None
     backup_age: timedelta | None
 
@@ -105,7 +107,12 @@ def check_health(quotes: QuoteReader, clock: Callable[[], datetime], home: Path)
     period = PERIOD if is_open else CLOSED_PERIOD
     if not leases.is_due(LEASE, period, real):
         return 0
-    machine = _Machine(shutil.disk_usage(home).free, read_failure(home), _backup_age(home, real))
+    machine = _Machine(
+        shutil.disk_usage(home).free,
+        held_back(home, real),
+        read_failure(home),
+        _backup_age(home, real),
+    )
     found = [
         (
             moment,
@@ -156,6 +163,7 @@ def _facts(moment: _Moment, quotes: QuoteReader, machine: _Machine) -> health.Fa
         unprotected={} if settings is None else _unprotected(moment, settings, quotes),
         config_problem=problem,
         free_bytes=machine.free_bytes,
+        held_back=machine.held_back,
         backup_problem=machine.backup_problem,
         backup_age=machine.backup_age,
     )

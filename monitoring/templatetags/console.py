@@ -44,6 +44,7 @@ _OTHERS = {
     "running": Text("running", "运行中"),
     "silent": Text("hangs", "无响应"),
     "backing off": Text("ended, starts again soon", "已结束，即将重启"),
+    "held back": Text("ended too often, held back", "频繁退出，暂停重启"),
     "stopped": Text("stopped", "已停止"),
     "up": Text("on time", "正常"),
     "late": Text("late", "超时"),

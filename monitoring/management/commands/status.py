@@ -31,6 +31,7 @@ _STATES: Mapping[str, Text] = {
     State.STARTING: Text("starts", "启动中"),
     State.RUNNING: Text("runs", "运行中"),
     State.BACKING_OFF: Text("starts again soon", "即将重启"),
+    State.HELD_BACK: Text("HELD BACK", "已暂停重启"),
     State.STOPPED: Text("stopped", "已停止"),
 }
 _TRADING = {

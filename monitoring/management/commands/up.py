@@ -22,16 +22,20 @@ from django.utils import timezone
 from monitoring import stack
 from monitoring.care.soundness import problem_of_database
 from monitoring.child_log import console
+from monitoring.left_behind import end_left_behind
 from monitoring.loopback import HOST, free_port
 from monitoring.processes import AlreadyRunning, only_instance, write_whole
+from monitoring.restarts import NAME as RESTARTS
+from monitoring.restarts import Restarts
 from monitoring.run_file import LOCK, read_run_file, redis_url, write_run_file
 from monitoring.security.checks import refuse_to_serve
 from monitoring.supervisor import ProcessSpec, ProcessStatus, StartError, State, Supervisor
+from trading.domain.orders import OrderState
 from trading.domain.pace import FASTEST
 from trading.domain.types import AccountMode, Text
 from trading.management.one_instance import Alive
 from trading.management.paper_files import remove_notice
-from trading.models import Account
+from trading.models import Account, Order
 from trading.services.clock import SIMULATED
 from trading.services.demo import ensure_demo_account
 
@@ -128,13 +132,15 @@ class Command(BaseCommand):
                 has_said = True
                 self._say_where(home, doors, source)
 
+        show = console(sys.stdout)
         supervisor = Supervisor(
             processes,
             home / "logs",
             wall=timezone.now,
             publish=publish,
-            show=console(sys.stdout),
+            show=show,
             alive=Alive(home / LOCK),
+            restarts=Restarts(home / RESTARTS, lambda line: show("up", line)),
         )
         try:
             supervisor.run()
@@ -144,7 +150,8 @@ class Command(BaseCommand):
         self._say("Everything has stopped.", "已全部停止。")
 
     def _prepare(self, home: Path, speed: float) -> stack.Surroundings:
-        """Bring database, account and Redis into being."""
+        """Bring database, account and Redis into being, where nothing of a killed `up` is left."""
+        end_left_behind(read_run_file(home).get("processes", ()), console(sys.stdout))
         with suppress(OSError):
             stack.end_left_redis(redis_url(home))
         remove_notice(home)
@@ -160,7 +167,7 @@ class Command(BaseCommand):
             )
         given = os.environ.get("REDIS_URL", "")
         redis = stack.Redis(given) if given else stack.our_redis()
-        return stack.Surroundings(Path(settings.BASE_DIR), home, redis, speed)
+        return stack.Surroundings(Path(settings.BASE_DIR), home, redis, speed, _ceiling())
 
     def _open_doors(self, home: Path, options: dict[str, Any]) -> _Doors:
         password, is_new = _admin(home)
@@ -181,14 +188,16 @@ class Command(BaseCommand):
         accounts = Account.objects.filter(enabled=True, mode__in=modes)
         processes = [
             *([stack.redis_process(around)] if around.redis.port else []),
-            stack.paper_terminal(around, market),
-            *stack.trading_processes(around, list(accounts.values_list("pk", "name"))),
+            stack.paper_terminal(around, market, holds_recording=source != DEMO),
+            *stack.trading_processes(
+                around, list(accounts.values_list("pk", "name")), _nothing_under_way
+            ),
         ]
         if doors.web:
             processes.append(stack.web(around, doors.web, proxied=settings.HTTPS))
         if doors.flower:  # last: what trades does not share the processor with it at the start
             processes.append(stack.flower(around, doors.flower, ADMIN, doors.password))
-        connection.close()  # the supervisor needs no database
+        connection.close()  # the supervisor seldom needs the database
         return processes
 
     def _say_where(self, home: Path, doors: _Doors, source: str) -> None:
@@ -261,6 +270,26 @@ def _admin(home: Path) -> tuple[str, bool]:
     if not users.filter(is_superuser=True).exists() and not users.filter(username=ADMIN).exists():
         users.create_superuser(ADMIN, "", password)
     return password, is_new
+
+
+def _ceiling() -> int | None:
+    """Return MINIQMT_MEMORY_CEILING_MB, None when it is not set. Raises CommandError."""
+    ceiling: int | None = settings.MINIQMT_MEMORY_CEILING_MB
+    if ceiling is not None and ceiling < 0:
+        raise _problem(
+            f"MINIQMT_MEMORY_CEILING_MB is {ceiling}: give a number of MB, or 0 for no ceiling.",
+            f"MINIQMT_MEMORY_CEILING_MB 为 {ceiling}：请填写内存上限（MB），0 表示不限制。",
+        )
+    return ceiling
+
+
+def _nothing_under_way(account_id: int) -> bool:
+    """Whether every order of the account has its answer. Raises what the database raises when it is away."""
+    try:
+        under_way = Order.objects.filter(account_id=account_id, state=OrderState.SUBMITTING)
+        return not under_way.exists()
+    finally:
+        connection.close()
 
 
 def _address(port: int) -> str:

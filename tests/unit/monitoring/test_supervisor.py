@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from monitoring.child_log import console
+from monitoring.restarts import MOST, REFILL, Restarts
 from monitoring.supervisor import (
     BACKOFF,
     PROVED,
@@ -21,10 +22,12 @@ from monitoring.supervisor import (
     State,
     Supervisor,
 )
+from monitoring.weight import LIVES
 from trading.management.progress import Answers, mark
 
 pytestmark = [pytest.mark.system, pytest.mark.unattended]
 
+WALL = datetime(2026, 7, 6, tzinfo=UTC)
 WAITS = "import time; time.sleep(60)"
 ENDS = "raise SystemExit(3)"
 DEAF = """
@@ -58,9 +61,8 @@ def supervise(tmp_path, clock):
         supervisor = Supervisor(
             specs,
             tmp_path / "logs",
-            wall=lambda: datetime(2026, 7, 6, tzinfo=UTC),
             monotonic=clock,
-            **options,
+            **{"wall": lambda: WALL} | options,
         )
         made.append(supervisor)
         return supervisor
@@ -247,6 +249,138 @@ def test_a_machine_that_slept_kills_nobody_when_it_wakes(supervise, clock):
     assert [line for line in shown if "killed" in line] == []
 
 
+def clock_steps(supervisor, clock, seconds, every=5.0):
+    """Let time pass for the supervisor."""
+    until = clock.now + seconds
+    while clock.now < until:
+        clock.now += every
+        supervisor.step()
+
+
+def leak(supervisor, clock, name):
+    """Let a process live for ten minutes, and then wait until its successor runs."""
+    first = status(supervisor, name)
+    clock_steps(supervisor, clock, LIVES)
+    hang(supervisor, clock, name, every=1.0)
+    return first, status(supervisor, name)
+
+
+def test_a_process_that_holds_too_much_memory_is_ended_in_order_and_says_so(supervise, clock):
+    lines = []
+    supervisor = supervise(
+        child("worker", ceiling=600 << 20),
+        child("web", ceiling=700 << 20),
+        weigh=lambda _pid: 650 << 20,
+        show=lambda name, line: lines.append((name, line)),
+    )
+    step_until(supervisor, is_in(supervisor, "web", State.RUNNING))
+    before, after = leak(supervisor, clock, "worker")
+    assert before.pid != after.pid
+    assert (after.restarts, after.heavy, after.hung) == (1, 650, False)
+    assert ("worker", "holds 650 MB, more than 600: ends and starts again") in lines
+    assert status(supervisor, "web").restarts == 0
+    clock_steps(supervisor, clock, LIVES / 2)  # heavy from its start on: not yet again
+    assert status(supervisor, "worker").pid == after.pid
+
+
+def test_a_heavy_process_that_does_not_listen_is_killed(supervise, clock):
+    lines = []
+    supervisor = supervise(
+        child("worker", DEAF, ceiling=1, stop_within=0.2),
+        weigh=lambda _pid: 2 << 20,
+        show=lambda name, line: lines.append(line),
+    )
+    step_until(supervisor, lambda: any("deaf" in line for line in lines))
+    _, after = leak(supervisor, clock, "worker")
+    assert (after.restarts, after.heavy) == (1, 2)
+
+
+@pytest.mark.parametrize(("calms_down", "waits"), [(True, 10), (False, 60)])
+def test_a_heavy_gateway_waits_for_its_orders_and_not_for_ever(
+    supervise, clock, calms_down, waits
+):
+    is_calm: list[bool] = []
+    supervisor = supervise(
+        child("gateway", ceiling=1, calm=lambda: bool(is_calm)), weigh=lambda _pid: 2 << 20
+    )
+    step_until(supervisor, is_in(supervisor, "gateway", State.RUNNING))
+    first = status(supervisor, "gateway").pid
+    clock_steps(supervisor, clock, LIVES + 10)
+    assert status(supervisor, "gateway").pid == first
+    if calms_down:
+        is_calm.append(True)
+    began = clock.now
+    while supervisor._children[0].heavy == 0:
+        clock.now += 2
+        supervisor.step()
+        assert clock.now - began <= waits
+    step_until(supervisor, is_in(supervisor, "gateway", State.BACKING_OFF))
+
+
+# --- the budget ---------------------------------------------------------------------------------
+
+
+def spend(restarts, name):
+    while not restarts.take(name, WALL):
+        pass
+
+
+def test_a_process_over_its_budget_stays_down_loudly_until_it_may_start_again(supervise, clock):
+    restarts, lines, now = Restarts(), [], [WALL]
+    spend(restarts, "beat")
+    supervisor = supervise(
+        child("beat", ENDS),
+        child("web"),
+        restarts=restarts,
+        wall=lambda: now[0],
+        show=lambda name, line: lines.append((name, line)),
+    )
+    step_until(supervisor, is_in(supervisor, "beat", State.BACKING_OFF))
+    clock.now += 1
+    step_until(supervisor, is_in(supervisor, "beat", State.HELD_BACK))
+    held = status(supervisor, "beat")
+    assert (held.restarts, held.due) == (0, WALL + REFILL)
+    assert [name for name, line in lines if "ended too often" in line] == ["beat"]
+    assert status(supervisor, "web").state is not State.HELD_BACK
+    clock.now += REFILL.total_seconds() - 1
+    supervisor.step()
+    assert status(supervisor, "beat").state is State.HELD_BACK
+    clock.now += 1
+    now[0] += REFILL
+    step_until(supervisor, is_in(supervisor, "beat", State.BACKING_OFF))
+    assert (status(supervisor, "beat").restarts, status(supervisor, "beat").due) == (1, None)
+
+
+def test_an_up_that_is_started_again_in_a_loop_goes_on_with_the_budget_it_had(supervise, tmp_path):
+    first = Restarts(tmp_path / "restarts.json")
+    first.begin()
+    spend(first, "worker")
+    supervisor = supervise(
+        child("redis", essential=True),
+        child("worker"),
+        child("web"),
+        restarts=Restarts(tmp_path / "restarts.json"),
+    )
+    step_until(supervisor, is_in(supervisor, "web", State.RUNNING))
+    assert status(supervisor, "worker").state is State.HELD_BACK
+    assert status(supervisor, "redis").state is State.RUNNING
+    again = Restarts(tmp_path / "restarts.json")
+    # Its start after a crash is one of those it has; of what nothing works without, none is counted.
+    assert (again.left("web", WALL), again.left("redis", WALL)) == (MOST - 1, MOST)
+
+
+def test_a_process_without_a_restart_left_may_be_as_heavy_as_it_likes(supervise, clock):
+    restarts = Restarts()
+    spend(restarts, "worker")
+    supervisor = supervise(
+        child("worker", ceiling=1), weigh=lambda _pid: 2 << 20, restarts=restarts
+    )
+    step_until(supervisor, is_in(supervisor, "worker", State.RUNNING))
+    first = status(supervisor, "worker").pid
+    clock_steps(supervisor, clock, 2 * LIVES)
+    assert status(supervisor, "worker").pid == first
+
+
 @pytest.mark.parametrize(
     ("story", "answers"),
     [
@@ -298,6 +432,30 @@ def test_f127_everything_stops_in_the_reverse_order_and_a_stage_together(supervi
     ]
     assert all(process.poll() is not None for process in processes)
     assert {status.state for status in supervisor.statuses()} == {State.STOPPED}
+
+
+@pytest.mark.parametrize(("answered", "told"), [(True, False), (False, True)])
+def test_f127_a_gateway_stops_once_its_orders_are_answered_or_says_that_one_is_not(
+    supervise, monkeypatch, answered, told
+):
+    monkeypatch.setattr("monitoring.supervisor.CALM_AT_STOP", 0.3)
+    asked, lines = [], []
+
+    def calm():
+        asked.append(time.monotonic())
+        return answered and len(asked) > 3
+
+    supervisor = supervise(
+        child("gateway", calm=calm, stage=1),
+        child("web", stage=2),
+        show=lambda name, line: lines.append((name, line)),
+    )
+    step_until(supervisor, is_in(supervisor, "web", State.RUNNING))
+    supervisor.stop()
+    stopped = [name for name, line in lines if line.startswith("stopped")]
+    assert stopped == ["web", "gateway"]
+    assert len(asked) > 3
+    assert [name for name, line in lines if "something under way" in line] == ["gateway"] * told
 
 
 def test_a_process_is_asked_its_own_way_and_killed_when_it_does_not_listen(supervise):

@@ -1,0 +1,129 @@
+"""A process to run: what is said of it, how it is started and asked to end, on Linux and Windows. Standard library only.
+
+Windows has no SIGTERM between processes: there Ctrl-Break is what asks a child to end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from monitoring.processes import PARENT_PIPE
+
+
+class State(StrEnum):
+    """Where a child is in its life."""
+
+    WAITING = "waiting"  # not started yet
+    STARTING = "starting"  # started, not ready
+    RUNNING = "running"
+    BACKING_OFF = "backing off"  # ended by itself, starts again soon
+    HELD_BACK = "held back"  # ended too often: starts again when its budget allows it
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """A process to run. Times in seconds.
+
+    `ready` is asked again and again until it is true; the next process waits for it, at most `ready_within`.
+    `alive` is asked every `alive_every`; a child for which it was false for `alive_within` is killed and started again.
+    It asks for progress, of whichever process runs under that name now: no object of an earlier one is kept.
+    `stop` asks the child to end, and may fail; without it the child gets SIGTERM (Windows: Ctrl-Break). One that has
+    not ended after `stop_within` is killed. Children of one `stage` stop together, a higher stage first; without
+    any, a child stops before those that were started before it. An `essential` one must become ready at the start.
+    One that holds more than `ceiling` bytes for long is asked to end and started again (0: never). While `calm` is
+    false something is under way that a stop should wait for, within limits.
+    """
+
+    name: str
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    ready: Callable[[], bool] | None = None
+    ready_within: float = 20.0
+    alive: Callable[[], bool] | None = None
+    alive_every: float = 5.0
+    alive_within: float = 30.0
+    stop: Callable[[], None] | None = None
+    stop_within: float = 5.0
+    stage: int | None = None
+    essential: bool = False
+    ceiling: int = 0
+    calm: Callable[[], bool] | None = None
+
+
+@dataclass(frozen=True)
+class ProcessStatus:
+    """One process as others see it. `last_exit`: its last exit code, negative = ended by that signal.
+
+    `hung`: it had shown no progress before its last end, so that it was we who killed it; `heavy`: it held too much
+    memory, in MB. `due`: when one that is held back starts again. `born`: which process of this number it is.
+    """
+
+    name: str
+    state: State
+    pid: int | None
+    since: datetime | None
+    restarts: int
+    last_exit: int | None
+    hung: bool = False
+    heavy: int = 0
+    due: datetime | None = None
+    born: str = ""
+
+    def as_row(self) -> dict[str, object]:
+        """Return what JSON can carry."""
+        since = None if self.since is None else self.since.isoformat()
+        due = None if self.due is None else self.due.isoformat()
+        return {**asdict(self), "since": since, "due": due}
+
+
+def spawn(
+    argv: Sequence[str], environment: Mapping[str, str], folder: Path | None
+) -> subprocess.Popen[bytes]:
+    """Start a child whose output is a pipe, and which ends with us. Raises OSError."""
+    # A group of its own: Ctrl-C in the terminal reaches us alone, and we stop the children in order.
+    group: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return subprocess.Popen(
+        list(argv),
+        cwd=folder,
+        env={
+            **os.environ,
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONUTF8": "1",
+            PARENT_PIPE: "1",
+            **environment,
+        },
+        stdin=subprocess.PIPE,  # nobody writes: its end tells the child that we are gone
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        **group,
+    )
+
+
+def ask_to_end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a child to end in order; one that is gone already does not mind."""
+    with contextlib.suppress(OSError):
+        if sys.platform == "win32":
+            process.send_signal(signal.CTRL_BREAK_EVENT)
+        else:
+            process.terminate()
+
+
+def close_pipes(process: subprocess.Popen[bytes] | None) -> None:
+    """Let go of what we hold of a child that has ended."""
+    if process is not None and process.stdin is not None:
+        with contextlib.suppress(OSError):
+            process.stdin.close()
