@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import redis
 from django.conf import settings
 
+from monitoring.console.health import why_held_back
 from monitoring.doctor.machine import age_in_words
 from monitoring.doctor.signs import Up, alive, touched, up_state
 from monitoring.doctor.values import Case, Diagnosis, fail, named, not_checked, ok, warn
@@ -135,6 +136,9 @@ def _process(row: Mapping[str, Any]) -> Diagnosis | None:
     remedy = Text(
         f"The end of logs/{name}.log says why it ended.", f"原因见 logs/{name}.log 末尾。"
     )
+    if state == State.HELD_BACK:
+        why = why_held_back(row)
+        return fail("PROCESS_DOWN", Text(f"{name} {why.en}.", f"{name} {why.zh}。"), remedy)
     if state not in (State.RUNNING, State.STARTING):
         text = Text(
             f"{name} does not run now ({state}, last exit code {row.get('last_exit')}).",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import signal
 import subprocess
@@ -14,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from monitoring.restarts import MOST
 from tests.redis_servers import wait_until
-from tests.stack import ROOT, Stack, is_there, running, status_of, surroundings
+from tests.stack import ROOT, Stack, is_there, prepare, running, status_of, surroundings
 
 pytestmark = [
     pytest.mark.slow,
@@ -93,8 +95,35 @@ def test_the_demo_trades_by_itself_a_killed_worker_comes_back_and_a_stop_leaves_
     stopped = time.monotonic() - asked
     assert not [pid for pid in children if is_there(pid)]
     print(f"started {started:.1f} s, first fill {filled:.1f} s, stopped {stopped:.1f} s")  # noqa: T201
-    assert stopped <= 5
+    assert stopped <= 6
+    ended = [line.split()[0] for line in stack.output().splitlines() if "| stopped, " in line]
+    stages = (2, 2, 1, 1, 2)  # children that stop together
+    rest = iter(ended)
+    assert [{next(rest) for _ in range(number)} for number in stages] == [
+        *({"web", "flower"}, {"worker", "beat"}, {"gateway-demo"}, {"market_data"}),
+        {"paper_terminal", "redis"},
+    ]
     assert stack.facts()["redis_url"] == ""
+
+
+@POSIX
+def test_f160_an_up_after_a_killed_one_ends_what_hangs_and_its_starts_count(tmp_path):
+    home = prepare(tmp_path / "home")
+    with running(home, "--no-web", "--no-flower") as killed:
+        wait_until(lambda: killed.is_back("gateway-demo", 0), 45)
+        left = killed.freeze(
+            "gateway-demo"
+        )  # it holds the lock of its account, and does not notice
+        killed.process.kill()
+        killed.process.wait(10)
+        with running(home, "--no-web", "--no-flower") as stack:
+            wait_until(lambda: stack.is_back("gateway-demo", left), 60)
+            assert not is_there(left)
+            assert f"process {left} of an `up` that is gone: killed" in stack.output()
+            budget = json.loads((home / "restarts.json").read_text("utf-8"))
+            assert budget["in_order"] is False
+            assert budget["left"]["gateway-demo"][0] == MOST - 1
+            assert "redis" not in budget["left"]
 
 
 def _of(stack: Stack, symbol: str) -> list[dict[str, Any]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from monitoring.models import Finding
+from monitoring.run_file import LOCK, write_run_file
 from monitoring.services.health import check_health
 from trading.domain.types import CHINA, Quote, Symbol
 from trading.market_data.store import MemoryQuoteStore
@@ -116,6 +118,26 @@ def test_trouble_is_told_when_it_begins_and_when_it_is_over_and_never_in_between
     begun, over = Event.objects.order_by("pk")
     assert (begun.level, over.level) == ("alarm", "info")
     assert begun.text_zh in over.text_zh
+
+
+def test_a_process_that_up_holds_back_is_told_when_it_begins_and_when_it_is_over(house):
+    lock = house.home / LOCK
+    lock.touch()
+
+    def look(state: str, silent: float = 0) -> None:
+        write_run_file(house.home, {"processes": [{"name": "web", "state": state}, "rubbish"]})
+        now = house.real.timestamp() + 30 - silent
+        os.utime(lock, (now, now))
+        house.look()
+
+    look("held back", silent=60)  # of an `up` that is gone: nobody keeps it true
+    assert house.standing() == []
+    look("held back")
+    look("held back")
+    assert house.standing() == [("PROCESS_HELD_BACK", "web")]
+    for _ in range(5):
+        look("running")
+    assert house.events() == ["PROCESS_HELD_BACK", "PROCESS_HELD_BACK_OVER"]
 
 
 def test_what_comes_and_goes_is_told_once(house):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,17 @@ from django.core.management.base import CommandError
 
 from monitoring import stack
 from monitoring.loopback import HOST, answers, ask_redis, free_port, serves
+from monitoring.management.commands import up
 from monitoring.run_file import write_run_file
 from tests.redis_servers import PASSWORD, embedded_redis, installed_redis, wait_until
-from trading.models import Account, Instrument, TradingConfig
+from trading.domain.orders import OrderState
+from trading.domain.types import CHINA
+from trading.models import Account, Instrument, Order, TradingConfig
 from trading.services.demo import ensure_demo_account
 
 pytestmark = [pytest.mark.system, pytest.mark.unattended]
+
+NOW = datetime(2026, 8, 10, 10, 0, tzinfo=CHINA)
 
 
 def test_a_taken_port_gives_the_next_free_one():
@@ -40,7 +46,7 @@ def test_f131_a_web_server_that_accepts_and_never_answers_does_not_serve():
 
 
 def test_f127_who_asks_stops_before_who_answers(tmp_path):
-    # Web, tasks and schedule; then quotes and gateways; last the terminal and Redis they talk to.
+    # The web; tasks and schedule; the gateways, while quotes still come; last the terminal and Redis they talk to.
     around = stack.Surroundings(tmp_path, tmp_path, stack.our_redis())
     specs = [
         stack.redis_process(around),
@@ -54,10 +60,65 @@ def test_f127_who_asks_stops_before_who_answers(tmp_path):
         assert spec.stage is not None
         stages.setdefault(spec.stage, set()).add(spec.name)
     assert [stages[stage] for stage in sorted(stages, reverse=True)] == [
-        {"web", "worker", "beat", "flower"},
-        {"market_data", "gateway-one", "gateway-two"},
+        {"web", "flower"},
+        {"worker", "beat"},
+        {"gateway-one", "gateway-two"},
+        {"market_data"},
         {"paper_terminal", "redis"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("ceiling_mb", "holds_recording", "expected"),
+    [
+        (None, False, {"worker": 600, "web": 400, "redis": 400, "paper_terminal": 400}),
+        (None, True, {"worker": 600, "web": 400, "redis": 400, "paper_terminal": 0}),
+        (800, False, {"worker": 800, "web": 800, "redis": 800, "paper_terminal": 800}),
+        (0, False, {"worker": 0, "web": 0, "redis": 0, "paper_terminal": 0}),
+    ],
+)
+def test_each_kind_of_process_has_its_ceiling_of_memory(
+    tmp_path, ceiling_mb, holds_recording, expected
+):
+    around = stack.Surroundings(tmp_path, tmp_path, stack.our_redis(), ceiling_mb=ceiling_mb)
+    specs = [
+        stack.redis_process(around),
+        stack.paper_terminal(around, (), holds_recording),
+        *stack.trading_processes(around, []),
+        stack.web(around, 8000),
+    ]
+    found = {spec.name: spec.ceiling >> 20 for spec in specs if spec.name in expected}
+    assert found == expected
+
+
+def test_up_refuses_a_ceiling_below_nothing(settings):
+    settings.MINIQMT_MEMORY_CEILING_MB = -1
+    with pytest.raises(CommandError, match=r"MINIQMT_MEMORY_CEILING_MB is -1.*请填写"):
+        up._ceiling()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (OrderState.APPROVED, True),  # not sent yet: the next gateway sends it
+        (OrderState.SUBMITTING, False),
+        (OrderState.SUBMITTED, True),
+        (OrderState.UNKNOWN, True),  # it may take minutes, and waits for a proof whoever runs
+    ],
+)
+def test_an_order_is_under_way_from_its_sending_to_its_answer(state, expected):
+    ensure_demo_account()
+    account = Account.objects.get()
+    other = Account.objects.create(name="other", broker_account_id="8800000002", mode="demo")
+    Order.objects.create(
+        account=account, client_order_id="q1", decision_key="k", trade_date=NOW.date(),
+        symbol="600036.SH", side="sell", kind="stop_loss", purpose="exit", quantity=100,
+        chain_quantity=100, price=9, state=state, approved_at=NOW, expires_at=NOW,
+        config_revision=1,
+    )  # fmt: skip
+    assert up._nothing_under_way(account.pk) is expected
+    assert up._nothing_under_way(other.pk)
 
 
 def test_our_redis_answers_only_to_its_password(tmp_path):

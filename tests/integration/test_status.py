@@ -76,6 +76,16 @@ def test_all_runs_and_is_protected(house):
         ({"restarts": 2, "last_exit": -9}, "killed"),
         ({"restarts": 1, "last_exit": 1}, "exit code 1"),
         ({"restarts": 1, "last_exit": -9, "hung": True}, "no progress"),
+        ({"restarts": 1, "last_exit": 0, "heavy": 650}, "650 MB"),
+        (
+            {
+                "restarts": 30,
+                "last_exit": 1,
+                "state": "held back",
+                "due": "2026-08-11T02:00:00+00:00",
+            },
+            "stays down until 10:00:00",
+        ),
     ],
 )
 def test_what_was_started_again_is_told_with_how_often_and_why(house, worker, why):

@@ -180,6 +180,14 @@ def test_wrong_settings_and_a_full_disk_are_findings():
     assert findings(facts)[0].text == problem
 
 
+def test_a_process_that_is_held_back_is_an_alarm_of_its_own_that_says_where_to_look():
+    found = findings(replace(WELL, held_back=["worker", "gateway-a-name-of-more-than-thirty-two"]))
+    assert [(one.code, one.level) for one in found] == [("PROCESS_HELD_BACK", Level.ALARM)] * 2
+    assert "logs/worker.log" in found[0].text.en
+    assert "logs/worker.log" in found[0].text.zh
+    assert [len(one.subject) for one in found] == [6, 32]
+
+
 def test_unprotected_holdings_are_told_once_a_reason_with_at_most_five_names():
     held = [Symbol(f"60000{number}.SH") for number in range(7)]
     facts = replace(

@@ -70,7 +70,8 @@ def test_a_clock_that_is_set_back_gives_and_takes_nothing(tmp_path):
     ],
 )
 def test_a_damaged_file_is_told_and_ignored_and_written_anew(tmp_path, content):
-    path, told = tmp_path / NAME, []
+    path = tmp_path / NAME
+    told: list[str] = []
     path.write_text(content, encoding="utf-8")
     restarts = Restarts(path, told.append)
     assert [line for line in told if str(path) in line] == told != []
