@@ -18,6 +18,8 @@ from typing import Any
 #: Seconds an orphan has to end by itself: it notices at once, and has five.
 PATIENCE = 7.0
 LOOK_EVERY = 0.05
+#: On Windows, which has no SIGKILL, SIGTERM is one.
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 if sys.platform == "win32":
     import ctypes
@@ -69,8 +71,7 @@ def end_left_behind(
         left = [row for row in left if _lives(row)]
     for row in left:
         with contextlib.suppress(OSError):
-            # Windows' SIGTERM is a kill.
-            os.kill(row["pid"], signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+            os.kill(row["pid"], KILL)
             tell(str(row.get("name")), f"process {row['pid']} of an `up` that is gone: killed")
 
 

