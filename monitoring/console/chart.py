@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -17,8 +17,8 @@ from trading.models import DailyBar, Fill, Order, Position
 from trading.models.fields import CHINESE
 from trading.selectors import position_value_of
 
-#: Sessions, and deeds of ours, that a chart shows at most.
-BARS, DEEDS = 120, 200
+#: Sessions, minutes, and deeds of ours, that a chart shows at most.
+BARS, MINUTES, DEEDS = 120, 300, 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=CHINA)
 
 
@@ -141,13 +141,10 @@ def _bars(symbol: str, quote: Quote | None, until: date, today: date) -> tuple[B
 
 
 def _minutes(symbol: str, until: datetime) -> tuple[Point, ...]:
-    points = PricePoint.objects.filter(symbol=symbol, at__lte=until)
-    newest = points.order_by("-at").values_list("at", flat=True).first()
-    if newest is None:
-        return ()
-    begin = datetime.combine(_day(newest), time(), CHINA)
-    rows = points.filter(at__gte=begin, at__lt=begin + timedelta(days=1)).order_by("at")
-    return tuple(Point(at, price) for at, price in rows.values_list("at", "price"))
+    """Return the kept minutes of the newest day that has any; a session is shorter than `MINUTES`."""
+    rows = PricePoint.objects.filter(symbol=symbol, at__lte=until).order_by("-at")[:MINUTES]
+    points = [Point(at, price) for at, price in rows.values_list("at", "price")]
+    return tuple(one for one in reversed(points) if _day(one.at) == _day(points[0].at))
 
 
 def _with(quote: Quote | None, minutes: tuple[Point, ...]) -> tuple[Point, ...]:
