@@ -91,7 +91,7 @@ class House:
 
 @contextmanager
 def whole_house(home: Path, calendar_rows: list[Any]) -> Iterator[House]:
-    """Fill the database and show it at lunch, when no quote is stale; everything is gone afterwards."""
+    """Fill the database, and let market time stand still when the day has got there; everything is gone afterwards."""
     from trading.models import TradingDay
 
     with pytest.MonkeyPatch.context() as patch:
@@ -117,10 +117,10 @@ def _filled(home: Path) -> House:
     _minute[0] = None, {}
     _denials(world)
     _reports(world)
-    lunch = world.moment("12:00:00")
-    set_clock(DEMO, timezone.now(), lunch)
-    Account.objects.update(gateway_seen_at=lunch + timedelta(hours=1))
-    watch_list.watch(world.account.pk, [Entry(Symbol(WATCHED), TURNED)], lunch, "boss")
+    stands = world.moment("09:33:01")
+    set_clock(DEMO, timezone.now(), stands, speed=Decimal("0.0001"))
+    Account.objects.update(gateway_seen_at=stands)
+    watch_list.watch(world.account.pk, [Entry(Symbol(WATCHED), TURNED)], stands, "boss")
     config.change(world.account.pk, {"buy_amount": "20000"}, actor=boss, why=HOSTILE)
     Act.objects.create(
         token="a" * 32, account=world.account, action="cancel-all", actor="boss", at=timezone.now(),
@@ -129,7 +129,7 @@ def _filled(home: Path) -> House:
     _alerts(world, home)
     with_quotes = FileQuoteStore(home / "quotes.sqlite3", writes=True)
     quotes = list(world.store.latest([Symbol(one) for one in NAMES]).values())
-    with_quotes.put("xtdata", quotes, 10, lunch)
+    with_quotes.put("xtdata", quotes, 10, stands)
     with_quotes.close()
     client = Client()
     client.force_login(boss)
