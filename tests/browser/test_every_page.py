@@ -230,7 +230,9 @@ class Clicks:
 
 
 def write(page: Page, css: str, text: str) -> None:
-    page.ask(f"document.querySelector({css!r}).focus(); document.querySelector({css!r}).value = ''; 1")
+    page.ask(
+        f"document.querySelector({css!r}).focus(); document.querySelector({css!r}).value = ''; 1"
+    )
     page.write(text)
 
 
@@ -244,7 +246,9 @@ def test_what_is_protected_and_what_would_sell_next_is_on_the_overview(page, hou
 
 def test_why_a_signal_was_denied_is_one_click_away(page, house):
     Clicks(page).on(f"#s-{house.denied}", "document.querySelector(':target')")
-    assert "可用资金不足以支付买入金额及费用。" in page.ask("document.querySelector(':target').textContent")
+    assert "可用资金不足以支付买入金额及费用。" in page.ask(
+        "document.querySelector(':target').textContent"
+    )
 
 
 def test_a_grid_is_stopped(page, house):
@@ -264,7 +268,9 @@ def test_the_stop_loss_is_changed_with_a_reason_and_rolled_back(page, house):
     write(page, "#f-stop_loss_ratio", "-0.06")
     clicks.on("#review", "document.getElementById('save')")
     write(page, "#why", "市场波动")
-    clicks.on("#save", "location.pathname === '/configuration/' && document.getElementById('undo')")
+    clicks.on(
+        "#save", "location.pathname === '/configuration/' && document.getElementById('undo')"
+    )
     changed = TradingConfig.objects.get()
     assert changed.stop_loss_ratio != before.stop_loss_ratio
 

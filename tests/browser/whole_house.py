@@ -163,7 +163,11 @@ def _denials(world: World) -> None:
     """A denied signal, and a denial before there was a signal."""
     first = Signal.objects.earliest("pk")
     first.pk, first.kind, first.side, first.state = None, "add_on", "buy", "denied"
-    first.denial_code, first.outcome_en, first.outcome_zh = "CASH", "35,000 needed", "需要 35,000 元"
+    first.denial_code, first.outcome_en, first.outcome_zh = (
+        "CASH",
+        "35,000 needed",
+        "需要 35,000 元",
+    )
     first.save()
     denial(world, code="T1_NOT_SELLABLE", symbol=SOLD, text_en=HOSTILE, text_zh=HOSTILE)
 
