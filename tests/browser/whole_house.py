@@ -189,6 +189,7 @@ def _reports(world: World) -> None:
 def _alerts(world: World, home: Path) -> None:
     now = timezone.now()
     words = Text(f"sold at limit-down {SCRIPT}", f"跌停卖出 {SCRIPT}")
-    journal(world.account.pk, EventLevel.ALARM, "GATEWAY_SILENT", words, now, symbol=SOLD)
+    at = world.moment("09:32:30")
+    journal(world.account.pk, EventLevel.ALARM, "GATEWAY_SILENT", words, at, symbol=SOLD)
     collect(now + timedelta(seconds=10), home)
     assert Alert.objects.exists()
