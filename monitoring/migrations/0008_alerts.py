@@ -17,10 +17,11 @@ SOURCES = {
 
 def begin_at_newest(apps, editor):
     """Alerts begin with what comes from now on: what happened before was seen, and is in the journal."""
+    using = editor.connection.alias  # a restore makes an empty database of the same tables beside ours
     cursors = apps.get_model("monitoring", "AlertCursor")
     for source, (app, model, key) in SOURCES.items():
-        rows = apps.get_model(app, model)._base_manager.order_by(f"-{key}")
-        cursors.objects.create(source=source, position=rows.values_list(key, flat=True).first() or 0)
+        rows = apps.get_model(app, model)._base_manager.using(using).order_by(f"-{key}")
+        cursors.objects.using(using).create(source=source, position=rows.values_list(key, flat=True).first() or 0)
 
 
 class Migration(migrations.Migration):
