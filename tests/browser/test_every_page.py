@@ -150,7 +150,7 @@ def seat(house) -> Iterator[tuple[Page, str]]:
 
 
 @pytest.fixture
-def page(seat, house) -> Page:
+def page(seat: tuple[Page, str], house: House) -> Page:
     """The overview in Chinese, on a desk."""
     page, url = seat
     page.cookie(url, "sessionid", house.client.cookies["sessionid"].value)
