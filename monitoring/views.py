@@ -20,6 +20,7 @@ from django.utils import timezone
 from django.utils.cache import get_conditional_response
 from django.utils.decorators import method_decorator
 from django.utils.translation import get_language
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from monitoring.console.access import VIEW, allowed
@@ -82,6 +83,7 @@ class Login(LoginView):
         return response if chosen.language == AUTO else speaking(chosen, response)
 
 
+@gzip_page  # a megabyte at 1,000 holdings; nothing secret is in it that does not change with each answer
 @require_safe
 @own_content_only
 @login_required

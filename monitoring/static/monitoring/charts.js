@@ -7,15 +7,14 @@
   const data = JSON.parse(source.textContent);
   const colours = getComputedStyle(document.documentElement);
   const colour = (name) => colours.getPropertyValue("--" + name).trim();
-  const up = colour("up");
-  const down = colour("down");
-  const roles = { stop: colour("down"), profit: colour("up"), plain: colour("quiet") };
+  const drawn = [];
+  let up, down, roles;
 
   function open(id, times) {
     const place = document.getElementById(id);
     if (!place) return null;
     place.hidden = false;
-    return library.createChart(place, {
+    const chart = library.createChart(place, {
       autoSize: true,
       layout: {
         background: { type: "solid", color: colour("card") },
@@ -31,6 +30,8 @@
       handleScroll: { mouseWheel: false },
       handleScale: { mouseWheel: false },
     });
+    drawn.push(chart);
+    return chart;
   }
 
   function lines(series) {
@@ -89,7 +90,7 @@
     return shown.reverse();
   }
 
-  if (data.bars.length) {
+  function daily() {
     const chart = open("daily-chart", false);
     const bars = data.bars.map((one) => ({
       time: one.time, open: Number(one.open), high: Number(one.high), low: Number(one.low), close: Number(one.close),
@@ -104,7 +105,7 @@
     chart.timeScale().setVisibleLogicalRange({ from: Math.min(bars.length - 20, Math.max(-1, bars.length - 61)), to: bars.length + 3 });
   }
 
-  if (data.minutes.length) {
+  function minutely() {
     const chart = open("minute-chart", true);
     const points = data.minutes.map((one) => ({ time: one.time, value: Number(one.value) }));
     const series = chart.addSeries(library.LineSeries, {
@@ -121,4 +122,17 @@
     marks(series, placed, new Set(moments));
     chart.timeScale().setVisibleLogicalRange({ from: -8, to: day.length + 6 });
   }
+
+  function draw() {
+    drawn.splice(0).forEach((chart) => chart.remove());
+    up = colour("up");
+    down = colour("down");
+    roles = { stop: down, profit: up, plain: colour("quiet") };
+    if (data.bars.length) daily();
+    if (data.minutes.length) minutely();
+  }
+
+  draw();
+  // At dusk a browser may turn dark: what is drawn has the colours of its moment.
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 })();
