@@ -40,6 +40,7 @@ _NAMES = {
     "ATTEMPTS_EXHAUSTED": Text("re-orders exhausted", "重挂次数用尽"),
     "EXITS_PAUSED": Text("exits paused", "退出规则已暂停"),
     "EXITS_SWITCHED": Text("exits switched", "退出规则开关变更"),
+    "OWN_THRESHOLDS": Text("own thresholds set", "单独阈值变更"),
     "PROTECTIVE_PASS": Text("the gateway stands in", "网关代为执行检查"),
     "TRADING_HALTED": Text("trading halted", "交易已停止"),
     "TRADING_STILL_HALTED": Text("trading still halted", "交易仍处于停止"),

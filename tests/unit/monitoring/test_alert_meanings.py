@@ -22,7 +22,7 @@ pytestmark = pytest.mark.fast
 WRITERS = {"Event", "journal", "journal_once", "Finding", "Silence", "Cause", "_alarm", "_tell"}
 _CODE = re.compile(r"[A-Z_]{5,}")
 #: Words in capitals that are handed to one of these and are no codes of events.
-NO_CODES = {"PERSON", "BAD_KEY", "KEY_MISSING"}
+NO_CODES = {"PERSON", "BAD_KEY", "KEY_MISSING", "HOSTS_OPEN", "REDIS_OPEN", "WEB_PLAIN"}
 #: Codes that are put together: their beginnings, and the codes they become.
 PUT_TOGETHER = {
     "TRADING_": {f"TRADING_{state.name}" for state in TradingState},
