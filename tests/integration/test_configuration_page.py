@@ -207,7 +207,7 @@ BAD = [
 
 
 @pytest.mark.parametrize("step", [{}, {"confirmed": "yes", "why": "x"}])
-def test_one_bad_value_saves_nothing_and_names_field_value_and_remedy(world, boss, step):
+def test_f170_one_bad_value_saves_nothing_and_names_field_value_and_remedy(world, boss, step):
     before = row(world)
     for name, value, said in BAD:
         response = post(boss, world, **{"buy_order_timeout": "77", name: value}, **step)
@@ -274,7 +274,7 @@ def test_another_account_is_never_changed_instead(world, boss, account):
 # -- two people at once
 
 
-def test_a_form_opened_on_an_older_revision_is_refused_and_loses_nothing(world, boss):
+def test_f162_a_form_opened_on_an_older_revision_is_refused_and_loses_nothing(world, boss):
     seen = row(world).revision
     change(world, why="the other one", sell_order_timeout="45")
     old = {"stop_loss_ratio": "-0.05", "sell_order_timeout": "30"}  # the whole form, as it was

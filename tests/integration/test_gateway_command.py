@@ -73,7 +73,9 @@ def an_account(**fields: object) -> Account:
         ),
     ],
 )
-def test_a_gateway_that_cannot_be_is_refused_in_one_sentence(fields, says, settings, tmp_path):
+def test_f161_a_gateway_that_cannot_be_is_refused_and_never_takes_the_twin_instead(
+    fields, says, settings, tmp_path
+):
     settings.HOME = tmp_path
     an_account(**fields)
     with pytest.raises(CommandError, match=says) as refused:

@@ -288,7 +288,7 @@ def test_the_overview_leads_to_the_holding_and_to_the_lists(world, reader):
 
 
 @pytest.mark.parametrize("name", ["orders", "signals"])
-def test_a_bad_filter_is_named_and_the_others_still_hold(world, reader, name):
+def test_f166_a_bad_filter_is_named_and_the_others_still_hold(world, reader, name):
     table = [
         ({"day": "2023-02-31"}, "“2023-02-31” is no day"), ({"day": "yesterday"}, "“yesterday” is no day"),
         ({"day": "20230201"}, "is no day"), ({"day": "<b>"}, "“&lt;b&gt;” is no day"),

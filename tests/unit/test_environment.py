@@ -291,3 +291,21 @@ def test_a_signal_reaches_the_child_once(name):
 def test_a_killed_child_gives_the_code_of_a_shell():
     with hand_over("import os, signal; os.kill(os.getpid(), signal.SIGTERM)") as process:
         assert process.wait(20) == 128 + signal.SIGTERM
+
+
+def test_f168_the_tests_run_away_from_the_operators_settings_data_and_redis(monkeypatch, tmp_path):
+    for name, value in {
+        "MINIQMT_HOME": str(ROOT / "var"),
+        "MINIQMT_READ_DOTENV": "true",
+        "REDIS_URL": "redis://127.0.0.1:6379",
+    }.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\nmarkers = []\n", "utf-8")
+    (tmp_path / "test_it.py").write_text(
+        "import os\n\n\ndef test_it():\n"
+        "    known = os.environ\n"
+        "    assert (known['MINIQMT_READ_DOTENV'], known['REDIS_URL']) == ('false', '')\n"
+        f"    assert not known['MINIQMT_HOME'].startswith({str(ROOT)!r})\n",
+        "utf-8",
+    )
+    assert testing.run(sys.executable, tmp_path, ["-q", "-p", "no:django", "-n", "0"]) == 0
