@@ -56,5 +56,6 @@ def test_beat_and_the_leases_agree_on_every_period(speed):
     for name, spec in specs.items():
         assert schedule[name]["schedule"] == Pace(Decimal(str(speed))).period(spec.period)
         assert schedule[name]["options"]["expire_seconds"] >= 1
-    for name in SCHEDULE.keys() - specs.keys():
+    assert schedule["curves"]["schedule"] == Pace(Decimal(str(speed))).period(timedelta(minutes=1))
+    for name in SCHEDULE.keys() - specs.keys() - {"curves"}:
         assert schedule[name] == SCHEDULE[name]
