@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -32,18 +31,13 @@ from trading.services import (
     config,
     corrections,
     kill_switch,
-    manual,
     unknown_outcomes,
 )
 from trading.services import watch_list as watching
-from trading.services.calendar import load_calendar
 from trading.services.corrections import CorrectionError
 from trading.services.nudges import Nudger
-from trading.services.shared_quotes import quotes_of_thread
 
-_Why = Annotated[str, Size(1, 200)]
-#: The largest sale that can be written down; what there is to sell decides.
-_SHARES = Annotated[int, Within(1, 1_000_000_000)]
+Why = Annotated[str, Size(1, 200)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,36 +80,7 @@ def _refused(text: Text, field: str | None) -> Problem:
 class Reason:
     """Why."""
 
-    why: _Why
-
-
-@dataclass(frozen=True, slots=True)
-class Sale:
-    """How much: `shares`, or `ratio` of what is sellable ("1" = everything), one of both; and why."""
-
-    why: _Why
-    shares: _SHARES | None = None
-    ratio: Annotated[Decimal, Within(Decimal("0.0001"), Decimal(1))] | None = None
-
-
-def sell(call: Call) -> Done:
-    """Ask for a sale: checked like every order."""
-    body = call.body
-    if (body.shares is None) == (body.ratio is None):
-        text = Text("Say how much, in one way.", "请用一种方式说明数量。")
-        remedy = Text("Give either shares or ratio.", "请只填写 shares 或 ratio 之一。")
-        raise invalid(Fault("BAD_VALUE", text, remedy, "shares", shown(body.shares)))
-    size = manual.part(body.ratio) if body.shares is None else manual.shares(body.shares)
-    text = manual.sell(
-        call.row.pk,
-        size,
-        body.why,
-        account_now(call).now,
-        call.caller.name,
-        quotes=quotes_of_thread(),
-        calendar=load_calendar(),
-    )
-    return Done(True, text)
+    why: Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +88,7 @@ class Switch:
     """On or off, and why."""
 
     on: bool
-    why: _Why
+    why: Why
 
 
 def exits(call: Call) -> Done:
@@ -184,7 +149,7 @@ class Change:
 
     revision: Annotated[int, Within(1, 2**31 - 1)]
     changes: Mapping[str, Annotated[str, Plain()]]
-    why: _Why
+    why: Why
 
 
 def configure(call: Call) -> Configuration:
@@ -258,7 +223,7 @@ def _fault(problem: ConfigError, given: Mapping[str, Any]) -> Fault:
 class Stop:
     """What happens to the lots, and why."""
 
-    why: _Why
+    why: Why
     policy: Annotated[str, OneOf(tuple(StopPolicy.values))]
 
 
@@ -295,7 +260,7 @@ class Verdict:
     """`bind`: it is the broker's order `number`; `absent`: it was never sent; `wait`: keep waiting; and why."""
 
     decision: Annotated[str, OneOf(tuple(Wish.values))]
-    why: _Why
+    why: Why
     number: Annotated[int, Within(1, 2**63 - 1)] | None = None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from monitoring.api import answers, books, changes, configuration, market, records, targets
+from monitoring.api import answers, books, changes, configuration, market, records, targets, trades
 from monitoring.api.operations import Call, Operation, Target
 from monitoring.console.access import VIEW
 from monitoring.console.acting import RELEASE, TRADE
@@ -145,9 +145,12 @@ def _change(
 CHANGES = (
     _change(
         "sell", "/holdings/{pk}/sell", Text("Sell from a holding", "卖出持仓"),
-        changes.sell, changes.Sale, targets.holding, Scope.TRADE, TRADE, trades=True,
+        trades.sell, trades.Sale, targets.holding, Scope.TRADE, TRADE, trades=True,
     ),
-    # A purchase by hand (`manual.buy`) is one line here: POST /accounts/{pk}/buy, targets.account, Scope.TRADE, trades.
+    _change(
+        "buy", "/accounts/{pk}/buy", Text("Buy for an account", "买入"),
+        trades.buy, trades.Purchase, targets.account, Scope.TRADE, TRADE, trades=True,
+    ),
     _change(
         "cancel", "/orders/{pk}/cancel", Text("Cancel an order", "撤单"),
         changes.cancel, changes.Reason, targets.order, Scope.TRADE, TRADE, trades=True,

@@ -168,6 +168,7 @@ def path_of(operation: Operation, rows: dict[str, int]) -> str:
 #: A good body of every change.
 BODIES: dict[str, Any] = {
     "sell": {"shares": 100, "why": "a test"},
+    "buy": {"symbol": "600000", "shares": 100, "why": "a test"},
     "stop_grid": {"policy": "keep", "why": "a test"},
     "exits": {"on": False, "why": "a test"},
     "configure": {"revision": 2, "changes": {"buy_amount": "30000"}, "why": "a test"},

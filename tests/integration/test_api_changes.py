@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 import time_machine
@@ -72,7 +73,7 @@ def test_every_change_answers_what_the_document_says_and_the_journal_names_its_p
         is_as_documented(one, response.json())
     told = Event.objects.order_by("pk")[before:]
     assert {
-        "MANUAL_SALE", "CANCEL_ASKED", "CANCEL_ALL", "GRID_PAUSED", "GRID_RESUMED", "GRID_STOPPING",
+        "MANUAL_SALE", "MANUAL_BUY", "CANCEL_ASKED", "CANCEL_ALL", "GRID_PAUSED", "GRID_RESUMED", "GRID_STOPPING",
         "EXITS_SWITCHED", "TRADING_HALTED", "TRADING_REDUCING", "TRADING_ACTIVE", "UNKNOWN_DECIDED",
         "WATCH_LIST_CHANGED",
     } == {event.code for event in told}  # fmt: skip
@@ -83,6 +84,27 @@ def test_every_change_answers_what_the_document_says_and_the_journal_names_its_p
     version = TradingConfig.history.latest("history_id")
     assert (version.history_user, version.changed_why) == (program.user, "a test")
     assert Position.objects.get(symbol=HELD).exit_enabled is False
+
+
+def test_a_buy_is_asked_for_by_amount_or_shares_and_never_above_its_price(world, program):
+    path = f"/accounts/{world.account.pk}/buy"
+    for body, said in (
+        ({"symbol": HELD}, "Say how much"),
+        ({"symbol": HELD, "shares": 100, "amount": "5000"}, "Say how much"),
+        ({"symbol": "60003", "shares": 100}, "60003"),
+        ({"symbol": HELD, "shares": 0}, "0"),
+        ({"symbol": HELD, "amount": "NaN"}, "NaN"),
+        ({"symbol": HELD, "shares": 150}, "150 shares cannot be bought"),
+    ):
+        problem = problem_of(program.ask("POST", path, {**body, "why": "x"}))
+        assert problem["status"] in (409, 422), body
+        assert said in str(problem), body
+    assert Signal.objects.filter(kind="manual").count() == 0
+    body = {"symbol": HELD, "amount": "5000", "highest": "10.50", "why": "x"}
+    answer = program.ask("POST", path, body)
+    assert "a buy of 400 shares is asked for" in answer.json()["text"]["en"]
+    signal = Signal.objects.get(kind="manual")
+    assert (signal.side, signal.quantity, signal.highest) == ("buy", 400, Decimal("10.50"))
 
 
 # -- once
