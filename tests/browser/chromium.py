@@ -77,7 +77,11 @@ class Page:
             self._call(f"{domain}.enable")
 
     def close(self) -> None:
-        self._socket.close()
+        # In its loop: another test of this process may have left none to write with.
+        async def closed() -> None:
+            self._socket.close()
+
+        self._wait(closed)
 
     def cookie(self, url: str, name: str, value: str) -> None:
         self._call("Network.setCookie", {"url": url, "name": name, "value": value})
