@@ -17,10 +17,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from monitoring import views
+from monitoring.console.access import VIEW
 from monitoring.console.acting import (
-    RELEASE,
-    TRADE,
-    VIEW,
     Action,
     Confirmation,
     Gone,
@@ -34,6 +32,7 @@ from monitoring.console.actions import ACTIONS
 from monitoring.console.confirming import asks_code, reauthenticated
 from monitoring.console.trade_page import answer_of, trade_page
 from monitoring.models import Act
+from trading.admin.base import RELEASE, TRADE
 from trading.domain.types import Text
 from trading.errors import GatewayUnavailable
 from trading.models import Account

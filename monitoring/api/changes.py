@@ -20,7 +20,7 @@ from monitoring.api.operations import Call
 from monitoring.api.problems import NOTHING, Fault, Problem, conflict, invalid, shown
 from monitoring.api.reading import OneOf, Plain, Size, Within
 from monitoring.api.records import account_now
-from monitoring.console.acting import RELEASE
+from trading.admin.base import RELEASE
 from trading.domain.stock_pool import Entry
 from trading.domain.symbols import SymbolError, parse_symbol
 from trading.domain.types import Symbol, Text, TradingState

@@ -8,8 +8,8 @@ from typing import Any
 from monitoring.api import answers, books, changes, configuration, market, records, targets, trades
 from monitoring.api.operations import Call, Operation, Target
 from monitoring.console.access import VIEW
-from monitoring.console.acting import RELEASE, TRADE
 from monitoring.services.api_tokens import Scope
+from trading.admin.base import RELEASE, TRADE
 from trading.domain.types import Text, TradingState
 
 _CONFIG = (VIEW, "trading.view_tradingconfig")

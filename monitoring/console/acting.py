@@ -23,8 +23,6 @@ from trading.services.calendar import load_calendar
 from trading.services.clock import SIMULATED, market_time
 from trading.services.shared_quotes import quotes_of_thread
 
-VIEW, TRADE = "trading.view_account", "trading.trade_account"
-RELEASE = "trading.release_account"
 _CENT = Decimal("0.01")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 
 import pytest
-import time_machine
 from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
@@ -63,12 +62,6 @@ DONE = {
 def morning(tmp_path, monkeypatch, settings) -> Morning:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the quick one
     return a_morning(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def now():
-    with time_machine.travel(REAL, tick=False) as clock:
-        yield clock
 
 
 @pytest.fixture

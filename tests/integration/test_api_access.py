@@ -7,7 +7,6 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
-import time_machine
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -36,12 +35,6 @@ from tests.world import World
 from trading.models import Account, Event, Signal
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db, pytest.mark.usefixtures("calendar")]
-
-
-@pytest.fixture
-def now():
-    with time_machine.travel(REAL, tick=False) as clock:
-        yield clock
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-import time_machine
 
 from grid.models import GridSession
 from monitoring.api.table import CHANGES
@@ -22,7 +21,7 @@ from tests.integration.api_scenes import (
     path_of,
     problem_of,
 )
-from tests.integration.record_scenes import HELD, REAL, SOLD
+from tests.integration.record_scenes import HELD, SOLD
 from tests.world import World
 from trading.models import (
     Account,
@@ -36,12 +35,6 @@ from trading.models import (
 )
 
 pytestmark = [pytest.mark.orders, pytest.mark.django_db, pytest.mark.usefixtures("calendar")]
-
-
-@pytest.fixture
-def now():
-    with time_machine.travel(REAL, tick=False) as clock:
-        yield clock
 
 
 @pytest.fixture

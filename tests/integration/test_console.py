@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-import time_machine
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
@@ -77,12 +76,6 @@ def console(calendar, tmp_path, monkeypatch):
     console = Console(tmp_path)
     monkeypatch.setattr(views, "console_now", SharedConsole(console.build))
     return console
-
-
-@pytest.fixture
-def now():
-    with time_machine.travel(REAL, tick=False) as clock:
-        yield clock
 
 
 def rename(name: str) -> None:

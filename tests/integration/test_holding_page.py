@@ -5,14 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-import time_machine
 from django.test import Client
 from django.urls import reverse
 
 from tests.audit import unprotected
 from tests.integration.record_scenes import (
     HELD,
-    REAL,
     SOLD,
     a_sold_morning,
     denial,
@@ -24,12 +22,6 @@ from tests.world import World
 from trading.models import Event, Fill, Position
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db, pytest.mark.usefixtures("calendar")]
-
-
-@pytest.fixture
-def now():
-    with time_machine.travel(REAL, tick=False) as clock:
-        yield clock
 
 
 @pytest.fixture

@@ -153,12 +153,6 @@ def test_minutes_are_forgotten_after_their_time(world):
 # -- what is shown
 
 
-@pytest.fixture
-def now():
-    with time_machine.travel(REAL, tick=False) as clock:
-        yield clock
-
-
 def record(world: World, clock: str, equity: str) -> None:
     EquityPoint.objects.create(
         account=Account.objects.get(),

@@ -7,7 +7,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -44,12 +43,6 @@ from trading.models import (
 from trading.services import config
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db, pytest.mark.usefixtures("calendar")]
-
-
-@pytest.fixture
-def now():
-    with time_machine.travel(REAL, tick=False) as clock:
-        yield clock
 
 
 @pytest.fixture
