@@ -126,7 +126,7 @@ class GridSessionAdmin(Readable):
     def _initial(self, request: HttpRequest) -> dict[str, Any]:
         """Return what the form begins with: nothing, or the parameters of the session that is cloned."""
         number = request.GET.get("clone", "")
-        if not number.isdigit():
+        if not number.isdecimal():
             return {}
         row = self._row(request, number)
         values = {name: plain(getattr(row, name)) for name in parameter_names(row.style)}
@@ -266,7 +266,7 @@ class GridSessionAdmin(Readable):
 
     def _row(self, request: HttpRequest, object_id: str) -> GridSession:
         rows = GridSession.objects.select_related("account")
-        row = get_object_or_404(rows, pk=object_id if object_id.isdigit() else 0)
+        row = get_object_or_404(rows, pk=object_id if object_id.isdecimal() else 0)
         if not self.has_view_permission(request, row):
             raise PermissionDenied
         return row

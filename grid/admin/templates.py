@@ -92,7 +92,7 @@ class GridTemplateAdmin(admin.ModelAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        row = get_object_or_404(GridTemplate, pk=object_id if object_id.isdigit() else 0)
+        row = get_object_or_404(GridTemplate, pk=object_id if object_id.isdecimal() else 0)
         if not self.has_change_permission(request):
             raise PermissionDenied
         form = TemplateForm(request.POST or None, style=row.style, initial=_initial(row))

@@ -35,9 +35,10 @@ class Address:
             [self.page.model] if self.page else [m for m in apps.get_models() if m._meta.managed]
         )
         found = {str(row.pk) for row in map(first, models) if row is not None} or {"1"}
-        return [self._with(key) for key in sorted(found)]
+        return [self.with_key(key) for key in sorted(found)]
 
-    def _with(self, key: str) -> str:
+    def with_key(self, key: str) -> str:
+        """Return it with this in place of each of its parts that may be any text."""
         return "/" + _PART.sub(lambda part: _sample(part[1], key), self.route)
 
     def post(self, client: Client, url: str, answers: dict[str, str]) -> Any:

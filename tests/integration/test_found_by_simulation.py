@@ -17,13 +17,14 @@ from tests.integration.scenes import (
     QUIET,
     STOCK,
     account,
+    at_broker,
     codes,
     falling,
     moves,
     seconds_after,
     wish,
 )
-from tests.misbehaving import Misbehaving, lost
+from tests.misbehaving import Misbehaving, late, lost
 from tests.world import TODAY, World
 from trading import faults
 from trading.domain.reports import (
@@ -342,19 +343,34 @@ def test_what_a_failed_transaction_read_is_read_again(desk):
     assert Fill.objects.count() == 1
 
 
+def _also_sold_in_the_client(terminal: Misbehaving, at: str) -> World:
+    """A holding falls through its stop, and a person sells the same shares at the same price at that time."""
+    world = falling(terminal)
+    theirs = (Symbol(STOCK), Side.SELL, 1000, Decimal("9.20"), "", "")
+    world.at(at, lambda: world.exchange.submit(BROKER_ACCOUNT, *theirs, world.exchange.now))
+    return world
+
+
 def test_f003_what_a_person_sold_before_our_call_is_never_taken_for_ours_however_alike():
     # Seed 2354: our order was lost on its way, and by its timeout the person's would have been cancelled.
     terminal = Misbehaving(on_the_way=lost(lambda m: m.get("op") == "order_stock"))
-    world = World(holdings=((STOCK, 1000, "10.00"),))
-    world.terminal.delivery = terminal
-    world.hold(STOCK, "10.00", since="09:30:00", until=FELL, **QUIET)
-    world.hold(STOCK, "9.20", since=FELL, until="09:33:00", **QUIET)
-    theirs = (Symbol(STOCK), Side.SELL, 1000, Decimal("9.20"), "", "")
-    at = world.moment("09:30:59")
-    world.at(at, lambda: world.exchange.submit(BROKER_ACCOUNT, *theirs, world.exchange.now))
+    world = _also_sold_in_the_client(terminal, "09:30:59")
     world.run(until="09:32:30")
 
     [order] = world.orders()
     assert moves(order) == ["approved", "submitting", "unknown", "absent"]
+    assert codes(world, "EXTERNAL_ORDER", "ORDER_BOUND_WEAKLY") == ["EXTERNAL_ORDER"]
+    assert terminal.calls("cancel_order_stock") == []
+
+
+def test_f003_what_a_person_sells_while_our_request_is_on_its_way_is_not_taken_for_ours_either():
+    # Seed 3980: after ten seconds it was, and by its timeout the person's order was cancelled.
+    terminal = Misbehaving(on_the_way=late(lambda m: m.get("op") == "order_stock", 30))
+    world = _also_sold_in_the_client(terminal, "09:31:03")
+    world.run(until="09:32:30")
+
+    [order] = world.orders()
+    assert order.broker_order_id == at_broker(world)[1].order_id
+    assert moves(order) == ["approved", "submitting", "unknown", "submitted", "rejected"]
     assert codes(world, "EXTERNAL_ORDER", "ORDER_BOUND_WEAKLY") == ["EXTERNAL_ORDER"]
     assert terminal.calls("cancel_order_stock") == []

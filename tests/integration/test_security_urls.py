@@ -7,6 +7,7 @@ What is open to all, or to whoever is logged in, is a line of a table, with its 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib import admin
@@ -177,6 +178,14 @@ def test_a_name_that_is_not_ours_is_refused_everywhere(world, boss):
         url = address.url(boss)
         response = boss.get(url, headers={"host": "evil.example"})
         assert response.status_code == 400, url
+
+
+@pytest.mark.parametrize("key", ["000001.SZ", "²", "9" * 30, "..", "a'b\"<i>", "-1"])
+def test_an_address_that_names_nothing_is_answered_without_a_failure(world, boss, key):
+    for address in addresses():
+        url = address.with_key(quote(key))
+        for response in (boss.get(url), address.post(boss, url, {})):
+            assert response.status_code < 500, (url, response.status_code)
 
 
 def test_the_look_at_everything_sees_a_change(world):

@@ -278,7 +278,8 @@ class ConfigAdmin(AsksAgain, admin.ModelAdmin):
         return TemplateResponse(request, _ROLL_BACK, context)
 
     def _row(self, request: HttpRequest, object_id: str) -> TradingConfig:
-        row = get_object_or_404(TradingConfig.objects.select_related("account"), pk=object_id)
+        rows = TradingConfig.objects.select_related("account")
+        row = get_object_or_404(rows, pk=object_id if object_id.isdecimal() else 0)
         if not self.has_view_permission(request, row):
             raise PermissionDenied
         return row

@@ -18,6 +18,7 @@ from trading.domain.reports import BrokerOrder
 from trading.domain.types import ZERO, Side, Symbol
 
 #: An order we sent shows at the broker with a time this much before or after the call: clocks differ, requests lag.
+#: Until then it may still come, beside one that looks like it.
 EARLIEST, LATEST = timedelta(seconds=-5), timedelta(seconds=60)
 
 
@@ -55,14 +56,16 @@ class Binding:
 
     `bound`: by the id of our order; `weak`: those of them that only their fingerprint names. `foreign`: placed
     elsewhere, without a remark of ours; they count in risk and are never cancelled by us. `ambiguous`: perhaps ours,
-    but it cannot be said which; a person decides. `orphans`: the remark is ours, our books have no such order (they
-    lost it). `doubled`: a second broker order of one of ours; invariant I1 is broken.
+    but it cannot be said which; a person decides. `early`: perhaps ours, and too early to say so by likeness.
+    `orphans`: the remark is ours, our books have no such order (they lost it). `doubled`: a second broker order of one
+    of ours; invariant I1 is broken.
     """
 
     bound: Mapping[int, BrokerOrder] = field(default_factory=dict)
     weak: frozenset[int] = frozenset()
     foreign: tuple[BrokerOrder, ...] = ()
     ambiguous: tuple[BrokerOrder, ...] = ()
+    early: tuple[BrokerOrder, ...] = ()
     orphans: tuple[BrokerOrder, ...] = ()
     doubled: tuple[tuple[int, BrokerOrder], ...] = ()
 
@@ -92,13 +95,16 @@ MATCHERS: tuple[Matcher, ...] = (_same_broker_id, _same_remark, _remark_begins_a
 
 
 def bind(
-    local: Sequence[LocalOrder], reports: Sequence[BrokerOrder], *, complete: bool = False
+    local: Sequence[LocalOrder],
+    reports: Sequence[BrokerOrder],
+    *,
+    complete_at: datetime | None = None,
 ) -> Binding:
     """Bind reports to our orders; the same whatever the order of the reports.
 
     A report is bound by the strongest evidence that names exactly one of our orders; evidence that names several
     binds none. A report that repeats a broker order id is the same order: the one with most traded counts.
-    `complete`: the reports are a clean list of all orders, so that a fingerprint can be seen to be unique.
+    `complete_at`: the reports are a clean list of all orders as of then, so that a fingerprint can be seen to be unique.
     """
     left = _one_per_order(reports)
     bound: dict[int, BrokerOrder] = {}
@@ -117,14 +123,17 @@ def bind(
             else:
                 bound[candidates[0].id] = report
         left = undecided
-    found, unclear = _by_fingerprint(local, left, bound) if complete else ({}, ())
-    settled = {report.broker_order_id for report in (*found.values(), *unclear)}
+    named = _by_fingerprint(local, left, bound, complete_at) if complete_at else _Likely()
+    settled = {
+        report.broker_order_id for report in (*named.found.values(), *named.unclear, *named.early)
+    }
     left = [report for report in left if report.broker_order_id not in settled]
     return Binding(
-        bound=bound | found,
-        weak=frozenset(found),
+        bound={**bound, **named.found},
+        weak=frozenset(named.found),
         foreign=tuple(report for report in left if own_prefix(report.remark) is None),
-        ambiguous=(*ambiguous, *unclear),
+        ambiguous=(*ambiguous, *named.unclear),
+        early=named.early,
         orphans=tuple(report for report in left if own_prefix(report.remark) is not None),
         doubled=tuple(doubled),
     )
@@ -172,13 +181,28 @@ def _was_taken_for_another(order: LocalOrder, report: BrokerOrder) -> bool:
     return order.weak and order.broker_order_id != report.broker_order_id
 
 
-def _by_fingerprint(
-    local: Sequence[LocalOrder], reports: Sequence[BrokerOrder], bound: Mapping[int, BrokerOrder]
-) -> tuple[dict[int, BrokerOrder], tuple[BrokerOrder, ...]]:
-    """Return what the fingerprint binds, one to one, and the reports that it leaves to a person.
+@dataclass(frozen=True, slots=True)
+class _Likely:
+    """What the fingerprint binds, one to one; what it leaves to a person; what it leaves to later lists."""
 
-    Only orders whose outcome is unknown are looked for: better evidence has had its time.
+    found: Mapping[int, BrokerOrder] = field(default_factory=dict)
+    unclear: tuple[BrokerOrder, ...] = ()
+    early: tuple[BrokerOrder, ...] = ()
+
+
+def _by_fingerprint(
+    local: Sequence[LocalOrder],
+    reports: Sequence[BrokerOrder],
+    bound: Mapping[int, BrokerOrder],
+    as_of: datetime,
+) -> _Likely:
+    """Bind by likeness, only what is still sought when better evidence has had its time.
+
+    A request can be on its way for most of a minute, while a person sells the same shares in the client. And where
+    the terminal returns our remarks whole, a row without one is a person's.
     """
+    if any(_same_remark(report, order) for order in local for report in bound.values()):
+        return _Likely()
     sought = [
         order
         for order in local
@@ -195,13 +219,16 @@ def _by_fingerprint(
                 reports_of[order.id].append(report)
     found: dict[int, BrokerOrder] = {}
     unclear: list[BrokerOrder] = []
+    early: list[BrokerOrder] = []
     for report in reports:
         candidates = orders_of.get(report.broker_order_id, [])
-        if len(candidates) == 1 and len(reports_of[candidates[0].id]) == 1:
+        if any(as_of - (order.sent_at or as_of) <= LATEST for order in candidates):
+            early.append(report)
+        elif len(candidates) == 1 and len(reports_of[candidates[0].id]) == 1:
             found[candidates[0].id] = report
         elif candidates:
             unclear.append(report)
-    return found, tuple(unclear)
+    return _Likely(found, tuple(unclear), tuple(early))
 
 
 def _may_be(report: BrokerOrder, order: LocalOrder) -> bool:

@@ -154,7 +154,7 @@ class Execution:
             case BrokerTrade() as trade:
                 self._book([trade], now)
             case BrokerOrder() as order:
-                self._orders([order], now, from_query=False)
+                self._orders([order], now)
             case SubmitResponse() as answer:
                 self._submitted(answer, event.epoch, now)
             case SubmitError() as error:
@@ -178,8 +178,8 @@ class Execution:
         if self.judge(snapshot) is not None:
             return  # a bad query is no news; the fills it carries happened all the same
         if snapshot.orders is not None and snapshot.orders != self._orders_seen:
-            self._orders(snapshot.orders, now, from_query=True)
-            self._orders_seen, self._changed = snapshot.orders, True
+            early = self._orders(snapshot.orders, now, snapshot.as_of)
+            self._orders_seen, self._changed = None if early else snapshot.orders, True
             self._listed = (
                 snapshot.taken_at.astimezone(CHINA).date(),
                 tuple(
@@ -222,11 +222,15 @@ class Execution:
                     account, order_of_fill(fill, rows), fill.trade, fill.key, self.epoch, now
                 )
 
-    def _orders(self, reports: Sequence[BrokerOrder], now: datetime, *, from_query: bool) -> None:
+    def _orders(
+        self, reports: Sequence[BrokerOrder], now: datetime, listed_at: datetime | None = None
+    ) -> bool:
+        """Book them; `listed_at`: they are all there were then. Return whether time alone may tell more of them."""
         today = now.astimezone(CHINA).date()
         rows = {row.pk: row for row in orders_of_day(self._account_id, today)}
         todays = [one for one in reports if one.time.astimezone(CHINA).date() >= today]
-        binding = bind([local_order(row) for row in rows.values()], todays, complete=from_query)
+        binding = bind([local_order(row) for row in rows.values()], todays, complete_at=listed_at)
+        from_query = listed_at is not None
         for pk, report in binding.bound.items():
             self._report(rows[pk], report, now, from_query=from_query, weakly=pk in binding.weak)
         for report in binding.foreign:
@@ -248,6 +252,7 @@ class Execution:
                 f"{rows[pk].broker_order_id} 和 {report.broker_order_id}。",
             )
             self._broken(report.symbol, text, now)
+        return bool(binding.early)
 
     def _report(
         self,

@@ -171,6 +171,9 @@ def test_f004_the_remark_of_an_answer_wins_over_its_seq():
     assert order_of_answer([numbered, named], REMARKS[0], 7, 3, 1) == named
 
 
+#: When better evidence has had its time.
+LATER = NOW + timedelta(seconds=61)
+
 # --- by likeness ------------------------------------------------------------------------------------------------
 
 
@@ -200,7 +203,7 @@ def lost(number, **change):
 )
 def test_f003_symbol_side_volume_price_and_time_bind_an_unknown_order_weakly(change, like):
     report = reported(7, **change)
-    binding = bind([lost(0)], [report], complete=True)
+    binding = bind([lost(0)], [report], complete_at=LATER)
     assert looks_like(report, lost(0)) is like
     assert binding.bound == ({0: report} if like else {})
     assert binding.weak == ({0} if like else set())
@@ -212,12 +215,12 @@ def test_f003_symbol_side_volume_price_and_time_bind_an_unknown_order_weakly(cha
     [("", True), (REMARKS[0][:7], True), ("M", True), ("by hand", False), (REMARKS[1][:7], False)],
 )
 def test_f003_a_remark_of_somebody_else_is_never_bound_by_likeness(remark, bound):
-    assert bool(bind([lost(0)], [reported(7, remark)], complete=True).bound) is bound
+    assert bool(bind([lost(0)], [reported(7, remark)], complete_at=LATER).bound) is bound
 
 
 @pytest.mark.parametrize("state", [OrderState.SUBMITTING, OrderState.SUBMITTED, OrderState.ABSENT])
 def test_only_an_unknown_order_is_sought_by_likeness(state):
-    assert bind([lost(0, state=state)], [reported(7)], complete=True).bound == {}
+    assert bind([lost(0, state=state)], [reported(7)], complete_at=LATER).bound == {}
 
 
 def test_a_push_binds_nothing_by_likeness_for_it_does_not_show_the_other_candidates():
@@ -226,32 +229,50 @@ def test_a_push_binds_nothing_by_likeness_for_it_does_not_show_the_other_candida
 
 def test_a_side_nobody_knows_binds_nothing_by_likeness_and_speaks_against_absence():
     report = reported(7, side=None)
-    assert bind([lost(0)], [report], complete=True).bound == {}
+    assert bind([lost(0)], [report], complete_at=LATER).bound == {}
     assert looks_like(report, lost(0))
 
 
 def test_f003_of_two_alike_at_the_broker_nobody_is_bound_and_a_person_decides():
     reports = (reported(7), reported(8))
-    binding = bind([lost(0)], reports, complete=True)
+    binding = bind([lost(0)], reports, complete_at=LATER)
     assert (dict(binding.bound), binding.ambiguous, binding.foreign) == ({}, reports, ())
 
 
 def test_f003_of_two_unknown_orders_alike_nobody_is_bound():
-    binding = bind([lost(0), lost(1)], [reported(7)], complete=True)
+    binding = bind([lost(0), lost(1)], [reported(7)], complete_at=LATER)
     assert (dict(binding.bound), binding.ambiguous) == ({}, (reported(7),))
 
 
 def test_one_that_its_remark_names_is_no_candidate_for_another():
-    named, alike = reported(7, REMARKS[0]), reported(8)
-    binding = bind([lost(0), lost(1)], [alike, named], complete=True)
+    named, alike = reported(7, REMARKS[0][:9]), reported(8)
+    binding = bind([lost(0), lost(1)], [alike, named], complete_at=LATER)
     assert (dict(binding.bound), binding.weak) == ({0: named, 1: alike}, frozenset({1}))
+
+
+def test_f003_where_our_remarks_come_back_whole_a_row_without_one_is_a_persons():
+    whole, alike = reported(7, REMARKS[0]), reported(8)
+    binding = bind([lost(0), lost(1)], [alike, whole], complete_at=LATER)
+    assert (dict(binding.bound), binding.foreign) == ({0: whole}, (alike,))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "early"), [(-2, True), (0, True), (20, True), (60, True), (60.1, False)]
+)
+def test_f003_what_may_still_come_is_not_taken_for_what_looks_like_it(seconds, early):
+    report = reported(7)
+    at = NOW + timedelta(seconds=seconds)
+    binding = bind([lost(0)], [report], complete_at=at)
+    assert binding.early == ((report,) if early else ())
+    assert binding.bound == ({} if early else {0: report})
+    assert binding.foreign == binding.ambiguous == ()
 
 
 def test_a_remark_that_contradicts_a_weak_binding_is_for_a_person():
     order = lost(0, state=OrderState.SUBMITTED, broker_order_id=7, weak=True)
     taken, named = reported(7), reported(8, REMARKS[0])
     for reports in ([taken, named], [named]):
-        binding = bind([order], reports, complete=True)
+        binding = bind([order], reports, complete_at=LATER)
         assert binding.ambiguous == (named,)
         assert binding.doubled == ()
 
@@ -283,29 +304,34 @@ SOME_REPORTS = st.lists(
 )
 
 
-@given(SOME_ORDERS, SOME_REPORTS, st.randoms(use_true_random=False), st.booleans())
-def test_no_order_of_the_answer_changes_the_binding(orders, reports, chance, complete):
-    expected = bind(orders, reports, complete=complete)
+@given(
+    SOME_ORDERS,
+    SOME_REPORTS,
+    st.randoms(use_true_random=False),
+    st.sampled_from([None, NOW, LATER]),
+)
+def test_no_order_of_the_answer_changes_the_binding(orders, reports, chance, complete_at):
+    expected = bind(orders, reports, complete_at=complete_at)
     chance.shuffle(orders)
     chance.shuffle(reports)
-    assert bind(orders, reports, complete=complete) == expected
+    assert bind(orders, reports, complete_at=complete_at) == expected
 
 
-@given(SOME_ORDERS, SOME_REPORTS)
-def test_every_report_is_exactly_one_thing(orders, reports):
-    binding = bind(orders, reports, complete=True)
+@given(SOME_ORDERS, SOME_REPORTS, st.sampled_from([NOW, LATER]))
+def test_every_report_is_exactly_one_thing(orders, reports, complete_at):
+    binding = bind(orders, reports, complete_at=complete_at)
     said = [
         *(report.broker_order_id for report in binding.bound.values()),
         *(report.broker_order_id for _, report in binding.doubled),
     ]
-    for group in (binding.foreign, binding.ambiguous, binding.orphans):
+    for group in (binding.foreign, binding.ambiguous, binding.early, binding.orphans):
         said += [report.broker_order_id for report in group]
     assert sorted(said) == sorted({report.broker_order_id for report in reports})
 
 
 @given(SOME_ORDERS, SOME_REPORTS)
 def test_one_pass_finds_all_there_is_and_the_second_changes_nothing(orders, reports):
-    first = bind(orders, reports, complete=True)
+    first = bind(orders, reports, complete_at=LATER)
     numbered = [
         replace(
             order,
@@ -317,7 +343,7 @@ def test_one_pass_finds_all_there_is_and_the_second_changes_nothing(orders, repo
         else order
         for order in orders
     ]
-    second = bind(numbered, reports, complete=True)
+    second = bind(numbered, reports, complete_at=LATER)
     assert second.bound == first.bound
     assert second.weak == frozenset()
     assert second.ambiguous == first.ambiguous
