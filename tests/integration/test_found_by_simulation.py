@@ -39,7 +39,6 @@ from trading.domain.reports import (
 from trading.domain.types import CHINA, Side, Symbol
 from trading.models import Account, Fill, Position
 from trading.paper.delivery import PERFORM, Delivery, Message
-from trading.replay.engine import BROKER_ACCOUNT
 from trading.services import config
 from trading.services.desk import AccountDesk
 
@@ -345,9 +344,11 @@ def test_what_a_failed_transaction_read_is_read_again(desk):
 
 def _also_sold_in_the_client(terminal: Misbehaving, at: str) -> World:
     """A holding falls through its stop, and a person sells the same shares at the same price at that time."""
-    world = falling(terminal)
-    theirs = (Symbol(STOCK), Side.SELL, 1000, Decimal("9.20"), "", "")
-    world.at(at, lambda: world.exchange.submit(BROKER_ACCOUNT, *theirs, world.exchange.now))
+    world = World(holdings=((STOCK, 1000, "10.00"),))
+    world.terminal.delivery = terminal
+    for price, since, until in (("10.00", "09:30:00", FELL), ("9.20", FELL, "09:33:00")):
+        world.hold(STOCK, price, since=since, until=until, **QUIET)  # type: ignore[arg-type]
+    world.somebody(at, Side.SELL, STOCK, 1000, "9.20")
     return world
 
 
