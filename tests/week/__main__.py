@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -24,6 +25,7 @@ from tests.week.play import Day, Plan, play
 
 def main() -> int:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what it started is ended, too
     folder = options.home or Path(tempfile.mkdtemp(prefix="week-"))
     folder.mkdir(parents=True, exist_ok=True)
     plan = Plan(

@@ -44,11 +44,11 @@ class WeekHouse(Stack):
         self.market, self.speed, self.misbehave = market, speed, ""
         self.launches = 0
         super().__init__(home, self._launch(home), home.parent / "up.txt")
+        self._pids: list[int] = []
 
     # --- starting and ending
 
     def _launch(self, home: Path) -> subprocess.Popen[bytes]:
-        (home / "run.json").unlink(missing_ok=True)  # what it says is of the one before
         options = ["--replay", str(self.market.path), "--speed", str(self.speed)]
         options += [*self.market.positions, *self._misbehaving()]
         self.launches += 1
@@ -72,7 +72,8 @@ class WeekHouse(Stack):
     def pids(self) -> list[int]:
         """Of `up` and everything it says it runs."""
         children = [row["pid"] for row in self.processes().values() if row["pid"]]
-        return [self.process.pid, *children]
+        self._pids = [*self._pids, *children]  # one that was frozen outlives the `up` that ran it
+        return [self.process.pid, *filter(is_there, self._pids)]
 
     def end(self, how: int = signal.SIGKILL) -> None:
         """End `up` and all it runs in one instant."""
@@ -82,6 +83,7 @@ class WeekHouse(Stack):
                 os.kill(pid, how)
         self.process.wait()
         wait_for(lambda: not any(map(is_there, pids)), GONE)
+        self._pids = []
 
     def stop(self) -> int | None:
         """Ask `up` to stop in order; returns what it ended with, None when it had to be killed."""
@@ -96,6 +98,11 @@ class WeekHouse(Stack):
         return code
 
     # --- what is seen of it
+
+    def facts(self) -> dict[str, Any]:
+        """What this `up` says; what an earlier one said is for the next one alone."""
+        facts = super().facts()
+        return facts if facts.get("pid") == self.process.pid else {}
 
     def table(self, query: str) -> list[dict[str, Any]]:
         with closing(sqlite3.connect(self.home / PRODUCT, timeout=20)) as database:
@@ -158,8 +165,8 @@ class WeekHouse(Stack):
         wal = self.home / f"{PRODUCT}-wal"
         if not wal.exists():
             return 0
-        with closing(sqlite3.connect(f"file:{self.home / PRODUCT}?mode=ro", uri=True)) as database:
-            size = 24 + database.execute("PRAGMA page_size").fetchone()[0]
+        header = (self.home / PRODUCT).read_bytes()[:100]
+        size = 24 + int.from_bytes(header[16:18])  # a frame: its header and a page
         there = max(0, (wal.stat().st_size - 32) // size)
         cut = min(frames, there)
         with wal.open("r+b") as file:
