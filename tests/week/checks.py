@@ -63,8 +63,8 @@ def i7_t_plus_one(found: Found) -> Iterator[str]:
 def _books(house: WeekHouse) -> Iterator[str]:
     """The books of each session are signed off, and it has a report."""
     today = house.market_now().date()
-    signed = house.rows("SELECT COUNT(*) FROM trading_daybooks WHERE signed_at IS NOT NULL AND trade_date = ?", str(today))  # fmt: skip
-    if not signed[0][0]:
+    query = 'SELECT 1 FROM trading_daybooks WHERE signed_at IS NOT NULL AND "on" = ?'
+    if not house.rows(query, str(today)):
         yield f"I5 the books of {today} are not signed off"
     if not house.rows('SELECT 1 FROM monitoring_dayreport WHERE "on" = ?', str(today)):
         yield f"I14 {today} has no report"

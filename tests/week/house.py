@@ -165,7 +165,8 @@ class WeekHouse(Stack):
         wal = self.home / f"{PRODUCT}-wal"
         if not wal.exists():
             return 0
-        header = (self.home / PRODUCT).read_bytes()[:100]
+        with (self.home / PRODUCT).open("rb") as file:
+            header = file.read(100)
         size = 24 + int.from_bytes(header[16:18])  # a frame: its header and a page
         there = max(0, (wal.stat().st_size - 32) // size)
         cut = min(frames, there)

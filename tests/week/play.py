@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -106,6 +108,10 @@ class _Player:
         self.chance = random.Random(f"week:{plan.seed}:{number}")
         self.number = number
         self.day = Day(number + 1, plan.seed, f"{session.opens:%Y-%m-%d}")
+        self.notes = plan.folder / f"session-{number + 1}.json"
+        if self.notes.exists():  # this session was interrupted
+            self.day = Day(**json.loads(self.notes.read_text("utf-8")))
+            self.day.partial = True
         self.pending: list[Pending] = []
         self.visitor = Visitor(house)
 
@@ -114,17 +120,17 @@ class _Player:
         day, house = self.day, self.house
         if wait_for(house.works_again, STARTED) is None:
             day.missed.append(f"not everything runs {STARTED:.0f} s after the start")
-        self.day.partial = house.market_now() > self.session.opens + timedelta(minutes=10)
         with Sampler(house) as sampler:
             self._open(sampler)
             self._close()
-            day.restarts = sampler.restarts
+            day.restarts += sampler.restarts
             day.memory = sampler.memory.slopes()
         errors = errors_logged(house, since)
         day.errors, day.unexplained = dict(errors), unexplained(errors)
         day.orders, day.fills = self._count("trading_order"), self._count("trading_fill")
         day.database_mb = round(sum(one.stat().st_size for one in house.home.glob("miniqmt.sqlite3*")) / 1e6, 1)  # fmt: skip
-        day.seconds = round(time.monotonic() - began, 1)
+        day.seconds = round(day.seconds + time.monotonic() - began, 1)
+        self.notes.unlink(missing_ok=True)
         return day
 
     # --- while the market is open
@@ -180,7 +186,11 @@ class _Player:
             row["not_done"] = repr(problem)
             self.pending.pop()
         row["lasted"] = round(time.monotonic() - began, 1)
+        self._keep()
         self.say(f"  {row['at']} {fault.name} ({row['lasted']} s)")
+
+    def _keep(self) -> None:
+        self.notes.write_text(json.dumps(self.day.as_json(), ensure_ascii=False), "utf-8")
 
     def _note(self, fault: Fault, sampler: Sampler) -> None:
         row: dict[str, Any] = {"fault": fault.name, "at": f"{self.house.market_now():%H:%M:%S}"}
@@ -230,7 +240,7 @@ class _Player:
         while found and time.monotonic() - began < SETTLED:
             try:
                 found = broken(house)
-            except (OSError, ValueError) as problem:
+            except (OSError, ValueError, sqlite3.OperationalError) as problem:
                 found = [repr(problem)]
             time.sleep(1.0 if found else 0.0)
         self.day.broken = found
