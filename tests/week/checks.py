@@ -26,6 +26,7 @@ EXPLAINED = [
         r"beat: Connection error|Message Error",
         r"database is locked|readonly database|disk is full",
         r"the gateway stood still",
+        r"repeated # times",  # of a line that is here itself
     )
 ]
 
@@ -78,6 +79,8 @@ def errors_logged(house: WeekHouse, since: str) -> Counter[str]:
             try:
                 row = json.loads(line)
             except ValueError:  # cut off by a kill
+                continue
+            if not isinstance(row, dict):  # the rest of such a line
                 continue
             if row.get("level") in ("error", "critical") and str(row.get("at", "")) >= since:
                 words = f"{row.get('event')} {str(row.get('exception', ''))[-200:]}"
