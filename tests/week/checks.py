@@ -31,15 +31,15 @@ EXPLAINED = [
 ]
 
 
-def broken(house: WeekHouse) -> list[str]:
-    """Return what does not hold while nothing works any more."""
+def broken(house: WeekHouse, *, reported: bool = True) -> list[str]:
+    """Return what does not hold while nothing works any more. `reported`: the day's report must be there, too."""
     opening = Opening(CASH, house.market.opening)
     found = violations(house.home / PRODUCT, house.home / TERMINAL, opening, at_rest=True)
     rows = checks.read(cast(House, house), Expected())
     for check in checks.CHECKS:
         if check not in _OTHERWISE:
             found += check(rows)
-    return [*found, *i7_t_plus_one(rows), *_books(house)]
+    return [*found, *i7_t_plus_one(rows), *_books(house, reported)]
 
 
 def i7_t_plus_one(found: Found) -> Iterator[str]:
@@ -61,13 +61,15 @@ def i7_t_plus_one(found: Found) -> Iterator[str]:
             held[symbol] += quantity if side == "buy" else -quantity
 
 
-def _books(house: WeekHouse) -> Iterator[str]:
+def _books(house: WeekHouse, reported: bool) -> Iterator[str]:
     """The books of each session are signed off, and it has a report."""
     today = house.market_now().date()
     query = 'SELECT 1 FROM trading_daybooks WHERE signed_at IS NOT NULL AND "on" = ?'
     if not house.rows(query, str(today)):
         yield f"I5 the books of {today} are not signed off"
-    if not house.rows('SELECT 1 FROM monitoring_dayreport WHERE "on" = ?', str(today)):
+    if reported and not house.rows(
+        'SELECT 1 FROM monitoring_dayreport WHERE "on" = ?', str(today)
+    ):
         yield f"I14 {today} has no report"
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from tests.simulation.processes.harsh import CLOCK, FULL, READ_ONLY
-from tests.stack import CHILDREN, wait_for
+from tests.stack import CHILDREN, is_there, wait_for
 from tests.week.house import WeekHouse
 
 #: How long something is away, what must be away long enough for the watchdogs, and what for a look of the health tick.
@@ -81,14 +81,8 @@ def _up_killed(house: WeekHouse) -> None:
     pids = house.pids()
     os.kill(house.process.pid, signal.SIGKILL)
     house.process.wait()
-    wait_for(lambda: not any(_lives(pid) for pid in pids), AWAY)
+    wait_for(lambda: not any(map(is_there, pids)), AWAY)
     house.start()
-
-
-def _lives(pid: int) -> bool:
-    from tests.stack import is_there
-
-    return is_there(pid)
 
 
 def power_cut(frames: int) -> Fault:

@@ -75,12 +75,12 @@ class WeekHouse(Stack):
         self._pids = [*self._pids, *children]  # one that was frozen outlives the `up` that ran it
         return [self.process.pid, *filter(is_there, self._pids)]
 
-    def end(self, how: int = signal.SIGKILL) -> None:
+    def end(self) -> None:
         """End `up` and all it runs in one instant."""
         pids = self.pids()
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, how)
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
         wait_for(lambda: not any(map(is_there, pids)), GONE)
         self._pids = []

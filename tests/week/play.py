@@ -226,12 +226,13 @@ class _Player:
 
     def _close(self) -> None:
         house, opens = self.house, self.session.opens
+        whole = self.plan.lasts == AFTERNOON[1]
         while self.pending:
             self._look()
             time.sleep(1.0)
         if wait_for(house.works_again, STARTED) is None:
             self.day.missed.append(f"not everything works {STARTED:.0f} s after the last fault: {house.gateway()}")  # fmt: skip
-        if house.market_now() < self.session.closes and self.plan.lasts == AFTERNOON[1]:
+        if house.market_now() < self.session.closes and whole:
             house.wait_for_market(self.session.closes + timedelta(seconds=30))
         house.clock(at_time(opens, 15, 34, 50), 2)
         house.wait_for_market(at_time(opens, 15, 35, 10))
@@ -239,13 +240,13 @@ class _Player:
         began, found = time.monotonic(), ["never looked"]
         while found and time.monotonic() - began < SETTLED:
             try:
-                found = broken(house)
+                found = broken(house, reported=whole)
             except (OSError, ValueError, sqlite3.OperationalError) as problem:
                 found = [repr(problem)]
             time.sleep(1.0 if found else 0.0)
         self.day.broken = found
         on = f"{opens:%Y-%m-%d}"
-        for path in ("", f"report/{on}/", "alerts/"):
+        for path in ("", f"report/{on}/", "alerts/") if whole else ("", "alerts/"):
             self._page_opens(path)
         running = house.processes()
         self.day.missed += [f"{name} does not run" for name in CHILDREN if name not in running]
