@@ -22,7 +22,7 @@ HASHED = re.compile(r"/static/monitoring/console\.[0-9a-f]{12}\.css")
 @pytest.fixture
 def own(settings, tmp_path) -> Path:
     """A style of our own among those of the program, and nothing collected yet."""
-    folder = tmp_path / "brought"
+    folder: Path = tmp_path / "brought"
     folder.mkdir()
     (folder / "own.css").write_text("body { color: #111 }\n" * 50, encoding="utf-8")
     # Those of the admin are many, and no different.
