@@ -34,6 +34,7 @@ NO_PAGES = {
     "console-board": "a part of the overview",
     "console-stream": "what the overview listens to",
     "alerts-acknowledge": "what a button sends",
+    "backups-make": "what a button sends",
     "logout": "what a button sends",
     "alive": "for programs",
     "ready": "for programs",
@@ -67,6 +68,8 @@ PAGES: dict[str, tuple[Callable[[House], str], str, tuple[str, ...]]] = {
     "reports": (_at("reports"), "日报", ("盈亏（已扣费用）", "对账")),
     "report": (_at("report", "2023-02-01"), "日报", ()),
     "alerts": (_at("alerts"), "告警", ("查询",)),
+    "backups": (_at("backups"), "备份", ("立即备份", "验证")),
+    "logs": (_at("logs"), "日志", ("查询", "按进程")),
     "second-factor": (_at("second-factor"), "第二验证因素", ("您的密码",)),
     "confirm": (_at("confirm"), "确认身份", ("您的密码",)),
     "login": (_at("login"), "登录", ()),
@@ -82,6 +85,7 @@ WRITTEN = {
     "configuration-history": HOSTILE,
     "report": HOSTILE,
     "alerts": SCRIPT,
+    "logs": HOSTILE,
 }
 
 #: What is wrong with how the page stands in this window.
@@ -253,7 +257,7 @@ def test_why_a_signal_was_denied_is_one_click_away(page, house):
 
 def test_a_grid_is_stopped(page, house):
     clicks = Clicks(page)
-    clicks.on("#to-trade", "location.pathname === '/trade/'")
+    clicks.on("#to-grids", "location.pathname === '/grids/'")
     clicks.on(f"[href='/act/grid-stop/{house.grid}/']", "document.getElementById('acting').open")
     page.until("document.querySelector('#acting [name=why]')")
     write(page, "#acting [name=why]", "行情变化")
