@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -133,9 +134,9 @@ def reader():
     return person("view_account", "view_logline")
 
 
-def shown(client, **query: str) -> list[str]:
+def shown(client: Client, **query: str) -> list[str]:
     """Return the lines of the page, by their words."""
-    page = text(client, "logs", **query)
+    page = text(client, "logs", None, **query)
     return re.findall(r"<p><bdi>([^<]*)</bdi></p>", page)
 
 
