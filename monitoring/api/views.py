@@ -106,8 +106,10 @@ def _guarded(request: HttpRequest, answer: Callable[[], HttpResponse]) -> HttpRe
         )
         busy = Problem(HTTPStatus.SERVICE_UNAVAILABLE, Fault("BUSY", text, remedy), retry_after=2)
         response = _refused(busy)
-    except Exception:  # noqa: BLE001 - a program asks: it gets an answer it can read, whatever is wrong here
-        response = _refused(_unexpected(request))
+    except Exception:
+        number = secrets.token_hex(4)
+        log.exception("API problem %s: %s %s", number, request.method, request.path)
+        response = _refused(_unexpected(request, number))
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
     response.headers["X-Content-Type-Options"] = "nosniff"
@@ -115,10 +117,8 @@ def _guarded(request: HttpRequest, answer: Callable[[], HttpResponse]) -> HttpRe
     return response
 
 
-def _unexpected(request: HttpRequest) -> Problem:
-    """Write the exception that is being handled into the log under a number, and tell the number alone."""
-    number = secrets.token_hex(4)
-    log.error("API problem %s: %s %s", number, request.method, request.path, exc_info=True)
+def _unexpected(request: HttpRequest, number: str) -> Problem:
+    """Return the problem that tells under which number the log has what went wrong, and nothing else of it."""
     text = Text(f"Something is wrong here: problem {number}.", f"系统内部错误：编号 {number}。")
     if request.method in ("GET", "HEAD"):
         remedy = Text("Search for this number in the logs.", "请在日志中查找该编号。")

@@ -113,8 +113,8 @@ class Page:
             self._wait(lambda: asyncio.sleep(0.1))
 
     def key(self, name: str) -> None:
-        """Press a key that writes nothing: `Enter`, `Escape`."""
-        code = {"Enter": 13, "Escape": 27}[name]
+        """Press a key that writes nothing: `Enter`, `Escape`, `Tab`."""
+        code = {"Enter": 13, "Escape": 27, "Tab": 9}[name]
         pressed = {"key": name, "code": name, "windowsVirtualKeyCode": code}
         text = {"text": "\r"} if name == "Enter" else {}
         self._call("Input.dispatchKeyEvent", {"type": "keyDown", **pressed, **text})

@@ -23,13 +23,13 @@ from django.utils import timezone
 from grid.models import GridSession
 from monitoring import views
 from monitoring.alerts.collect import collect
-from monitoring.care.round import by_hand
 from monitoring.console.boards import Boards, render
 from monitoring.console.setting_history import versions_of
 from monitoring.console.shared import SharedConsole
 from monitoring.models import Act, Alert, DayReport, EquityPoint, LogLine
 from monitoring.services.day_report import make_day_reports
 from tests.audit import take_down
+from tests.integration.care_scenes import a_backup
 from tests.integration.grid_days import grid_world, start
 from tests.integration.record_scenes import denial
 from tests.integration.scenes import wish
@@ -190,7 +190,8 @@ def _reports(world: World) -> None:
 
 def _care(home: Path) -> None:
     """A backup, and what processes warned of."""
-    by_hand(home, timezone.now())
+    a_backup(home, timedelta(hours=3))
+    a_backup(home, timedelta(hours=30))
     line = {"at": timezone.now(), "process": "worker", "logger": "trading.tasks"}
     LogLine.objects.create(**line, level="warning", text=HOSTILE, tick="1f0c2a77-aaaa")
     LogLine.objects.create(**line, level="error", text="tick failed", trace=f"Traceback: {SCRIPT}")

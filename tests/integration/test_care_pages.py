@@ -12,11 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from monitoring import backup_files
-from monitoring.backup_files import Engine, Note, Proof, Why
 from monitoring.care.backup import LOCK
 from monitoring.care.listing import age
 from monitoring.console.paging import PAGE
 from monitoring.models import LogLine
+from tests.integration.care_scenes import a_backup
 from tests.integration.record_scenes import HOSTILE, person, text, words_of
 from trading.domain.types import Text
 from trading.management.one_instance import one_instance
@@ -28,19 +28,6 @@ pytestmark = [pytest.mark.system, pytest.mark.django_db, pytest.mark.usefixtures
 def home(tmp_path, monkeypatch):
     monkeypatch.setattr(settings, "HOME", tmp_path)
     return tmp_path
-
-
-def a_backup(home, ago: timedelta, *, key: str | None = None):
-    """Put a small file with its note among the backups, sealed with this installation's key or another one."""
-    at = timezone.now() - ago
-    folder = backup_files.private_folder(home)
-    path = folder / backup_files.name_for(at, Why.AFTER_BOOKS, Engine.SQLITE)
-    path.write_bytes(b"x" * 3_000_000)
-    note = Note(
-        at, Why.AFTER_BOOKS, Engine.SQLITE, 3_000_000, "0" * 64, Proof.RESTORED, {"t": 1234}
-    )
-    backup_files.write_note(path, note, settings.SECRET_KEY if key is None else key)
-    return path
 
 
 # -- backups
