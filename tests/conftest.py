@@ -106,7 +106,7 @@ def calendar(db, _calendar_rows):
 
     with connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO trading_tradingday (\"on\", is_session, source) VALUES (%s, %s, %s)"
+            'INSERT INTO trading_tradingday ("on", is_session, source) VALUES (%s, %s, %s)'
             " ON CONFLICT DO NOTHING",
             _calendar_rows,
         )
