@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import date
+from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
@@ -33,6 +34,15 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
     again = (*config.invocation_params.args, "--database=settings")
     return main([sys.executable, "-m", "pytest", *map(str, again)])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from tests.scheduling import StacksTogether
+
+    return StacksTogether(config, log)
 
 
 def pytest_runtest_call(item: pytest.Item) -> None:
