@@ -59,8 +59,7 @@ DONE = {
 
 
 @pytest.fixture
-def morning(tmp_path, monkeypatch, settings) -> Morning:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the quick one
+def morning(tmp_path, monkeypatch) -> Morning:
     return a_morning(tmp_path, monkeypatch)
 
 
