@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from django.conf import settings
+
 from monitoring.loopback import HOST, answers, ask_redis, free_port, reaches, serves
 from monitoring.processes import write_whole
 from monitoring.supervisor import ProcessSpec
@@ -79,7 +81,7 @@ class Surroundings:
     ) -> ProcessSpec:
         """Return a Python process that knows where everything is. `command`: a module and its arguments."""
         known = {
-            "DJANGO_SETTINGS_MODULE": "miniqmt.settings",
+            "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE,  # that of `up`
             "MINIQMT_HOME": str(self.home),
             "REDIS_URL": self.redis.url,
             "MINIQMT_SPEED": f"{self.speed:g}",

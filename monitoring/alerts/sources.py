@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.db.models import QuerySet
@@ -197,21 +198,27 @@ SOURCES = (
 
 #: The process whose first start stands for the start of everything.
 _FIRST = "worker"
+_LONGEST_NAME = 13
 
 
 def starts(home: Path, known: Mapping[str, int]) -> list[Cause]:
-    """Return the starts of processes that `up` tells of and are not `known` (name → second since 1970)."""
+    """Return the starts of processes that `up` tells of and are not `known` (short name → second since 1970)."""
     found = []
     for row in read_run_file(home).get("processes", ()):
         try:
-            name, restarts = str(row["name"])[:13], int(row["restarts"])
+            name, restarts = str(row["name"]), int(row["restarts"])
             since = datetime.fromisoformat(row["since"])
         except (TypeError, KeyError, ValueError):
             continue  # it has not started yet
-        second = int(since.timestamp())
-        if second > known.get(name, 0) and (restarts or name == _FIRST):
-            found.append(_start(f"up:{name}", second, name, restarts, since, row.get("heavy")))
+        second, short = int(since.timestamp()), short_name(name)
+        if second > known.get(short, 0) and (restarts or name == _FIRST):
+            found.append(_start(f"up:{short}", second, name, restarts, since, row.get("heavy")))
     return found
+
+
+def short_name(name: str) -> str:
+    """Return a process's name as a column of 16 characters has it behind `up:`; two names never become one."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[:5]}{crc32(name.encode()):08x}"
 
 
 def _start(

@@ -364,6 +364,19 @@ def test_a_start_is_told_once_and_so_is_each_restart(desk):
     assert "web" in Alert.objects.last().text_en
 
 
+def test_processes_whose_long_names_begin_alike_are_told_apart_and_by_their_whole_names(desk):
+    names = ("gateway-savings-of-anna", "gateway-savings-of-otto")
+    for number, name in enumerate(names):
+        row = {"name": name, "restarts": 1, "since": f"2026-08-10T04:0{number}:00+00:00"}
+        rows = {
+            "processes": [row, {**row, "name": names[0], "since": "2026-08-10T04:00:00+00:00"}]
+        }
+        (desk.home / "run.json").write_text(json.dumps(rows), encoding="utf-8")
+        desk.round()
+    said = Alert.objects.order_by("pk").values_list("text_en", flat=True)
+    assert [text.split()[2] for text in said] == list(names)
+
+
 def test_alerts_are_kept_half_a_year(desk):
     desk.event("ORDER_UNKNOWN")
     desk.round()

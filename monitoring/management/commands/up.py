@@ -85,6 +85,12 @@ class Command(BaseCommand):
             metavar="SYMBOL:QTY@COST",
             help="holding of a new simulated account, repeatable 初始持仓",
         )
+        parser.add_argument(
+            "--misbehave",
+            default="",
+            metavar="NAME[,NAME]",
+            help="incidents of the simulated terminal, as for paper_terminal 模拟终端故意异常",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         home = Path(settings.HOME)
@@ -195,6 +201,8 @@ class Command(BaseCommand):
         market = ["--source", source]
         for position in options["position"]:
             market += ["--position", position]
+        if options["misbehave"]:
+            market += ["--misbehave", options["misbehave"]]
         modes = (*SIMULATED, AccountMode.LIVE)
         accounts = Account.objects.filter(enabled=True, mode__in=modes)
         processes = [
