@@ -174,7 +174,8 @@ async def _beside(ticks: Ticking, visit: _Visit, count: int, parameters: Paramet
     await loop.run_in_executor(None, ticks.run, 3)  # warm
     for pair in range(parameters.pairs):
         for watched in (True, False) if pair % 2 else (False, True):
-            who = [await _Viewer.who_reads(visit) for _ in range(parameters.viewers * watched)]
+            wanted = parameters.viewers * watched
+            who = await asyncio.gather(*(_Viewer.who_reads(visit) for _ in range(wanted)))
             found[watched] += await loop.run_in_executor(None, ticks.run, parameters.ticks)
             for viewer in who:
                 viewer.close()
