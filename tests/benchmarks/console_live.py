@@ -31,6 +31,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
 
+from monitoring.child_process import yield_to_others
 from tests.benchmarks.ground import Ground, wait_for
 from tests.benchmarks.measured import Case, Target, percentile
 from tests.benchmarks.strategy_tick import CENT, COST, HoldingAccount, Market
@@ -308,6 +309,7 @@ def web_server(redis: str) -> Iterator[tuple[int, int]]:
         env={**os.environ, "REDIS_URL": redis, "DJANGO_SECRET_KEY": settings.SECRET_KEY},
         stdin=subprocess.DEVNULL,
     )
+    yield_to_others(process.pid)
     try:
         wait_for(partial(_answers, port), PATIENCE, "the web server's start")
         yield process.pid, port
