@@ -235,6 +235,7 @@ def flower(around: Surroundings, port: int, user: str, password: str) -> Process
         alive=partial(serves, port),
         alive_every=10.0,
         alive_within=120.0,  # it starts last and slowly, and nothing depends on it
+        yields=True,
         stage=SERVING,
     )
 
@@ -255,6 +256,7 @@ def web(around: Surroundings, port: int, proxied: bool = False) -> ProcessSpec:
         alive=partial(serves, port, SMALL_PAGE),
         alive_every=10.0,
         stage=SERVING,
+        yields=True,
     )
 
 

@@ -41,11 +41,14 @@ class TradingApp(AppConfig):
 def _translate_once(cursor: Any) -> None:
     """Django puts SQLite's marks into a statement each time it runs; those that run again and again are the same few."""
     translate = cursor.convert_query
-    known = lru_cache(maxsize=512)(lambda query: translate(None, query))
+
+    @lru_cache(maxsize=512)
+    def known(query: str) -> str:
+        return str(translate(None, query))
 
     def convert_query(self: Any, query: str, *, param_names: Any = None) -> str:
         if param_names is not None or len(query) > _LONG:
-            return translate(self, query, param_names=param_names)  # type: ignore[no-any-return]
+            return str(translate(self, query, param_names=param_names))
         return known(query)
 
     if not getattr(cursor, "translates_once", False):

@@ -31,6 +31,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
 
+from monitoring.child_process import yield_to_others
 from tests.benchmarks.ground import Ground, wait_for
 from tests.benchmarks.measured import Case, Target, percentile
 from tests.benchmarks.strategy_tick import CENT, COST, HoldingAccount, Market
@@ -174,7 +175,8 @@ async def _beside(ticks: Ticking, visit: _Visit, count: int, parameters: Paramet
     await loop.run_in_executor(None, ticks.run, 3)  # warm
     for pair in range(parameters.pairs):
         for watched in (True, False) if pair % 2 else (False, True):
-            who = [await _Viewer.who_reads(visit) for _ in range(parameters.viewers * watched)]
+            wanted = parameters.viewers * watched
+            who = await asyncio.gather(*(_Viewer.who_reads(visit) for _ in range(wanted)))
             found[watched] += await loop.run_in_executor(None, ticks.run, parameters.ticks)
             for viewer in who:
                 viewer.close()
@@ -307,6 +309,7 @@ def web_server(redis: str) -> Iterator[tuple[int, int]]:
         env={**os.environ, "REDIS_URL": redis, "DJANGO_SECRET_KEY": settings.SECRET_KEY},
         stdin=subprocess.DEVNULL,
     )
+    yield_to_others(process.pid)
     try:
         wait_for(partial(_answers, port), PATIENCE, "the web server's start")
         yield process.pid, port
