@@ -20,7 +20,6 @@ from monitoring.task_times import NAME, TaskTimes, read_task_times
 from tests.integration.record_scenes import person
 from tests.integration.test_health import House
 from tests.loopback import listening
-from trading.domain.types import AccountMode
 from trading.models import Account, Order, TradingConfig
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db, pytest.mark.usefixtures("calendar")]
@@ -259,5 +258,6 @@ def test_without_an_address_nothing_is_told(house):
 
 
 def test_shadow_accounts_need_no_gateway(house):
-    Account.objects.update(mode=AccountMode.SHADOW, gateway_status="observing")
+    turn_into("shadow")
+    Account.objects.update(gateway_status="observing")
     assert "GATEWAY_OBSERVING" not in reasons(house)

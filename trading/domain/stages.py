@@ -294,8 +294,8 @@ def _channel(facts: Facts, needs: Needs) -> Check:
         age is not None and age <= needs.fresh,
         Text("One was delivered lately.", "近期有告警送达。"),
         Text(
-            "None was delivered in the last days: make a channel and send a test (`python manage.py alerts`).",
-            "近期没有送达：请建立告警渠道并发送测试（`python manage.py alerts`）。",
+            "None was delivered in the last days: make a channel in the admin (Alert channels) and send a test there.",
+            "近期没有送达：请在管理后台“告警渠道”中建立渠道并发送测试。",
         ),
     )
 
