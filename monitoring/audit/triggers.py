@@ -27,16 +27,16 @@ _REFUSE = (
 LEDGER = f"{PREFIX}trading_account_ledger"
 _ACCOUNT = "trading_account"
 _USED = "OLD.snapshot_at IS NOT NULL OR OLD.order_counter > 0"
-_OTHER = "(OLD.mode <> NEW.mode OR OLD.broker_account_id <> NEW.broker_account_id)"
-_SAYS = "mode and number of an account that was used never change"
+_OTHER = "OLD.mode <> NEW.mode"
+_SAYS = "the mode of an account that was used never changes"
 _SQLITE_LEDGER = (
-    f"CREATE TRIGGER IF NOT EXISTS {LEDGER} BEFORE UPDATE OF mode, broker_account_id ON {_ACCOUNT}"
+    f"CREATE TRIGGER IF NOT EXISTS {LEDGER} BEFORE UPDATE OF mode ON {_ACCOUNT}"
     f" WHEN {_OTHER} AND ({_USED}) BEGIN SELECT RAISE(ABORT, '{_SAYS}'); END"
 )
 _POSTGRES_LEDGER = (
     "CREATE OR REPLACE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
     f" RAISE EXCEPTION '{_SAYS}' USING ERRCODE = 'integrity_constraint_violation'; END $$",
-    f"CREATE OR REPLACE TRIGGER {LEDGER} BEFORE UPDATE OF mode, broker_account_id ON {_ACCOUNT}"
+    f"CREATE OR REPLACE TRIGGER {LEDGER} BEFORE UPDATE OF mode ON {_ACCOUNT}"
     f" FOR EACH ROW WHEN ({_OTHER} AND ({_USED})) EXECUTE FUNCTION ledger_refuse()",
 )
 

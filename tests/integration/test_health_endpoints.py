@@ -19,6 +19,7 @@ from monitoring.services.readiness import readiness
 from monitoring.task_times import NAME, TaskTimes, read_task_times
 from tests.integration.record_scenes import person
 from tests.integration.test_health import House
+from tests.ledgers import turn_into
 from tests.loopback import listening
 from trading.models import Account, Order, TradingConfig
 
@@ -257,7 +258,14 @@ def test_without_an_address_nothing_is_told(house):
     assert not Heartbeat.objects.exists()
 
 
-def test_shadow_accounts_need_no_gateway(house):
+def test_a_shadow_account_needs_its_gateway_as_any_other_does(house):
     turn_into("shadow")
     Account.objects.update(gateway_status="observing")
-    assert "GATEWAY_OBSERVING" not in reasons(house)
+    assert "GATEWAY_OBSERVING" in reasons(house)
+
+
+def test_an_account_that_was_led_back_from_live_is_not_ready(house):
+    turn_into("live")
+    assert "WITHDRAWN" not in reasons(house)
+    Account.objects.update(stage="withdrawn")
+    assert "WITHDRAWN" in reasons(house)
