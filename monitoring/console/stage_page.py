@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from monitoring.console.shadow_rows import ShadowRow, shadow_rows
+from monitoring.models import ShadowDay
 from monitoring.services.stage_facts import facts_of, needs
 from trading.domain.caps import Caps
 from trading.domain.stages import (
@@ -82,6 +84,8 @@ class StagePage:
     is_real: bool
     unguarded: int
     history: Sequence[Event]
+    shadow_days: Sequence[ShadowDay]
+    shadow_rows: Sequence[ShadowRow]
 
 
 def stage_page(
@@ -103,6 +107,7 @@ def stage_page(
     is_real = path.stage in (Stage.CAPPED, Stage.LIVE)
     places = ("done", "here", "ahead")
     events = Event.objects.filter(account__in=rows, code__in=_JOURNAL)
+    days = list(ShadowDay.objects.filter(account__in=rows).order_by("-on")[:10])
     return StagePage(
         path=path,
         pk=rows[0].pk,
@@ -124,4 +129,6 @@ def stage_page(
         is_real=is_real,
         unguarded=holds if live is not None and live.standing is Stage.WITHDRAWN else 0,
         history=list(events.select_related("account").order_by("-pk")[:20]),
+        shadow_days=days,
+        shadow_rows=shadow_rows(days[0] if days else None),
     )

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from monitoring import backup_files
-from monitoring.models import AlertChannel, Finding, PremarketCheck
+from monitoring.models import AlertChannel, Finding, PremarketCheck, ShadowDay
 from trading.domain.orders import OrderState
 from trading.domain.stages import Facts, Needs
 from trading.domain.types import CHINA, AccountMode, Text
@@ -86,8 +86,11 @@ def _books(ledger: Account | None) -> QuerySet[DayBooks]:
 
 
 def _compared(ledger: Account | None) -> int:
-    """Sessions of the shadow whose comparison with the market is kept."""
-    return 0
+    """Sessions of the shadow since the stage began whose comparison with the market is kept."""
+    days = ShadowDay.objects.filter(account=ledger)
+    if ledger is not None and ledger.stage_since is not None:
+        days = days.filter(on__gte=ledger.stage_since.astimezone(CHINA).date())
+    return days.count()
 
 
 def _quotes(ledger: Account | None) -> str:

@@ -10,6 +10,10 @@ from types import SimpleNamespace
 import pytest
 from django.core.management import CommandError, call_command
 
+from monitoring.console.daily import daily_view
+from monitoring.console.record_filters import AccountNow
+from monitoring.models import PricePoint, ShadowDay, ShadowOrder
+from monitoring.services.shadow_days import compare_shadow_days
 from tests.integration.scenes import OTHER, STOCK, wish
 from tests.world import World
 from trading.broker.reading import AccountReading
@@ -300,3 +304,42 @@ def test_wishes_of_a_person_stay_in_the_shadow_too(rehearsal):
     rehearsal.account = account
     rehearsal.run(until="09:31:30")
     assert rehearsal.exchange.account(BROKER_ACCOUNT).orders == {}
+
+
+# -- compared with the market
+
+
+def test_after_the_close_each_recorded_order_is_kept_beside_the_markets_prices(rehearsal):
+    rehearsal.copy()
+    rehearsal.open()
+    falls(rehearsal)
+    rehearsal.run(until="09:32:00")
+    for clock, price in (("09:30:00", "10.00"), ("09:31:00", "9.20")):
+        PricePoint.objects.create(
+            symbol=STOCK, at=rehearsal.moment(clock), price=Decimal(price),
+            recorded_at=rehearsal.moment(clock),
+        )  # fmt: skip
+    evening = rehearsal.moment("15:40:00")
+    assert compare_shadow_days(evening) == 0  # the books are not closed
+    DayBooks.objects.filter(account=rehearsal.shadow).update(closing_cash=Decimal(1))
+    assert compare_shadow_days(evening) == 1
+    assert compare_shadow_days(evening) == 0
+    day = ShadowDay.objects.get()
+    (row,) = day.rows.all()
+    sold = row.order.filled_amount
+    assert (day.orders, day.agreeing) == (1, 1)
+    assert (row.tape, row.reached) == ("filled", Decimal("9.20"))
+    assert day.difference == row.difference == sold - 9200
+    event = Event.objects.get(code="SHADOW_COMPARED")
+    assert "1 orders recorded, none sent" in event.text_en
+    view = daily_view(AccountNow(rehearsal.shadow, evening), rehearsal.on, rehearsal.calendar)
+    assert [one.order.pk for one in view.shadow] == [row.order_id]
+
+
+def test_a_day_without_orders_is_compared_as_well(rehearsal):
+    rehearsal.copy()
+    DayBooks.objects.create(
+        account=rehearsal.shadow, on=rehearsal.on, state="matched", closing_cash=Decimal(1)
+    )
+    assert compare_shadow_days(rehearsal.moment("15:40:00")) == 1
+    assert (ShadowDay.objects.get().orders, ShadowOrder.objects.count()) == (0, 0)
