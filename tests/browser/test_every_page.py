@@ -59,6 +59,9 @@ PAGES: dict[str, tuple[Callable[[House], str], str, tuple[str, ...]]] = {
     "configuration-history": (_at("configuration-history", "account"), "配置变更历史", ("版本", "操作者", "变更内容")),
     "configuration-compare": (_at("configuration-compare", "account", query="?one=1&two=2"), "版本", ("变更历史",)),
     "configuration-back": (_at("configuration-back", "account", "first_version"), "回滚到第", ("本次变更的原因",)),
+    "going-live": (_at("going-live"), "上线路径", ("当前阶段", "限额实盘")),
+    "going-live-path": (_at("going-live-path", "capped"), "上线路径", ("影子与市场对照", "下一步", "退回", "单笔上限")),
+    "going-live-caps": (_at("going-live-caps", "capped"), "实盘上限", ("您的密码", "返回，不做更改")),
     "grids": (_at("grids"), "网格", ("启动网格", "已用额度")),
     "grid-start": (_at("grid-start", query=f"?symbol={GRID}"), "启动网格", ()),
     "grid": (_at("grid", "grid"), "黄金ETF", ("全部网格", "停止")),
@@ -80,6 +83,7 @@ WRITTEN = {
     "trade": TURNED,
     "configuration": HOSTILE,
     "configuration-history": HOSTILE,
+    "going-live-path": HOSTILE,
     "report": HOSTILE,
     "alerts": SCRIPT,
 }

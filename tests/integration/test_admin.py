@@ -11,7 +11,6 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from tests.integration.people import confirmed
 from tests.world import World
 from trading.models import (
     Account,

@@ -139,6 +139,20 @@ def test_whoever_looked_at_an_older_stage_does_nothing(paper):
     assert Event.objects.filter(code="STAGE_FORWARD").count() == 1
 
 
+def test_a_step_back_that_comes_late_is_never_a_step_forward(paper):
+    seen = forward(3)
+    back(Stage.SHADOW)
+    with pytest.raises(CorrectionError, match="no step back"):
+        step_back(seen, Stage.CAPPED, "late", NOW, "li")
+    assert path_of(NUMBER).live.standing is Stage.WITHDRAWN
+
+
+def test_an_account_that_rests_is_led_on_as_well(paper):
+    Account.objects.update(enabled=False)
+    assert forward().stage is Stage.SHADOW
+    assert enabled() == {"shadow"}
+
+
 @pytest.mark.parametrize("to", [Stage.CAPPED, Stage.SHADOW, Stage.PAPER])
 def test_back_from_live_in_one_step_from_whatever_is_enabled(paper, to):
     forward(3)

@@ -16,7 +16,6 @@ from django.db import IntegrityError, transaction
 from trading.domain.caps import Caps
 from trading.domain.stages import (
     LEDGER,
-    PATH,
     WORDS,
     Stage,
     following,
@@ -106,6 +105,8 @@ def step_forward(
         raise CorrectionError(Text("Caps are needed.", "必须填写实盘上限。"))
     try:
         with transaction.atomic():
+            if _alone(path).stage is not path.stage:
+                raise CorrectionError(_MOVED)
             account = _enter(path, to, before, real)
             if caps is not None:
                 keep_caps(account, caps)
@@ -118,6 +119,13 @@ def step_forward(
     except IntegrityError:  # the other half of a double click opened the ledger
         raise CorrectionError(_MOVED) from None
     return account
+
+
+def _alone(path: Path) -> Path:
+    """Return the path as it is now, and let nobody else move it before the transaction ends."""
+    rows = Account.objects.select_for_update().filter(broker_account_id=path.number)
+    list(rows.order_by("pk").values_list("pk"))
+    return path_of(path.number)
 
 
 def _nowhere(path: Path) -> Text:
@@ -133,13 +141,10 @@ def _nowhere(path: Path) -> Text:
 def _enter(path: Path, to: Stage, before: Account, real: datetime) -> Account:
     """Put the ledger of the stage into operation; the one before rests, if it is another."""
     if to is Stage.LIVE:
-        rows = Account.objects.filter(pk=before.pk, stage=Stage.CAPPED)
-        if not rows.update(stage=Stage.LIVE, stage_since=real):
-            raise CorrectionError(_MOVED)
+        Account.objects.filter(pk=before.pk).update(stage=Stage.LIVE, stage_since=real)
         before.refresh_from_db()
         return before
-    if not Account.objects.filter(pk=before.pk, enabled=True).update(enabled=False):
-        raise CorrectionError(_MOVED)
+    Account.objects.filter(pk=before.pk).update(enabled=False)
     account = _ledger(path, LEDGER[to], before)
     stage = Stage.CAPPED if to is Stage.CAPPED else ""
     account.enabled, account.stage, account.stage_since = True, stage, real
@@ -184,17 +189,12 @@ def _name(like: Account, mode: AccountMode) -> str:
 def step_back(path: Path, to: Stage, why: str, real: datetime, actor: str) -> Text:
     """Lead a broker account back, at once and without checks; returns what that means. Raises CorrectionError."""
     needs_reason(why)
-    if to not in PATH or to not in steps_back(path.stage):
-        words, now = WORDS[to], WORDS[path.stage]
-        raise CorrectionError(
-            Text(
-                f"It stands at {now.en}: {words.en} is no step back.",
-                f"当前为“{now.zh}”，“{words.zh}”不是后退一步。",
-            )
-        )
-    like = path.ledger
-    assert like is not None
     with transaction.atomic():
+        path = _alone(path)  # what was seen may be long ago: never forward by mistake
+        if to not in steps_back(path.stage):
+            raise CorrectionError(_no_step_back(path.stage, to))
+        like = path.ledger
+        assert like is not None
         # First of all: from this commit on nothing new is sent to the real account.
         account = _leave_live(path, to, why, real, actor) or like
         if to is Stage.CAPPED:
@@ -210,6 +210,14 @@ def step_back(path: Path, to: Stage, why: str, real: datetime, actor: str) -> Te
         detail = {"from": path.stage.value, "to": to.value}
         _tell(account, EventLevel.ALARM, "STAGE_BACK", text, real, actor, **detail)
     return _what_it_means(account, to)
+
+
+def _no_step_back(stage: Stage, to: Stage) -> Text:
+    words, now = WORDS[to], WORDS[stage]
+    return Text(
+        f"It stands at {now.en}: {words.en} is no step back.",
+        f"当前为“{now.zh}”，“{words.zh}”不是后退一步。",
+    )
 
 
 def _leave_live(path: Path, to: Stage, why: str, real: datetime, actor: str) -> Account | None:
