@@ -124,7 +124,7 @@ MEANINGS: dict[str, Meaning] = {
     "CAPS_CHANGED": Meaning(ALARM, _C.CHANGE),
     "ACCOUNT_COPIED": Meaning(INFO, _C.CHANGE),
     "SHADOW_BEGAN": Meaning(INFO, _C.BOOKS),
-    "SHADOW_NOT_BEGUN": Meaning(ALARM, _C.BOOKS),
+    "SHADOW_NOT_BEGUN": Meaning(WARNING, _C.BOOKS),
     "SHADOW_COMPARED": Meaning(INFO, _C.REPORT),
     "ACCOUNT_CHANGED": Meaning(WARNING, _C.CHANGE),
     "TASK_PAUSED": Meaning(ALARM, _C.CHANGE, apart=True),

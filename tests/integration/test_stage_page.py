@@ -198,16 +198,19 @@ def test_back_is_one_button_and_a_reason_and_loud_about_what_loses_protection(pa
         bought_amount=Decimal(1000), opened_on=NOW.date(),
     )  # fmt: skip
     client = browser(somebody("trader", Role.TRADER))
-    assert "1 holdings lose their stop-loss" in client.get(address()).content.decode()
+    assert (
+        "lose their stop-loss when the account leaves live: 1"
+        in client.get(address()).content.decode()
+    )
     refused = client.post(address(), {"seen": "live", "to": "shadow", "why": ""})
     assert refused.status_code == 422
     data = {"seen": "live", "to": "shadow", "why": "storm"}
     page = client.post(address(), data, follow=True).content.decode()
     assert path_of(NUMBER).stage is Stage.SHADOW
-    assert "holdings of the live account are NOT PROTECTED" in page
+    assert "NOT PROTECTED: holdings of the live account, 1" in page
     assert "storm" in page
     zh = browser(somebody("li", Role.TRADER), "zh-hans").get(address()).content.decode()
-    assert "个实盘持仓不受保护" in zh
+    assert "不受保护的实盘持仓： 1" in zh
 
 
 def test_who_may_do_what(paper):

@@ -61,7 +61,7 @@ def enabled():
 # -- ledgers
 
 
-def test_each_step_has_a_ledger_of_its_own_that_begins_empty(paper):
+def test_f085_each_step_has_a_ledger_of_its_own_that_begins_empty(paper):
     Position.objects.create(
         account=paper, symbol=STOCK, quantity=100, bought_quantity=100,
         bought_amount=Decimal(1000), opened_on=NOW.date(),
@@ -88,7 +88,7 @@ def test_a_broker_account_has_one_ledger_a_mode(paper):
         Account.objects.create(name="again", broker_account_id=NUMBER, mode=AccountMode.PAPER)
 
 
-def test_the_database_refuses_to_turn_a_used_ledger_into_another(paper):
+def test_f085_the_database_refuses_to_turn_a_used_ledger_into_another(paper):
     Account.objects.filter(pk=paper.pk).update(mode=AccountMode.DEMO)  # nothing happened in it yet
     Account.objects.filter(pk=paper.pk).update(mode=AccountMode.PAPER, order_counter=1)
     with pytest.raises(IntegrityError, match="never changes"), transaction.atomic():

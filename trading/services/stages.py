@@ -209,7 +209,7 @@ def step_back(path: Path, to: Stage, why: str, real: datetime, actor: str) -> Te
         )
         detail = {"from": path.stage.value, "to": to.value}
         _tell(account, EventLevel.ALARM, "STAGE_BACK", text, real, actor, **detail)
-    return _what_it_means(account, to)
+    return _what_it_means(account, to, path_of(path.number))
 
 
 def _no_step_back(stage: Stage, to: Stage) -> Text:
@@ -253,17 +253,29 @@ def _rest(path: Path, real: datetime, like: Account) -> None:
     Account.objects.filter(pk=paper.pk).update(enabled=is_alone, stage_since=real)
 
 
-def _what_it_means(account: Account, to: Stage) -> Text:
+def _what_it_means(account: Account, to: Stage, path: Path) -> Text:
+    words, ledger = WORDS[to], path.ledger
+    stands = Text(f"It stands at {words.en} now.", f"现处于“{words.zh}”。")
+    if to is not Stage.CAPPED and ledger is not None and ledger.enabled:
+        stands = Text(
+            f"{stands.en} Start `up` anew: {ledger.name} then has a gateway.",
+            f"{stands.zh}请重新启动 `up`，{ledger.name} 的网关随之运行。",
+        )
+    elif to is Stage.PAPER:
+        stands = Text(
+            f"{stands.en} The paper account rests until the live one is disabled: quotes are of one market at a time.",
+            f"{stands.zh}停用实盘账户之前，模拟账户不运行：同一时间只有一个市场的行情。",
+        )
     if account.mode != AccountMode.LIVE or to is Stage.CAPPED:
-        words = WORDS[to]
-        return Text(f"It stands at {words.en} now.", f"现处于“{words.zh}”。")
+        return stands
     lost = losing_protection(account)
     working = account.orders.filter(state__in=WORKING_STATES).count()
     return Text(
-        f"Nothing new is sent for {account.name} any more. {lost} holdings are NOT PROTECTED from now on: sell or"
-        f" watch them in the QMT client. {working} orders are at work at the broker: “cancel all”, or cancel in the client.",
+        f"Nothing new is sent for {account.name} any more. NOT PROTECTED from now on: {lost} holdings; sell or watch"
+        f" them in the QMT client. At work at the broker: {working} orders; “cancel all”, or cancel in the client."
+        f" {stands.en}",
         f"{account.name} 不再发出任何新委托。{lost} 个持仓从现在起不受保护：请在 QMT 客户端卖出或盯盘。"
-        f"柜台仍有 {working} 笔未结束委托：请“全部撤单”或在客户端撤单。",
+        f"柜台仍有 {working} 笔未结束委托：请“全部撤单”或在客户端撤单。{stands.zh}",
     )
 
 
