@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,6 +26,7 @@ PROBES = "probe"
 _CLEAN = (BooksState.MATCHED, BooksState.EXPLAINED)
 #: Findings that the checks look at themselves, or that keep nobody from a step.
 _ELSEWHERE = ("BACKUP_OLD", "BACKUP_FAILED", "REPORT_MISSING")
+_OPENS = time(9, 30)
 #: A pre-market check older than this says nothing: a long holiday, and some days.
 _LATELY = timedelta(days=14)
 
@@ -76,21 +77,25 @@ def _age(real: datetime, at: datetime | None) -> timedelta | None:
     return None if at is None else max(real - at, timedelta(0))
 
 
-def _books(ledger: Account | None) -> QuerySet[DayBooks]:
-    """The sessions since the stage began, by its own clock: simulated sessions have days of their own."""
-    books = DayBooks.objects.filter(account=ledger)
+def _first_session(ledger: Account | None) -> date:
+    """Return the first day whose session counts: one that had begun before the stage did is no whole one.
+
+    By the ledger's own clock: simulated sessions have days of their own.
+    """
     if ledger is None or ledger.stage_since is None:
-        return books
+        return date.min
     since = market_time(AccountMode(ledger.mode), ledger.stage_since)
-    return books.filter(on__gte=since.date())
+    return since.date() + timedelta(days=since.time() >= _OPENS)
+
+
+def _books(ledger: Account | None) -> QuerySet[DayBooks]:
+    """The sessions since the stage began."""
+    return DayBooks.objects.filter(account=ledger, on__gte=_first_session(ledger))
 
 
 def _compared(ledger: Account | None) -> int:
     """Sessions of the shadow since the stage began whose comparison with the market is kept."""
-    days = ShadowDay.objects.filter(account=ledger)
-    if ledger is not None and ledger.stage_since is not None:
-        days = days.filter(on__gte=ledger.stage_since.astimezone(CHINA).date())
-    return days.count()
+    return ShadowDay.objects.filter(account=ledger, on__gte=_first_session(ledger)).count()
 
 
 def _quotes(ledger: Account | None) -> str:

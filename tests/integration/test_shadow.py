@@ -74,12 +74,13 @@ class Rehearsal(World):
 
     def open(self, at=None) -> OpenMarket:
         real = at or self.begins
-        self.market = open_market(
+        opened = open_market(
             self.shadow, self.folder / "shadow.sqlite3", self.calendar, self.store, real
         )
+        self.market = opened
         desk = AccountDesk(self.shadow.pk, self.store, self.calendar)
-        self.shadow_gateway = self.market.gateway(self.shadow, desk)
-        return self.market
+        self.shadow_gateway = opened.gateway(self.shadow, desk)
+        return opened
 
     def _second(self, now, batch):
         super()._second(now, batch)

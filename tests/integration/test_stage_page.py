@@ -6,6 +6,7 @@ import json
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
+from pathlib import Path
 
 import pytest
 import time_machine
@@ -53,15 +54,15 @@ def paper(clock, settings, tmp_path):
     return row
 
 
-def kept_well(row: Account, sessions: int = 5) -> None:
-    for number in range(sessions):
-        DayBooks.objects.create(account=row, on=date(2026, 8, 10 + number), state="matched")
+def kept_well(row: Account, first: int = 10) -> None:
+    for number in range(5):
+        DayBooks.objects.create(account=row, on=date(2026, 8, first + number), state="matched")
 
 
 def ready_for_caps(monkeypatch, home) -> None:
     """Bring about what the step to live with caps asks."""
-    shadow = path_of(NUMBER).ledger
-    kept_well(shadow)
+    shadow = Account.objects.get(mode=AccountMode.SHADOW)
+    kept_well(shadow, first=11)  # the step was made after the close of the 10th
     monkeypatch.setattr(stage_facts, "_compared", lambda ledger: 5)
     PremarketCheck.objects.create(account=shadow, on=NOW.date(), ready=True, looked_at=NOW)
     (home / "probe").mkdir()
@@ -78,7 +79,7 @@ def ready_for_caps(monkeypatch, home) -> None:
 
 
 def address(row: Account | None = None) -> str:
-    return reverse("going-live-path", args=((row or Account.objects.first()).pk,))
+    return reverse("going-live-path", args=((row or Account.objects.earliest("pk")).pk,))
 
 
 def filled(seen: Stage, **more: str) -> dict[str, str]:
@@ -147,7 +148,7 @@ def test_wrong_digits_are_named_and_nothing_is_lost(paper, leader):
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda row: DayBooks.objects.filter(account=row).first().delete(),
+        lambda row: DayBooks.objects.filter(account=row).latest("pk").delete(),
         lambda row: DayBooks.objects.filter(account=row).update(state="differs"),
         lambda row: AccountCopy.objects.update(taken_at=NOW - timedelta(days=8)),
         lambda row: Finding.objects.create(
@@ -257,6 +258,24 @@ def test_the_admin_sends_whoever_opens_a_live_account_to_the_path(paper):
         answer = client.post(reverse("admin:trading_account_add"), {**data, "mode": mode})
         assert "Going live" in answer.content.decode()
     assert not Account.objects.filter(broker_account_id="99").exists()
+
+
+@pytest.mark.parametrize(
+    ("since", "sessions"),
+    [
+        ("2026-08-10T09:29:59", 5),
+        ("2026-08-10T09:30:00", 4),
+        ("2026-08-13T16:00:00", 1),
+        (None, 5),
+    ],
+)
+def test_only_whole_sessions_since_the_stage_began_count(paper, since, sessions):
+    began = None if since is None else datetime.fromisoformat(since).replace(tzinfo=CHINA)
+    Account.objects.filter(pk=paper.pk).update(stage_since=began)
+    found = stage_facts.facts_of(
+        path_of(NUMBER), NOW, Path("/nowhere"), has_factor=True, caps_problem=None
+    )
+    assert found.clean_sessions == sessions
 
 
 # -- the list, and the command

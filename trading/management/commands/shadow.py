@@ -130,6 +130,11 @@ class Command(BaseCommand):
             except DatabaseError:
                 log.exception("the shadow could not say goodbye")
             watchdog.stop()
+        if gateway.over is not None:
+            raise _problem(
+                f"The session of {account.name} is over ({gateway.over.en}): a new process opens the next one.",
+                f"账户 {account.name} 的会话已结束（{gateway.over.zh}）：将由新进程重新建立。",
+            )
 
 
 def lock_out() -> None:
