@@ -235,6 +235,11 @@ MINIQMT_HEARTBEAT_URL = env.str("MINIQMT_HEARTBEAT_URL", default="")
 MINIQMT_API_RATE = env.int("MINIQMT_API_RATE", default=50)
 MINIQMT_API_TRADES_LIVE = env.bool("MINIQMT_API_TRADES_LIVE", default=False)
 
+#: Sessions with clean books before each step of the path to live (docs/live-qmt.md).
+MINIQMT_PAPER_SESSIONS = env.int("MINIQMT_PAPER_SESSIONS", default=5)
+MINIQMT_SHADOW_SESSIONS = env.int("MINIQMT_SHADOW_SESSIONS", default=5)
+MINIQMT_CAPPED_SESSIONS = env.int("MINIQMT_CAPPED_SESSIONS", default=5)
+
 #: Broker of messages: the given one, else the one `up` runs. Without any, the commands that need one say so.
 REDIS_URL = env.str("REDIS_URL", default="") or redis_url(HOME)
 CELERY_BROKER_URL = REDIS_URL or None

@@ -7,7 +7,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -176,15 +176,17 @@ def trading_processes(
     around: Surroundings,
     accounts: Iterable[tuple[int, str]],
     nothing_under_way: Callable[[int], bool] = lambda _account_id: True,
+    shadows: Collection[int] = frozenset(),
 ) -> list[ProcessSpec]:
     """Run quotes, a gateway for each account (id, name), and what decides: worker and beat.
 
-    A gateway is not asked to end, within limits, while an order of its account is under way.
+    A gateway is not asked to end, within limits, while an order of its account is under way. `shadows`: the accounts
+    whose gateway is the one that cannot send.
     """
     gateways = [
         around.spec(
             f"gateway-{name}",
-            *("django", "gateway", name),
+            *("django", "shadow" if account_id in shadows else "gateway", name),
             alive=SignsOfLife(around.home / gateway_lock(account_id)),
             calm=partial(nothing_under_way, account_id),
             stage=TRADING,

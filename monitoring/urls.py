@@ -16,6 +16,7 @@ from monitoring import (
     operator_views,
     record_views,
     security_views,
+    stage_views,
     views,
 )
 from monitoring.figure_views import Day
@@ -31,6 +32,9 @@ urlpatterns = [
     path("trade/", acting_views.trade, name="trade"),
     path("act/done/<str:token>/", acting_views.done, name="act-done"),
     path("act/<str:name>/<int:pk>/", acting_views.act, name="act"),
+    path("going-live/", stage_views.going_live, name="going-live"),
+    path("going-live/<int:pk>/", stage_views.path, name="going-live-path"),
+    path("going-live/<int:pk>/caps/", stage_views.caps, name="going-live-caps"),
     path("configuration/", configuration_views.configuration, name="configuration"),
     path(
         "configuration/<int:pk>/history/",

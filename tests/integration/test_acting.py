@@ -30,6 +30,7 @@ from tests.integration.acting_scenes import (
     words,
 )
 from tests.integration.people import code_of, phone
+from tests.ledgers import turn_into
 from trading.domain import risk
 from trading.models import Account, Event, Instrument, Order, Position, Signal, WatchedSymbol
 
@@ -144,7 +145,7 @@ def test_a_live_account_asks_for_the_password_and_a_wrong_one_changes_nothing(mo
         prepared(morning, name)
         page, data = asked(boss, morning, name)
         assert 'type="password"' not in page.content.decode(), name
-        Account.objects.update(mode="live")
+        turn_into("live")
         page, data = asked(boss, morning, name)
         assert 'type="password"' in page.content.decode(), name
         assert "LIVE: real money" in words(page)
@@ -159,12 +160,13 @@ def test_a_live_account_asks_for_the_password_and_a_wrong_one_changes_nothing(mo
             assert wrong == "" or wrong not in response.content.decode()
             assert data.get("why", "") in response.content.decode()  # nothing written is lost
         assert morning.footprint() == before, name
-        Account.objects.update(mode="demo", trading_state="active")
+        turn_into("demo")
+        Account.objects.update(trading_state="active")
         Position.objects.update(exit_enabled=True)
 
 
 def test_a_live_account_acts_with_the_right_password(morning, boss):
-    Account.objects.update(mode="live")
+    turn_into("live")
     _, data = asked(boss, morning, "reduce")
     answer = boss.post(address(morning, "reduce"), {**data, "password": PASSWORD}, follow=True)
     assert "is reducing now" in words(answer)
@@ -185,7 +187,7 @@ def test_what_trades_or_lets_trade_on_a_live_account_takes_the_second_factor(mor
     takes = {"sell", "buy", "resume", "exits-off", "thresholds", "grid-resume"}
     for name in sorted(takes):
         prepared(morning, name)
-        Account.objects.update(mode="live")
+        turn_into("live")
         _, data = asked(boss, morning, name)
         before = morning.footprint()
         response = boss.post(address(morning, name), {**data, "password": PASSWORD})

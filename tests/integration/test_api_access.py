@@ -32,6 +32,7 @@ from tests.integration.api_scenes import (
     problem_of,
 )
 from tests.integration.record_scenes import REAL
+from tests.ledgers import turn_into
 from tests.world import World
 from trading.models import Account, Event, Signal
 
@@ -169,7 +170,7 @@ def test_a_token_acts_on_a_live_account_only_with_its_own_scope_and_where_that_i
     world, settings
 ):
     rows, signals = everything(world), Signal.objects.count()
-    Account.objects.update(mode="live")
+    turn_into("live")
     guarded = [one for one in CHANGES if one.trades or one.risky]
     assert {one.name for one in CHANGES if one not in guarded} == {"halt", "watch", "unwatch"}
     refused_with(ask_all(Program(), guarded, rows), 403, "LIVE")
@@ -185,7 +186,7 @@ def test_a_token_acts_on_a_live_account_only_with_its_own_scope_and_where_that_i
 
 def test_a_session_acts_on_a_live_account_only_once_it_has_confirmed_who_it_is(world):
     rows = everything(world)
-    Account.objects.update(mode="live")
+    turn_into("live")
     user, client = a_user(*of_all()), Client()
     client.force_login(user)
 
@@ -276,7 +277,7 @@ def test_to_loosen_the_main_switch_takes_a_permission_of_its_own(world):
 
 
 def test_halting_a_live_account_needs_no_leave(world):
-    Account.objects.update(mode="live")
+    turn_into("live")
     program = Program(scopes=["operate"])
     assert program.ask("POST", f"/accounts/{world.account.pk}/halt", WHY).status_code == 200
     assert Account.objects.get().trading_state == "halted"

@@ -37,7 +37,6 @@ from trading.domain.types import AccountMode, Text
 from trading.management.one_instance import Alive
 from trading.management.paper_files import remove_notice
 from trading.models import Account, Order
-from trading.services.clock import SIMULATED
 from trading.services.demo import ensure_demo_account
 
 ADMIN, PASSWORD_FILE = "admin", "admin-password.txt"
@@ -203,13 +202,16 @@ class Command(BaseCommand):
             market += ["--position", position]
         if options["misbehave"]:
             market += ["--misbehave", options["misbehave"]]
-        modes = (*SIMULATED, AccountMode.LIVE)
-        accounts = Account.objects.filter(enabled=True, mode__in=modes)
+        accounts = Account.objects.filter(enabled=True)
+        shadows = accounts.filter(mode=AccountMode.SHADOW).values_list("pk", flat=True)
         processes = [
             *([stack.redis_process(around)] if around.redis.port else []),
             stack.paper_terminal(around, market, holds_recording=source != DEMO),
             *stack.trading_processes(
-                around, list(accounts.values_list("pk", "name")), _nothing_under_way
+                around,
+                list(accounts.values_list("pk", "name")),
+                _nothing_under_way,
+                frozenset(shadows),
             ),
         ]
         if doors.web:
