@@ -7,7 +7,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -178,15 +178,17 @@ def trading_processes(
     around: Surroundings,
     accounts: Iterable[tuple[int, str]],
     nothing_under_way: Callable[[int], bool] = lambda _account_id: True,
+    shadows: Collection[int] = frozenset(),
 ) -> list[ProcessSpec]:
     """Run quotes, a gateway for each account (id, name), and what decides: worker and beat.
 
-    A gateway is not asked to end, within limits, while an order of its account is under way.
+    A gateway is not asked to end, within limits, while an order of its account is under way. `shadows`: the accounts
+    whose gateway is the one that cannot send.
     """
     gateways = [
         around.spec(
             f"gateway-{name}",
-            *("django", "gateway", name),
+            *("django", "shadow" if account_id in shadows else "gateway", name),
             alive=SignsOfLife(around.home / gateway_lock(account_id)),
             calm=partial(nothing_under_way, account_id),
             stage=TRADING,
@@ -238,6 +240,7 @@ def flower(around: Surroundings, port: int, user: str, password: str) -> Process
         alive=partial(serves, port),
         alive_every=10.0,
         alive_within=120.0,  # it starts last and slowly, and nothing depends on it
+        yields=True,
         stage=SERVING,
     )
 
@@ -258,6 +261,7 @@ def web(around: Surroundings, port: int, proxied: bool = False) -> ProcessSpec:
         alive=partial(serves, port, SMALL_PAGE),
         alive_every=10.0,
         stage=SERVING,
+        yields=True,
     )
 
 

@@ -18,6 +18,7 @@ from monitoring.run_file import read_run_file
 from trading.domain import wording
 from trading.domain.types import DenialCode, Purpose, Side, SignalKind, Text
 from trading.models import Denial, Event, EventLevel, Fill, Order, TradingConfig
+from trading.services import config
 
 #: Settings that one message names; the others are counted.
 _NAMED = 6
@@ -138,20 +139,32 @@ def _settings(row: Any) -> Cause | None:
     before = row.prev_record
     if before is None:
         return None
-    changes = row.diff_against(before).changes
-    said = ", ".join(f"{one.field}: {one.old} → {one.new}" for one in changes[:_NAMED])
+    settings = set(config.setting_names())
+    changes = [one for one in row.diff_against(before).changes if one.field in settings]
+    said = [_change_of(one.field, one.old, one.new) for one in changes[:_NAMED]]
     more = len(changes) - _NAMED
     also = Text(f" and {more} more", f" 等 {len(changes)} 项") if more > 0 else Text("", "")
     who = "system" if row.history_user is None else row.history_user.get_username()
     why = row.history_change_reason or ""
     text = Text(
-        f"{who} changed the settings ({said}{also.en}). {why}".strip(),
-        f"{who} 修改了系统配置（{said}{also.zh}）。{why}",
+        f"{who} changed the settings ({', '.join(one.en for one in said)}{also.en}). {why}".strip(),
+        f"{who} 修改了系统配置（{'，'.join(one.zh for one in said)}{also.zh}）。{why}",
     )
     level = EventLevel.WARNING
     return Cause(
         "settings", row.history_id, "CONFIG_CHANGED", level, text, row.history_date, row.account_id
     )
+
+
+def _change_of(name: str, old: object, new: object) -> Text:
+    label, before, after = config.label_of(name), _value(old), _value(new)
+    return Text(f"{label.en}: {before.en} → {after.en}", f"{label.zh}：{before.zh} → {after.zh}")
+
+
+def _value(value: object) -> Text:
+    if isinstance(value, bool):
+        return Text("on", "开") if value else Text("off", "关")
+    return Text("none", "无") if value is None else Text(str(value), str(value))
 
 
 _DID = {

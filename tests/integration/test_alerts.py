@@ -296,8 +296,11 @@ def test_changed_settings_say_who_what_and_why(desk):
     config.change(desk.account.pk, {"stop_loss_ratio": "-0.06"}, actor=user, why="calmer market")
     desk.round()
     [alert] = Alert.objects.filter(code="CONFIG_CHANGED")
-    for word in ("ann", "stop_loss_ratio", "-0.06", "calmer market"):
-        assert word in alert.text_en
+    assert "ann changed the settings (stop-loss ratio: -0.075000 → -0.060000)" in alert.text_en
+    assert "止损" in alert.text_zh
+    for text in (alert.text_en, alert.text_zh):
+        assert "calmer market" in text
+        assert "_" not in text  # no name of a column
 
 
 def test_who_may_do_what_is_told_when_it_changes_and_nothing_else_of_the_admin(desk):

@@ -31,6 +31,7 @@ from monitoring.restarts import NAME as RESTARTS
 from monitoring.restarts import Restarts
 from monitoring.run_file import LOCK, read_run_file, redis_url, write_run_file
 from monitoring.security.checks import refuse_to_serve
+from monitoring.static_files import collect
 from monitoring.supervisor import ProcessSpec, ProcessStatus, StartError, State, Supervisor
 from trading.domain.orders import OrderState
 from trading.domain.pace import FASTEST
@@ -38,7 +39,6 @@ from trading.domain.types import AccountMode, Text
 from trading.management.one_instance import Alive
 from trading.management.paper_files import remove_notice
 from trading.models import Account, Order
-from trading.services.clock import SIMULATED
 from trading.services.demo import ensure_demo_account
 
 ADMIN, PASSWORD_FILE = "admin", "admin-password.txt"
@@ -174,6 +174,7 @@ class Command(BaseCommand):
         if problem is not None:
             raise _problem(problem.en, problem.zh)
         call_command("migrate", verbosity=0, interactive=False)
+        self._collect()
         if ensure_demo_account():
             self._say(
                 "A demo account with invented holdings has been made.",
@@ -182,6 +183,15 @@ class Command(BaseCommand):
         given = os.environ.get("REDIS_URL", "")
         redis = stack.Redis(given) if given else stack.our_redis()
         return stack.Surroundings(Path(settings.BASE_DIR), home, redis, speed, _ceiling())
+
+    def _collect(self) -> None:
+        try:
+            collect()
+        except OSError as problem:  # pages load slower, and work
+            self._say(
+                f"Styles and scripts were not compressed: {problem}.",
+                f"网页样式和脚本未能压缩：{problem}。",
+            )
 
     def _open_doors(self, home: Path, options: dict[str, Any]) -> _Doors:
         password, is_new = _admin(home)
@@ -200,13 +210,16 @@ class Command(BaseCommand):
             market += ["--position", position]
         if options["misbehave"]:
             market += ["--misbehave", options["misbehave"]]
-        modes = (*SIMULATED, AccountMode.LIVE)
-        accounts = Account.objects.filter(enabled=True, mode__in=modes)
+        accounts = Account.objects.filter(enabled=True)
+        shadows = accounts.filter(mode=AccountMode.SHADOW).values_list("pk", flat=True)
         processes = [
             *([stack.redis_process(around)] if around.redis.port else []),
             stack.paper_terminal(around, market, holds_recording=source != DEMO),
             *stack.trading_processes(
-                around, list(accounts.values_list("pk", "name")), _nothing_under_way
+                around,
+                list(accounts.values_list("pk", "name")),
+                _nothing_under_way,
+                frozenset(shadows),
             ),
         ]
         if doors.web:
