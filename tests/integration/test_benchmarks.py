@@ -1,4 +1,7 @@
-"""The benchmarks in tiny run, say what they found as JSON, and leave nothing behind. No figure is judged here."""
+"""The benchmarks in tiny run, say what they found as JSON, and leave nothing behind.
+
+No figure is judged here but counts and sizes, which no machine decides.
+"""
 
 from __future__ import annotations
 
@@ -74,6 +77,21 @@ def test_the_reads_of_a_grid_tick_do_not_grow_with_its_sessions(tmp_path):
     check(benchmark, 2)
     few, many = (case["queries"]["reads"] for case in benchmark["cases"])
     assert few == many
+
+
+@pytest.mark.slow
+def test_a_short_month_leaves_no_more_in_the_database_than_it_may(tmp_path):
+    figures, _ = measure(tmp_path, "month")
+    benchmark = figures["benchmarks"]["month"]
+    check(benchmark, 1)
+    [case] = benchmark["cases"]
+    assert [target["met"] for target in case["targets"]] == [True], case
+    # It traded, and each kind of row that a day adds is there.
+    rows = {
+        name: int(told.split()[0]) for name, told in case["facts"].items() if " rows" in str(told)
+    }
+    for name in ("trading_order", "trading_fill", "monitoring_pricepoint", "monitoring_logline"):
+        assert rows[name] > 5, rows
 
 
 @LINUX
