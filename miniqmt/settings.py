@@ -200,7 +200,16 @@ FORMAT_MODULE_PATH = "miniqmt.formats"  # times with their seconds
 USE_TZ = True
 
 STATIC_URL = "static/"
-WHITENOISE_USE_FINDERS = True  # served from where they lie: no step before the first start
+#: Where `up` collects styles and scripts, named by their content and compressed (monitoring/static_files.py).
+STATIC_ROOT = _private_folder(HOME / "static")
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "monitoring.static_files.CollectedFiles"},
+}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+WHITENOISE_USE_FINDERS = (
+    True  # plain names are served from where they lie: no step before the first start
+)
 WHITENOISE_AUTOREFRESH = False
 
 #: How fast the simulated market runs; `up --speed` tells all its processes. Live accounts live in real time.

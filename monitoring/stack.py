@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from django.conf import settings
+
 from monitoring.loopback import HOST, answers, ask_redis, free_port, reaches, serves
 from monitoring.processes import write_whole
 from monitoring.supervisor import ProcessSpec
@@ -79,7 +81,7 @@ class Surroundings:
     ) -> ProcessSpec:
         """Return a Python process that knows where everything is. `command`: a module and its arguments."""
         known = {
-            "DJANGO_SETTINGS_MODULE": "miniqmt.settings",
+            "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE,  # that of `up`
             "MINIQMT_HOME": str(self.home),
             "REDIS_URL": self.redis.url,
             "MINIQMT_SPEED": f"{self.speed:g}",
@@ -235,6 +237,7 @@ def flower(around: Surroundings, port: int, user: str, password: str) -> Process
         alive=partial(serves, port),
         alive_every=10.0,
         alive_within=120.0,  # it starts last and slowly, and nothing depends on it
+        yields=True,
         stage=SERVING,
     )
 
@@ -255,6 +258,7 @@ def web(around: Surroundings, port: int, proxied: bool = False) -> ProcessSpec:
         alive=partial(serves, port, SMALL_PAGE),
         alive_every=10.0,
         stage=SERVING,
+        yields=True,
     )
 
 

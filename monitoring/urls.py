@@ -8,6 +8,7 @@ from django.urls import include, path, register_converter
 from monitoring import (
     acting_views,
     alert_views,
+    care_views,
     configuration_views,
     figure_views,
     grid_views,
@@ -59,6 +60,9 @@ urlpatterns = [
     path("report/<day:on>/", figure_views.report, name="report"),
     path("alerts/", alert_views.alerts, name="alerts"),
     path("alerts/acknowledge/", alert_views.acknowledge, name="alerts-acknowledge"),
+    path("backups/", care_views.backups, name="backups"),
+    path("backups/make/", care_views.make_backup, name="backups-make"),
+    path("logs/", care_views.logs, name="logs"),
     path("healthz", health_views.alive, name="alive"),
     path("readyz", health_views.ready, name="ready"),
     path("metrics", health_views.measured, name="metrics"),

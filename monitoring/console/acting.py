@@ -119,6 +119,8 @@ class Action(ABC):
     form: ClassVar[type[ActForm]] = ActForm
     #: Whether a live account asks for the second factor, not for the password alone. What makes trading safer does not.
     takes_factor: ClassVar[bool] = False
+    #: Whether a live account asks who it is at all: nothing may stand between a person and the brake.
+    takes_proof: ClassVar[bool] = True
 
     @abstractmethod
     def find(self, pk: int) -> Any:

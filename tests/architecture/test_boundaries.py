@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.architecture.sources import APPS, ROOT, module_of, python_files, tree_of
+from tests.architecture.sources import APPS, ROOT, module_of, nodes_of, python_files, tree_of
 
 pytestmark = pytest.mark.fast
 
@@ -41,7 +41,7 @@ def _is_in(module: str, packages: tuple[str, ...]) -> bool:
 
 def _imports(tree: ast.Module) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

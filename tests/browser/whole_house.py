@@ -26,9 +26,18 @@ from monitoring.alerts.collect import collect
 from monitoring.console.boards import Boards, render
 from monitoring.console.setting_history import versions_of
 from monitoring.console.shared import SharedConsole
-from monitoring.models import Act, Alert, DayReport, EquityPoint, ShadowDay, ShadowOrder
+from monitoring.models import (
+    Act,
+    Alert,
+    DayReport,
+    EquityPoint,
+    LogLine,
+    ShadowDay,
+    ShadowOrder,
+)
 from monitoring.services.day_report import make_day_reports
 from tests.audit import take_down
+from tests.integration.care_scenes import a_backup
 from tests.integration.grid_days import grid_world, start
 from tests.integration.record_scenes import denial
 from tests.integration.scenes import wish
@@ -138,6 +147,7 @@ def _filled(home: Path) -> House:
         why=TURNED, answer_en="Nothing to cancel.", answer_zh="没有可撤销的委托。", answered_at=timezone.now(),
     )  # fmt: skip
     _alerts(world, home)
+    _care(home)
     _paths(world, stands)
     with_quotes = FileQuoteStore(home / "quotes.sqlite3", writes=True)
     quotes = list(world.store.latest([Symbol(one) for one in NAMES]).values())
@@ -218,6 +228,15 @@ def _reports(world: World) -> None:
         EquityPoint.objects.update_or_create(
             account=world.account, at=at, defaults={"equity": worth, "recorded_at": now}
         )
+
+
+def _care(home: Path) -> None:
+    """A backup, and what processes warned of."""
+    a_backup(home, timedelta(hours=3))
+    a_backup(home, timedelta(hours=30))
+    line = {"at": timezone.now(), "process": "worker", "logger": "trading.tasks"}
+    LogLine.objects.create(**line, level="warning", text=HOSTILE, tick="1f0c2a77-aaaa")
+    LogLine.objects.create(**line, level="error", text="tick failed", trace=f"Traceback: {SCRIPT}")
 
 
 def _alerts(world: World, home: Path) -> None:

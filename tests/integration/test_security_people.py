@@ -28,12 +28,6 @@ pytestmark = [pytest.mark.system, pytest.mark.django_db]
 NOW = datetime(2026, 1, 5, 20, 0, tzinfo=UTC)
 
 
-@pytest.fixture(autouse=True)
-def _quick(settings):
-    """Passwords are hashed hundreds of times here; slowly is for those who guess."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def clock():
     with time_machine.travel(NOW, tick=False) as clock:

@@ -29,6 +29,7 @@ from monitoring.restarts import NAME as RESTARTS
 from monitoring.restarts import Restarts
 from monitoring.run_file import LOCK, read_run_file, redis_url, write_run_file
 from monitoring.security.checks import refuse_to_serve
+from monitoring.static_files import collect
 from monitoring.supervisor import ProcessSpec, ProcessStatus, StartError, State, Supervisor
 from trading.domain.orders import OrderState
 from trading.domain.pace import FASTEST
@@ -82,6 +83,12 @@ class Command(BaseCommand):
             default=[],
             metavar="SYMBOL:QTY@COST",
             help="holding of a new simulated account, repeatable 初始持仓",
+        )
+        parser.add_argument(
+            "--misbehave",
+            default="",
+            metavar="NAME[,NAME]",
+            help="incidents of the simulated terminal, as for paper_terminal 模拟终端故意异常",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -159,6 +166,7 @@ class Command(BaseCommand):
         if problem is not None:
             raise _problem(problem.en, problem.zh)
         call_command("migrate", verbosity=0, interactive=False)
+        self._collect()
         if ensure_demo_account():
             self._say(
                 "A demo account with invented holdings has been made.",
@@ -167,6 +175,15 @@ class Command(BaseCommand):
         given = os.environ.get("REDIS_URL", "")
         redis = stack.Redis(given) if given else stack.our_redis()
         return stack.Surroundings(Path(settings.BASE_DIR), home, redis, speed, _ceiling())
+
+    def _collect(self) -> None:
+        try:
+            collect()
+        except OSError as problem:  # pages load slower, and work
+            self._say(
+                f"Styles and scripts were not compressed: {problem}.",
+                f"网页样式和脚本未能压缩：{problem}。",
+            )
 
     def _open_doors(self, home: Path, options: dict[str, Any]) -> _Doors:
         password, is_new = _admin(home)
@@ -183,6 +200,8 @@ class Command(BaseCommand):
         market = ["--source", source]
         for position in options["position"]:
             market += ["--position", position]
+        if options["misbehave"]:
+            market += ["--misbehave", options["misbehave"]]
         accounts = Account.objects.filter(enabled=True)
         shadows = accounts.filter(mode=AccountMode.SHADOW).values_list("pk", flat=True)
         processes = [
