@@ -120,7 +120,8 @@ def whole_house(home: Path, calendar_rows: list[Any]) -> Iterator[House]:
         patch.setattr(views, "console_now", SharedConsole(views._build))
         patch.setattr(views.live, "_boards", Boards(render))
         patch.setattr(views, "boards", views.live._boards)
-        TradingDay.objects.bulk_create(calendar_rows, ignore_conflicts=True, batch_size=500)
+        days = [TradingDay(on=on, is_session=is_, source=of) for on, is_, of in calendar_rows]
+        TradingDay.objects.bulk_create(days, ignore_conflicts=True, batch_size=500)
         try:
             yield _filled(home)
         finally:

@@ -165,6 +165,15 @@ def test_a_live_account_asks_for_the_password_and_a_wrong_one_changes_nothing(mo
         Position.objects.update(exit_enabled=True)
 
 
+def test_what_is_done_to_a_shadow_is_said_to_be_recorded_only_and_asks_for_no_password(
+    morning, boss
+):
+    turn_into("shadow")
+    page, _ = asked(boss, morning, "halt")
+    assert "recorded, never sent" in words(page)
+    assert 'type="password"' not in page.content.decode()
+
+
 def test_a_live_account_acts_with_the_right_password(morning, boss):
     turn_into("live")
     _, data = asked(boss, morning, "reduce")
@@ -175,7 +184,7 @@ def test_a_live_account_acts_with_the_right_password(morning, boss):
 
 
 def test_nothing_stands_between_a_person_and_the_brake_of_a_live_account(morning, boss):
-    Account.objects.update(mode="live")
+    turn_into("live")
     page, data = asked(boss, morning, "halt")
     assert 'type="password"' not in page.content.decode()
     assert "LIVE: real money" in words(page)
