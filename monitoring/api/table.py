@@ -11,6 +11,7 @@ from monitoring.console.access import VIEW
 from monitoring.services.api_tokens import Scope
 from trading.admin.base import RELEASE, TRADE
 from trading.domain.types import Text, TradingState
+from trading.services.reach import Reach
 
 _CONFIG = (VIEW, "trading.view_tradingconfig")
 _OUTCOMES = (VIEW, "trading.view_unknownoutcome")
@@ -115,7 +116,7 @@ def _change(
     summary: Text,
     handler: Callable[[Call], Any],
     body: type | None,
-    target: Callable[[Mapping[str, Any]], Target],
+    target: Callable[[Mapping[str, Any], Reach], Target],
     scope: Scope,
     permission: str,
     *,

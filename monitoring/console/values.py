@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Generic, TypeVar
 
 from monitoring.console.curve import CurveView
+from monitoring.run_file import GATEWAY
 from trading.domain.calendar import MarketPhase
 from trading.domain.protection import Protection
 from trading.domain.types import (
@@ -26,6 +27,7 @@ from trading.domain.types import (
     TradingState,
 )
 from trading.services.clock import Clock
+from trading.services.reach import Reach
 
 Row = TypeVar("Row")
 
@@ -243,6 +245,8 @@ class AccountView:
     orders: Listing[OrderView]
     fills: Listing[FillView]
     events: Listing[EventView]
+    #: Whether whoever looks may act on it as far as the roles go.
+    may_act: bool = True
 
     @property
     def protected(self) -> int:
@@ -276,6 +280,23 @@ class Console:
     def __post_init__(self) -> None:
         content = repr((self.accounts, self.processes, self.quotes_problem))
         object.__setattr__(self, "digest", hashlib.sha256(content.encode()).hexdigest()[:24])
+
+    def within(self, reach: Reach) -> Console:
+        """Return what somebody of this reach sees of it; nothing is read again."""
+        if reach.is_everything:
+            return self
+        accounts = tuple(
+            one if reach.trades(one.pk) else replace(one, may_act=False)
+            for one in self.accounts
+            if reach.sees(one.pk)
+        )
+        gateways = {f"{GATEWAY}{one.name}" for one in accounts}
+        processes = self.processes and tuple(
+            one
+            for one in self.processes
+            if one.name in gateways or not one.name.startswith(GATEWAY)
+        )
+        return replace(self, accounts=accounts, processes=processes)
 
     @property
     def holdings(self) -> int:

@@ -25,6 +25,7 @@ from monitoring.models import Alert, DayReport, EquityPoint
 from tests.integration.record_scenes import HELD, HOSTILE, NUMBER, SOLD, denial, person, words_of
 from tests.world import World
 from trading import selectors
+from trading.services.reach import EVERYTHING
 from trading.models import Account, BooksState, DayBooks, Event, Fill, Instrument
 from trading.services import config
 from trading.services.calendar import load_calendar
@@ -82,7 +83,7 @@ def page(language: str = "en", **query: str) -> str:
 
 
 def view(world: World):
-    [account] = read_accounts(REAL).values()
+    [account] = read_accounts(REAL, EVERYTHING).values()
     return daily_view(account, world.on, load_calendar())
 
 

@@ -22,6 +22,7 @@ from tests.integration.record_scenes import HOSTILE, person, text, words_of
 from tests.integration.scenes import wish
 from tests.world import World
 from trading import selectors
+from trading.services.reach import EVERYTHING
 from trading.domain.types import Side, SignalKind
 from trading.models import Account, Close, Event, Fill, Instrument, Order
 from trading.services.calendar import load_calendar
@@ -53,7 +54,7 @@ def world(calendar):
 
 
 def page(first: date = FEBRUARY):
-    [account] = read_accounts(REAL).values()
+    [account] = read_accounts(REAL, EVERYTHING).values()
     return results_page(account, first, load_calendar())
 
 

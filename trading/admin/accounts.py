@@ -20,6 +20,7 @@ from trading.admin.base import (
     say,
     unconfirmed,
 )
+from trading.admin.reach import WithinReach
 from trading.domain.types import Text, TradingState
 from trading.models import Account
 from trading.models.fields import both
@@ -60,7 +61,7 @@ class AccountForm(forms.ModelForm):
 
 
 @admin.register(Account)
-class AccountAdmin(AsksAgain, PlainNumbers, admin.ModelAdmin):
+class AccountAdmin(WithinReach, AsksAgain, PlainNumbers, admin.ModelAdmin):
     """Opened with its number; after that only `enabled` and the fees change by form, the switch by actions."""
 
     form = AccountForm
