@@ -25,11 +25,11 @@ from monitoring.models import Alert, DayReport, EquityPoint
 from tests.integration.record_scenes import HELD, HOSTILE, NUMBER, SOLD, denial, person, words_of
 from tests.world import World
 from trading import selectors
-from trading.services.reach import EVERYTHING
 from trading.models import Account, BooksState, DayBooks, Event, Fill, Instrument
 from trading.services import config
 from trading.services.calendar import load_calendar
 from trading.services.clock import set_clock
+from trading.services.reach import EVERYTHING
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db, pytest.mark.usefixtures("calendar")]
 

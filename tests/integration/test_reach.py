@@ -17,6 +17,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.utils import timezone
 
+from grid.models import GridSession
 from grid.services import sessions
 from monitoring import views
 from monitoring.alerts.sources import SOURCES
@@ -44,9 +45,11 @@ from trading.models import (
     Instrument,
     Order,
     Position,
+    TradingConfig,
     UnknownOutcome,
+    WatchedSymbol,
 )
-from trading.services import config, shared_quotes, watch_list
+from trading.services import shared_quotes, watch_list
 from trading.services.clock import DEMO, set_clock
 from trading.services.reach import EVERYTHING, NOTHING, Reach, path_of, reach_of
 
@@ -78,23 +81,30 @@ def world(calendar, monkeypatch, tmp_path):
     theirs = world.account
     Account.objects.update(name=NAME, broker_account_id=NUMBER)
     request = sessions.Request(
-        account_id=theirs.pk, symbol=Symbol(HIDDEN[0]), style="lot", values={"max_investment": Decimal(30000)}
+        account_id=theirs.pk,
+        symbol=Symbol(HIDDEN[0]),
+        style="lot",
+        values={"max_investment": Decimal(30000)},
     )
     quote_now = world.store.latest([Symbol(HIDDEN[0])])[Symbol(HIDDEN[0])]
     sessions.start_session(request, quote_now, now, actor="a test", why="a test")
     watch_list.watch(
         theirs.pk, [Entry(Symbol(HIDDEN[1]), f"a note on {HIDDEN[1]}")], now, "a test"
     )
-    order = Order.objects.get(symbol=HIDDEN[1])
+    order = Order.objects.filter(symbol=HIDDEN[1]).latest("pk")
     UnknownOutcome.objects.create(order=order, since=now, why_en=NAME, why_zh=NAME)
-    DayReport.objects.create(account=theirs, on=world.on, made_at=at, positions=[])
+    sums = dict.fromkeys(("bought", "sold", "commission", "stamp_duty", "transfer_fee"), 0)
+    DayReport.objects.create(account=theirs, on=world.on, made_at=at, orders=2, fills=0, **sums)
     DayBooks.objects.get_or_create(account=theirs, on=world.on, defaults={"state": "differs"})
     said = {"text_en": f"of {NAME} {HIDDEN[0]}", "text_zh": f"{NAME} {HIDDEN[0]}"}
     Finding.objects.create(account=theirs, code="X", level="alarm", since=at, seen_at=at, **said)
-    common = {"code": "X", "severity": 3, "category": "trade", "key": "x", **said}
+    common = {"code": "ORDER_STUCK", "severity": 3, "category": "trade", "key": "x", **said}
+    common |= {"source": "event", "source_pk": 1}
     moments = {"first_at": now, "last_at": now, "made_at": at}
     Alert.objects.create(account=theirs, symbol=HIDDEN[0], **common, **moments)
-    Alert.objects.create(account=None, **{**common, "key": "of the house"}, **moments)
+    Alert.objects.create(
+        account=None, **{**common, "key": "of the house", "source_pk": 2}, **moments
+    )
     Act.objects.create(
         token="t" * 32, at=at, actor="x", account=theirs, action="sell", subject=HIDDEN[0]
     )
@@ -119,8 +129,13 @@ def mine(world) -> Account:
     """The account the person is limited to: one holding, settings, an event."""
     theirs = Account.objects.get(name=NAME)
     row = Account.objects.create(name="mine", broker_account_id="8800111155", mode=theirs.mode)
-    config.create(row.pk, world.moment("09:00:00"))
-    values = {"life": 1, "opened_on": world.on, "quantity": 200, "cost_price": "10.00"}
+    TradingConfig.objects.create(account=row)
+    values = {
+        "opened_on": world.on,
+        "quantity": 200,
+        "bought_quantity": 200,
+        "bought_amount": 2000,
+    }
     Position.objects.create(account=row, symbol=MINE, **values)
     return row
 
@@ -134,28 +149,29 @@ def limited(account: Account, *, may_trade: bool = True) -> Any:
 
 
 def keys_of(world: World) -> set[str]:
-    """The key of every row that is of the other account, or of nobody."""
-    found = set()
-    for model in apps.get_models():
-        if model._meta.managed and model._meta.label != "trading.TradingDay":
-            found |= {str(pk) for pk in model._base_manager.values_list("pk", flat=True)[:6]}
-    return found | {"t" * 32, str(world.on), *HIDDEN}
+    """Keys that rows of the other account have, with their symbols, the day and the token of an act."""
+    rows = (Position, Order, GridSession, UnknownOutcome, WatchedSymbol)
+    numbers = {
+        str(pk) for model in rows for pk in model._base_manager.values_list("pk", flat=True)[:2]
+    }
+    return numbers | {str(world.account.pk), "t" * 32, str(world.on), HIDDEN[0]}
 
 
-def urls_of(address: Address, keys: set[str]) -> set[str]:
+def urls_of(address: Address, keys: set[str]) -> list[str]:
+    """The address with every key that fits."""
     if not _KEY.search(address.route):
-        return {"/" + address.route}
+        return ["/" + address.route]
+    numbers = {key for key in keys if key.isdecimal()}
     if address.name == "act":
-        numbers = [key for key in keys if key.isdecimal() and len(key) < 4]
-        return {f"/act/{name}/{key}/" for name in ACTIONS for key in numbers}
+        return [f"/act/{name}/{key}/" for name in ACTIONS for key in numbers]
     if "<day:" in address.route:
-        return {re.sub("<[^>]+>", key, "/" + address.route) for key in keys if key.count("-") == 2}
-    page = address.page
-    if page is not None:
-        keys = {str(pk) for pk in page.model._base_manager.values_list("pk", flat=True)[:6]} or {
-            "1"
-        }
-    return {address.with_key(quote(key)) for key in keys if len(key) < 40}
+        return [re.sub("<[^>]+>", key, "/" + address.route) for key in keys if key.count("-") == 2]
+    if address.page is not None:
+        rows = address.page.model._base_manager.order_by("pk")
+        keys = {str(pk) for pk in rows.values_list("pk", flat=True)[:2]} or {"1"}
+    elif "<int:" in address.route:
+        keys = numbers
+    return [address.with_key(quote(key)) for key in sorted(keys)]
 
 
 def told(body: str, url: str) -> list[str]:
@@ -167,10 +183,17 @@ def told(body: str, url: str) -> list[str]:
     return [word for word in TELLING if word in plain]
 
 
-def theirs_now() -> dict[str, Any]:
-    """Every row of every table but what a look leaves behind."""
+def of_others(world: World) -> dict[str, Any]:
+    """Every row of the other account, and every one that all share; what a person leaves of their own does not count."""
     rows = everything()
-    return {name: rows[name] for name in rows if name not in ("monitoring.ApiToken", "auth.User")}
+    own = ("admin.LogEntry", "otp_totp.TOTPDevice", "monitoring.ApiToken", "monitoring.ApiCall")
+    found = {name: rows[name] for name in rows if name not in own}
+    for model in apps.get_models(include_auto_created=True):
+        path, name = path_of(model), model._meta.label
+        if name in found and path is not None:
+            theirs = model._base_manager.filter(**{path: world.account.pk}).order_by("pk")
+            found[name] = list(theirs.values_list())
+    return found
 
 
 def test_every_address_is_silent_about_the_other_account(world, mine):
@@ -181,13 +204,14 @@ def test_every_address_is_silent_about_the_other_account(world, mine):
     for address in addresses():
         if address.name in ("logout", "admin:logout"):
             continue
-        for url in sorted(urls_of(address, keys)):
+        for url in urls_of(address, keys):
+            person.cookies.pop("messages", None)  # Django says the key back that it was asked for
             response = person.get(url)
             assert response.status_code < 500, url
             body = "" if response.streaming else response.content.decode()
             assert not told(body + response.headers.get("Location", ""), url), url
             asked += 1
-    assert asked > 400
+    assert asked > 250
 
 
 def test_somebody_without_a_limit_is_told_of_it_on_many_of_them(world, mine):
@@ -205,7 +229,7 @@ def test_somebody_without_a_limit_is_told_of_it_on_many_of_them(world, mine):
     wanted = {"console", "console-board", "orders", "signals", "holding", "trade", "act-done", "configuration",
               "configuration-history", "grids", "grid", "results", "reports", "report", "alerts", "ready",
               "metrics", "grid-start", "admin:trading_account_changelist", "admin:monitoring_logline_changelist"}  # fmt: skip
-    assert not wanted - loud
+    assert sorted(wanted - loud) == []
     assert sum(name.endswith("_changelist") for name in loud) > 15
 
 
@@ -216,25 +240,23 @@ def test_no_form_reaches_the_other_account_and_none_at_all_where_one_may_only_lo
     user = limited(mine, may_trade=may_trade)
     person, keys = browser(user), keys_of(world)
     person.raise_request_exception = False
-    before = theirs_now()
+    before = of_others(world)
     answers = {"confirmed": "yes", "why": "x", "how": "all", "token": "a" * 32, "quantity": "100", "shown": "",
                "account": str(world.account.pk), "symbol": HIDDEN[0], "alert": "1", "post": "yes"}  # fmt: skip
     for address in addresses():
         own = ("logout", "admin:logout", "login", "admin:login", "set_language", "me", "confirm")
         if address.name in own or "password" in address.name:
             continue
-        for url in sorted(urls_of(address, keys)):
-            subject = url.rstrip("/").rpartition("/")[2]
-            response = address.post(person, url, answers)
-            assert response.status_code < 500, (url, subject)
-            assert theirs_now() == before, url
+        for url in urls_of(address, keys):
+            assert address.post(person, url, answers).status_code < 500, url
+    assert of_others(world) == before
 
 
 @pytest.mark.parametrize("may_trade", [True, False])
 def test_no_action_of_the_admin_reaches_it(world, mine, may_trade):
     user = limited(mine, may_trade=may_trade)
     person, tried = browser(user), 0
-    before = theirs_now()
+    before = of_others(world)
     for address in addresses():
         page = address.page
         if page is None or not address.name.endswith("_changelist"):
@@ -248,8 +270,8 @@ def test_no_action_of_the_admin_reaches_it(world, mine, may_trade):
             data = {"action": name, "_selected_action": keys, "index": "0", "confirmed": "yes",
                     "post": "yes", "why": "x", "how": "all", "number": "1", "high": "99"}  # fmt: skip
             person.post("/" + address.route, data)
-            assert theirs_now() == before, (address.route, name)
             tried += 1
+    assert of_others(world) == before
     assert tried > 20
 
 
@@ -258,21 +280,19 @@ def test_a_token_reaches_no_further_than_its_user(world, mine, may_trade):
     user = limited(mine, may_trade=may_trade)
     secret = create(user, "a program", tuple(Scope), timezone.timedelta(days=1), timezone.now())[1]
     bearer = {"authorization": f"Bearer {secret}"}
-    person = browser(headers=bearer) if False else browser()
-    before = theirs_now()
+    person = browser()
+    before = of_others(world)
     for address in addresses():
         if not address.route.startswith("api/"):
             continue
-        for url in sorted(urls_of(address, keys_of(world))):
+        for url in urls_of(address, {*keys_of(world), str(mine.pk)}):
             body = person.get(url, headers=bearer).content.decode()
             assert not told(body, url), url
             person.post(url, json.dumps({"why": "x"}), "application/json",
                         headers={**bearer, "idempotency-key": quote(url)[-60:]})  # fmt: skip
-    changed = {name for name, rows in theirs_now().items() if rows != before[name]}
-    assert changed <= {"monitoring.ApiCall", "trading.Account", "trading.Event"}
-    states = dict(Account.objects.values_list("name", "trading_state"))
-    assert states[NAME] == "active"
-    assert (states["mine"] == "halted") == may_trade
+    assert of_others(world) == before
+    halted = Event.objects.filter(account=mine, code="TRADING_HALTED")
+    assert halted.exists() == may_trade
 
 
 def test_the_own_account_is_looked_at_and_acted_on(world, mine):

@@ -22,11 +22,11 @@ from tests.integration.record_scenes import HOSTILE, person, text, words_of
 from tests.integration.scenes import wish
 from tests.world import World
 from trading import selectors
-from trading.services.reach import EVERYTHING
 from trading.domain.types import Side, SignalKind
 from trading.models import Account, Close, Event, Fill, Instrument, Order
 from trading.services.calendar import load_calendar
 from trading.services.clock import set_clock
+from trading.services.reach import EVERYTHING
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db, pytest.mark.usefixtures("calendar")]
 
