@@ -167,7 +167,7 @@ class PostgresServer:
             return subprocess.run(
                 [str(self._programs / name), *words],
                 cwd=self.folder,
-                env={**os.environ, "LC_ALL": "C", "PGTZ": "UTC"},
+                env={**os.environ, "LC_ALL": "C", "PGTZ": "UTC", "TZ": "UTC"},
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,

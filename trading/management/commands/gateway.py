@@ -27,7 +27,7 @@ from trading.management.gateway_loop import GatewayLoop, Protection
 from trading.management.known_days import calendar_known_on
 from trading.management.one_instance import Alive, AlreadyRunning, gateway_lock, one_instance
 from trading.management.paper_files import read_token, terminal_address
-from trading.management.waiting import StopSignal
+from trading.management.waiting import StopSignal, await_database
 from trading.management.watchdog import Keeper, Watchdog
 from trading.models import Account, EventLevel
 from trading.paper import tcp_client, xttrader, xttype
@@ -149,6 +149,7 @@ def _close(gateway: Gateway, loop: GatewayLoop, desk: AccountDesk) -> None:
 
 
 def _account(name: str) -> Account:
+    await_database()
     try:
         return Account.objects.get(name=name)
     except DatabaseError:
