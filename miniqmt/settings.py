@@ -18,6 +18,7 @@ from monitoring import log_files
 from monitoring.processes import exit_with_parent, show_what_the_console_can
 from monitoring.redaction import known_secrets
 from monitoring.run_file import redis_url
+from monitoring.security import transport
 
 # Here, because every process of the system reads its settings: a child of `up` ends with it.
 exit_with_parent()
@@ -125,6 +126,10 @@ TEMPLATES = [
 ]
 
 
+#: The root certificate by which PostgreSQL and Redis on other computers are known.
+CA = env.str("MINIQMT_CA", default="")
+
+
 def _database() -> dict[str, Any]:
     url = env.str("DATABASE_URL", default="")
     config: dict[str, Any] = (
@@ -147,7 +152,7 @@ def _database() -> dict[str, Any]:
     elif config["ENGINE"] == "django.db.backends.postgresql":
         config["ENGINE"] = "miniqmt.postgres"
         config["CONN_HEALTH_CHECKS"] = True
-        config["OPTIONS"] = postgres.options(config.get("OPTIONS", {}))
+        config["OPTIONS"] = postgres.options(transport.postgres_of(config.get("OPTIONS", {}), CA))
     else:
         raise ImproperlyConfigured(
             f"DATABASE_URL: neither SQLite nor PostgreSQL: {config['ENGINE']}"
@@ -227,7 +232,9 @@ MINIQMT_API_RATE = env.int("MINIQMT_API_RATE", default=50)
 MINIQMT_API_TRADES_LIVE = env.bool("MINIQMT_API_TRADES_LIVE", default=False)
 
 #: Broker of messages: the given one, else the one `up` runs. Without any, the commands that need one say so.
-REDIS_URL = env.str("REDIS_URL", default="") or redis_url(HOME)
+REDIS_URL = transport.redis_of(env.str("REDIS_URL", default="") or redis_url(HOME), CA)
+for _hole in transport.plain_lines(DATABASES["default"], REDIS_URL):
+    raise ImproperlyConfigured(f"{_hole.id}: {_hole.text.en} {_hole.text.zh}")
 CELERY_BROKER_URL = REDIS_URL or None
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

@@ -83,6 +83,9 @@ class Line:
         back = threading.Thread(target=self._pump, args=(far, near), daemon=True)
         back.start()
         self._pump(near, far)
+        back.join()
+        for end in (near, far):
+            end.close()
 
     def _pump(self, source: socket.socket, to: socket.socket) -> None:
         with contextlib.suppress(OSError):
