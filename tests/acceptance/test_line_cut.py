@@ -121,7 +121,7 @@ def two_machines(tmp_path: Path) -> Iterator[tuple[Machines, list[Line]]]:
 
 
 @pytest.mark.parametrize("how", ["cut", "swallow"])
-def test_f042_the_line_fails_while_holdings_fall_and_heals_by_itself(
+def test_the_line_fails_while_holdings_fall_and_heals_by_itself(
     tmp_path, how, record_property
 ):
     with two_machines(tmp_path) as (house, lines):
@@ -148,7 +148,7 @@ def test_f042_the_line_fails_while_holdings_fall_and_heals_by_itself(
             wait_for(partial(holds, house, name, opening), 20)
             assert books(house, name, opening) == []
         text = "".join(path.read_text("utf-8") for path in house.logs.glob("gateway-*.txt"))
-        assert "cannot be reached" in text
+        assert text.count("the gateway stood still") >= len(ACCOUNTS)  # and ended itself, with its lease
         record_property("armed", round(took, 1))
         record_property("sold", round(sold, 1))
 
