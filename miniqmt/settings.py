@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import secrets
 import sys
 from datetime import timedelta
@@ -210,6 +211,10 @@ WHITENOISE_AUTOREFRESH = False
 
 #: How fast the simulated market runs; `up --speed` tells all its processes. Live accounts live in real time.
 MINIQMT_SPEED = Decimal(str(env.float("MINIQMT_SPEED", default=1.0)))
+
+#: What this machine is called where several share a database, and which processes `up` runs here; empty: all of them.
+MINIQMT_MACHINE = env.str("MINIQMT_MACHINE", default="") or platform.node()
+MINIQMT_RUNS = env.str("MINIQMT_RUNS", default="")
 
 #: The second source of quotes: `mootdx`, or none.
 FALLBACK_QUOTES = env.str("FALLBACK_QUOTES", default="")

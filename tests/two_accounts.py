@@ -10,6 +10,7 @@ import json
 import sqlite3
 import sys
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 from tests.invariants import Opening, violations
@@ -77,7 +78,10 @@ def _fill() -> None:
     for name, number in ACCOUNTS.items():
         row = Account.objects.create(name=name, broker_account_id=number, mode=AccountMode.DEMO)
         TradingConfig.objects.create(
-            account=row, auto_trading_enabled=True, daily_loss_ratio="0.5", sell_order_timeout=9
+            account=row,
+            auto_trading_enabled=True,
+            daily_loss_ratio=Decimal("0.5"),
+            sell_order_timeout=9,
         )
     with closing(sqlite3.connect(sys.argv[1])) as copy, copy:
         for model in apps.get_app_config("trading").get_models():

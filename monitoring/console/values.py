@@ -31,6 +31,8 @@ from trading.services.reach import Reach
 
 Row = TypeVar("Row")
 
+#: Between the name of a process and that of its machine, where there are several.
+AT = " @ "
 #: Reasons for no protection that are the ordinary course of a day and ask nobody to act.
 ORDINARY = frozenset({Protection.MARKET_CLOSED, Protection.ORDER_WORKING, Protection.T1})
 
@@ -264,6 +266,10 @@ class ProcessView:
     story: Text
 
 
+def _without_machine(name: str) -> str:
+    return name.partition(AT)[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Console:
     """Everything the page shows at one moment. `processes` None: nobody supervises this web server.
@@ -294,7 +300,7 @@ class Console:
         processes = self.processes and tuple(
             one
             for one in self.processes
-            if one.name in gateways or not one.name.startswith(GATEWAY)
+            if _without_machine(one.name) in gateways or not one.name.startswith(GATEWAY)
         )
         return replace(self, accounts=accounts, processes=processes)
 
