@@ -196,7 +196,7 @@ class Command(BaseCommand):
                 "A demo account with invented holdings has been made.",
                 "已建立演示账户及虚构持仓。",
             )
-        redis = stack.Redis(given) if given else stack.our_redis()
+        redis = stack.Redis(str(settings.REDIS_URL)) if given else stack.our_redis()
         return stack.Surroundings(Path(settings.BASE_DIR), home, redis, speed, _ceiling())
 
     def _open_doors(self, home: Path, options: dict[str, Any], wanted: frozenset[str]) -> _Doors:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from miniqmt import postgres
 from monitoring.security.transport import is_here, plain_lines, postgres_of, redis_of
 
 pytestmark = [pytest.mark.fast, pytest.mark.system]
@@ -68,6 +69,16 @@ def test_one_root_certificate_serves_both_unless_another_is_named():
     assert "own.pem" in own
     assert "%2Fca.pem" not in own
     assert redis_of("redis://127.0.0.1/0", "/ca.pem") == "redis://127.0.0.1/0"
+
+
+def test_no_wait_for_the_database_is_without_an_end():
+    told = postgres.options({"sslmode": "verify-full"})
+    assert 0 < told["connect_timeout"] <= 10
+    assert told["keepalives_idle"] + told["keepalives_count"] * told["keepalives_interval"] <= 30
+    assert 0 < told["tcp_user_timeout"] <= 30_000
+    for name in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
+        assert f"-c {name}=" in told["options"]
+    assert told["sslmode"] == "verify-full"
 
 
 def test_only_the_loopback_and_sockets_of_the_file_system_are_here():
