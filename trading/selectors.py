@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from django.conf import settings as django_settings
@@ -13,8 +13,9 @@ from django.db.models import Model, Q, Sum
 from django.utils.module_loading import import_string
 
 from trading.domain import instruments, positions
+from trading.domain.caps import Used
 from trading.domain.orders import OrderState
-from trading.domain.types import CHINA, AccountMode, Purpose, Side, Symbol
+from trading.domain.types import CHINA, ZERO, AccountMode, Purpose, Side, Symbol
 from trading.models import (
     Account,
     Denial,
@@ -212,6 +213,18 @@ def symbols_of_interest(account_id: int) -> dict[Symbol, datetime]:
     return marks
 
 
+def used_today(account_id: int, on: date, *, but: int = 0) -> Used:
+    """Return what the orders of a day used of an account's caps; those that were never sent used nothing."""
+    orders = Order.objects.filter(account_id=account_id, trade_date=on).exclude(pk=but)
+    bought, count = ZERO, 0
+    for order in orders.exclude(state=OrderState.EXPIRED):
+        count += 1
+        if order.side == Side.BUY:
+            working = order.state in WORKING_STATES
+            bought += order.quantity * order.price if working else order.filled_amount
+    return Used(bought, count)
+
+
 def watched_symbols() -> frozenset[Symbol]:
     """Return what enabled accounts have on their watch lists: quotes are wanted of them, nothing decides on them."""
     rows = WatchedSymbol.objects.filter(account__enabled=True)
@@ -266,7 +279,9 @@ def _own_interest(account_id: int) -> dict[Symbol, datetime]:
     return marks
 
 
+@cache
 def _table(model: type[Model]) -> str:
+    """Quoted, which SQLite and PostgreSQL do alike."""
     return connection.ops.quote_name(model._meta.db_table)
 
 

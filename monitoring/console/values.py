@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Generic, TypeVar
 
 from monitoring.console.curve import CurveView
@@ -270,7 +271,7 @@ def _without_machine(name: str) -> str:
     return name.partition(AT)[0]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Console:
     """Everything the page shows at one moment. `processes` None: nobody supervises this web server.
 
@@ -281,11 +282,11 @@ class Console:
     accounts: tuple[AccountView, ...]
     processes: tuple[ProcessView, ...] | None
     quotes_problem: bool
-    digest: str = field(init=False, default="")
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def digest(self) -> str:
         content = repr((self.accounts, self.processes, self.quotes_problem))
-        object.__setattr__(self, "digest", hashlib.sha256(content.encode()).hexdigest()[:24])
+        return hashlib.sha256(content.encode()).hexdigest()[:24]
 
     def within(self, reach: Reach) -> Console:
         """Return what somebody of this reach sees of it; nothing is read again."""

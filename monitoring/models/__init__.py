@@ -16,6 +16,7 @@ from monitoring.models.logs import LogLine, LogMark
 from monitoring.models.machines import Machine
 from monitoring.models.people import Act, OperatorSettings
 from monitoring.models.records import DayReport, Finding, PremarketCheck
+from monitoring.models.shadow import ShadowDay, ShadowOrder
 
 __all__ = [
     "Act",
@@ -39,4 +40,6 @@ __all__ = [
     "PremarketCheck",
     "PricePoint",
     "Severity",
+    "ShadowDay",
+    "ShadowOrder",
 ]

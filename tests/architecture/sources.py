@@ -45,5 +45,29 @@ def module_of(path: Path) -> str:
     return name_of(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def tree_of(path: Path) -> ast.Module:
+def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """As `parsed`, kept while the tests of this folder run."""
+    return parsed(path)
+
+
+@cache
+def nodes_of(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """What `ast.walk` yields, walked once: a hundred tests look through the same trees."""
+    return tuple(ast.walk(tree))
+
+
+@cache
+def code() -> dict[str, ast.Module]:
+    """The product's own files."""
+    return {name_of(path): tree_of(path) for path in python_files("manage.py", *APPS)}
+
+
+def forget() -> None:
+    """Give back what the trees take: millions of objects, which every later test would drag along."""
+    for kept in (tree_of, nodes_of, code):
+        kept.cache_clear()

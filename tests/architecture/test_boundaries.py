@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.architecture.sources import APPS, ROOT, module_of, python_files, tree_of
+from tests.architecture.sources import APPS, ROOT, module_of, nodes_of, python_files, tree_of
 
 pytestmark = pytest.mark.fast
 
@@ -16,12 +16,14 @@ PROTECTED = ("trading.broker", "trading.paper")
 ALLOWED = (
     *PROTECTED,
     "trading.replay",
+    "trading.management.commands.account_copy",
     "trading.management.commands.gateway",
     "trading.management.commands.market_data",
     "trading.management.commands.paper_terminal",
     "trading.management.commands.qmt_probe",
     "trading.management.commands.reference",
     "trading.management.commands.replay",
+    "trading.management.commands.shadow",
 )
 BANNED_IN_RESIDENT_PROCESSES = (
     "apprise",
@@ -39,7 +41,7 @@ def _is_in(module: str, packages: tuple[str, ...]) -> bool:
 
 def _imports(tree: ast.Module) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -63,6 +65,7 @@ RESIDENT = {
     " import miniqmt.beat",
     "web": "import miniqmt.asgi, django.urls; django.urls.get_resolver().url_patterns",
     "gateway": "import trading.management.commands.gateway",
+    "shadow": "import trading.management.commands.shadow",
     "market_data": "import trading.management.commands.market_data",
     "market_data with a fallback": "from trading.market_data.mootdx_feed import open_feed; open_feed()",
     "paper_terminal": "import trading.management.commands.paper_terminal",

@@ -7,18 +7,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from functools import cache
 
 import pytest
 
-from tests.architecture.sources import APPS, name_of, python_files, tree_of
+from tests.architecture.sources import code, nodes_of
 
 pytestmark = [pytest.mark.fast, pytest.mark.unattended]
-
-
-@cache
-def code() -> dict[str, ast.Module]:
-    return {name_of(path): tree_of(path) for path in python_files("manage.py", *APPS)}
 
 
 #: What goes out, and the argument that bounds it: by name, or the place it may stand at instead.
@@ -61,7 +55,7 @@ MAY_WAIT = {
 
 def calls(tree: ast.AST) -> Iterator[tuple[str, str, ast.Call]]:
     """Every call as (what it is called on, name, call)."""
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             yield ast.unparse(node.func.value), node.func.attr, node
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -185,7 +179,7 @@ def locks_of(tree: ast.AST) -> set[str]:
 def nested(tree: ast.AST) -> list[str]:
     """The methods that take a lock of their object while they hold it: at once, or by calling another one."""
     found = []
-    for owner in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):
+    for owner in (node for node in nodes_of(tree) if isinstance(node, ast.ClassDef)):
         methods = {one.name: one for one in owner.body if isinstance(one, ast.FunctionDef)}
         takes = {name: {lock for lock, _ in _held(method)} for name, method in methods.items()}
         for name, method in methods.items():

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.architecture.sources import name_of, python_files, tree_of
+from tests.architecture.sources import name_of, nodes_of, python_files, tree_of
 
 pytestmark = [pytest.mark.fast, pytest.mark.orders]
 
@@ -26,7 +26,7 @@ ALLOWED = {
 
 def on_their_thread(tree: ast.AST) -> Iterator[ast.AST]:
     """Yield the functions that run in callbacks: methods of callback classes, closures and helpers they are made of."""
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.ClassDef) and any(
             ast.unparse(base).endswith("XtQuantTraderCallback") for base in node.bases
         ):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from functools import cache
 
 import pytest
 
-from tests.architecture.sources import APPS, name_of, python_files, tree_of
+from tests.architecture.sources import code, name_of, nodes_of, python_files, tree_of
 
 pytestmark = [pytest.mark.fast, pytest.mark.unattended]
 
@@ -30,13 +29,8 @@ PUT_TOGETHER = {
 RUNS_SQL = {"execute", "executemany", "executescript"}
 
 
-@cache
-def code() -> dict[str, ast.Module]:
-    return {name_of(path): tree_of(path) for path in python_files("manage.py", *APPS)}
-
-
 def methods(tree: ast.AST, names: set[str]) -> Iterator[ast.Call]:
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
@@ -62,7 +56,7 @@ def test_f148_a_transaction_is_written_out_only_in_files_of_their_own():
     begun = {
         path
         for path, tree in code().items()
-        for node in ast.walk(tree)
+        for node in nodes_of(tree)
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and node.value.strip().startswith(words)
@@ -77,7 +71,7 @@ def leaks(tree: ast.AST) -> list[str]:
     """`with sqlite3.connect(...)` ends a transaction, not the connection."""
     return [
         ast.unparse(item.context_expr)
-        for node in ast.walk(tree)
+        for node in nodes_of(tree)
         if isinstance(node, ast.With)
         for item in node.items
         if ast.unparse(item.context_expr).startswith("sqlite3.connect(")
@@ -97,7 +91,7 @@ def test_f155_no_connection_is_made_for_several_threads():
     shared = {
         path
         for path, tree in code().items()
-        for node in ast.walk(tree)
+        for node in nodes_of(tree)
         if isinstance(node, ast.keyword) and node.arg == "check_same_thread"
     }
     assert shared == set()
@@ -131,7 +125,7 @@ def test_f154_nothing_else_takes_sql():
     named = {
         path
         for path, tree in code().items()
-        for node in ast.walk(tree)
+        for node in nodes_of(tree)
         if isinstance(node, ast.Name) and node.id in ("RawSQL", "RunSQL")
     }
     assert named == set()
@@ -168,7 +162,7 @@ MUTABLE = ("list[", "dict[", "set[", "deque[", "bytearray")
 def changeable(tree: ast.AST) -> list[str]:
     """Dataclasses that can be changed, and fields whose content can."""
     found = []
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if not isinstance(node, ast.ClassDef):
             continue
         made = [ast.unparse(one) for one in node.decorator_list if "dataclass" in ast.unparse(one)]

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.architecture.sources import APPS, ROOT, python_files, tree_of
+from tests.architecture.sources import APPS, ROOT, nodes_of, python_files, tree_of
 
 pytestmark = pytest.mark.fast
 
@@ -18,7 +18,7 @@ SET_BY_PROGRAMS = {"DJANGO_SETTINGS_MODULE", "USERDOMAIN", "XDG_CONFIG_HOME"}
 def variables_read(tree: ast.Module) -> set[str]:
     """Names in `env.bool("NAME")`, `os.environ.get("NAME")` and `os.environ["NAME"]`."""
     names = set()
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         match node:
             case ast.Call(
                 func=ast.Attribute(value=owner), args=[ast.Constant(value=str(name)), *_]

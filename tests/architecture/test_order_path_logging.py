@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from tests.architecture.sources import name_of, python_files, tree_of
+from tests.architecture.sources import name_of, nodes_of, python_files, tree_of
 
 pytestmark = [pytest.mark.fast, pytest.mark.orders]
 
@@ -17,7 +17,7 @@ def risky_lines(tree: ast.AST) -> list[str]:
     """Log calls whose text is put together before the library sees it, where an odd value would raise."""
     return [
         ast.unparse(call)
-        for call in ast.walk(tree)
+        for call in nodes_of(tree)
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Attribute)
         and call.func.attr in LEVELS

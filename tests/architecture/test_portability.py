@@ -8,7 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.architecture.sources import APPS, name_of, python_files, tracked_files, tree_of
+from tests.architecture.sources import (
+    APPS,
+    name_of,
+    nodes_of,
+    python_files,
+    tracked_files,
+    tree_of,
+)
 
 pytestmark = pytest.mark.fast
 
@@ -100,7 +107,7 @@ def _is_binary(call: ast.Call, position: int) -> bool:
 
 @pytest.mark.parametrize("path", CODE, ids=name_of)
 def test_text_files_name_their_encoding(path):
-    calls = (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call))
+    calls = (node for node in nodes_of(tree_of(path)) if isinstance(node, ast.Call))
 
     assert [ast.unparse(call) for call in calls if lacks_encoding(call)] == []
 

@@ -13,6 +13,7 @@ from tests.architecture.sources import (
     ROOT,
     module_of,
     name_of,
+    nodes_of,
     pure_files,
     python_files,
     tree_of,
@@ -69,7 +70,7 @@ def test_the_set_up_imports_with_the_standard_library_alone():
 def _floats(tree: ast.Module) -> list[int]:
     return [
         node.lineno
-        for node in ast.walk(tree)
+        for node in nodes_of(tree)
         if (isinstance(node, ast.Constant) and isinstance(node.value, float))
         or (isinstance(node, ast.Call) and ast.unparse(node.func) == "float")
     ]

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.architecture.sources import python_files, tree_of
+from tests.architecture.sources import parsed, python_files
 from tests.contract.xtquant_native import attributes, constants, methods
 from trading.broker import qmt, qmt_rows, refusals
 from trading.domain.reference import Period
@@ -73,7 +73,7 @@ def used(tree: ast.AST, owners: set[str]) -> set[str]:
 
 
 def all_used(kind: str) -> set[str]:
-    return set().union(*(used(tree_of(path), OWNERS[kind]) for path in USERS)) - OURS - SWITCHES
+    return set().union(*(used(parsed(path), OWNERS[kind]) for path in USERS)) - OURS - SWITCHES
 
 
 def lacking(names: set[str], there: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""One migrated database in memory, set back to its beginning for every seed by copying it: about a millisecond."""
+"""One database in memory, set back to its beginning for every seed by copying it: about a millisecond."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
 
-from django.core.management import call_command
 from django.db import connections
 from django.db.backends.sqlite3.base import DatabaseWrapper
 
@@ -17,6 +16,7 @@ from tests.replays import used
 from tests.simulation.grids import FUND
 from trading.domain.types import AccountMode, Symbol
 from trading.models import Account, Instrument, TradingConfig, TradingDay
+from trading.replay.database import create_tables
 from trading.selectors import instruments_of
 from trading.services.calendar import load_calendar
 
@@ -37,7 +37,7 @@ class Database:
         server = connections["default"].vendor == "postgresql"
         self._rows: _InMemory | _OnServer = _OnServer() if server else _InMemory()
         with self.in_use():
-            call_command("migrate", verbosity=0, interactive=False)
+            create_tables()
             _fill()
             self.keep()
             self.calendar = load_calendar()

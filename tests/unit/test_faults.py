@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.architecture.sources import ROOT, python_files, tree_of
+from tests.architecture.sources import ROOT, parsed, python_files
 from trading import faults
 
 pytestmark = [pytest.mark.fast, pytest.mark.unattended]
@@ -26,7 +26,7 @@ def _placed() -> list[str]:
     return [
         str(call.args[0].value)
         for path in python_files("trading", "grid", "monitoring")
-        for call in ast.walk(tree_of(path))
+        for call in ast.walk(parsed(path))
         if isinstance(call, ast.Call)
         and ast.unparse(call.func) == "crash_point"
         and isinstance(call.args[0], ast.Constant)

@@ -32,4 +32,6 @@ class Pace:
 
     def market(self, real: timedelta) -> timedelta:
         """Return the market time that passes in so much real time: what a deadline for a machine is in market time."""
-        return timedelta(microseconds=int(real // _MICROSECOND * max(self.speed, Decimal(1))))
+        if self.speed <= 1:
+            return real  # asked several times in every step of a gateway
+        return timedelta(microseconds=int(real // _MICROSECOND * self.speed))

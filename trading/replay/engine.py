@@ -24,6 +24,7 @@ from trading.market_data.store import MemoryQuoteStore
 from trading.market_data.xtquant_feed import XtQuantFeed
 from trading.models import Account, Close, Instrument, Order, Signal, TradingConfig
 from trading.models import CorporateAction as CorporateActionRow
+from trading.models.prepared import Prepared
 from trading.paper import transport, xtdata, xttrader, xttype
 from trading.paper.exchange import Exchange
 from trading.paper.records import Trade
@@ -244,9 +245,8 @@ class Replay:
     def _count(self) -> tuple[int, int]:
         """Return how many chains and signals are open; read again only after something moved."""
         if self._open is None:
-            orders = Order.objects.filter(account=self.account, chain_settled=False)
-            signals = Signal.objects.filter(account=self.account, state=SignalState.PENDING)
-            self._open = orders.count(), signals.count()
+            account = self.account.pk
+            self._open = len(_OPEN_ORDERS(account)), len(_OPEN_SIGNALS(account))
         return self._open
 
     def _moved(self) -> None:
@@ -312,6 +312,16 @@ class Replay:
             previous_total=(self.options.cash + held).quantize(Decimal("0.0001")),
             previous_total_on=before,
         )
+
+
+_OPEN_ORDERS = Prepared(
+    lambda account: Order.objects.filter(account_id=account, chain_settled=False).values_list("pk")
+)
+_OPEN_SIGNALS = Prepared(
+    lambda account: Signal.objects.filter(
+        account_id=account, state=SignalState.PENDING
+    ).values_list("pk")
+)
 
 
 def _create_account(options: Options) -> Account:

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Max, Sum
+from django.db.models import Max, Q
 
 from trading.domain import positions
 from trading.domain.fees import fill_fees
@@ -20,7 +20,7 @@ from trading.selectors import WORKING_STATES, instrument_of, position_value_of
 from trading.services.accounts import fee_schedule
 from trading.services.events import journal
 from trading.services.moves import move
-from trading.services.orders import request_cancel
+from trading.services.orders import chain_left, request_cancel
 
 #: The source of an order the books had lost and have again.
 ADOPTED = "adopted"
@@ -101,20 +101,24 @@ def settle_chain(order: Order, epoch: int, now: datetime, *, final: bool) -> Non
     The first take-profit counts as done once its chain is filled, or ended with anything filled (rules §1). So it does
     after a sale the books had lost: which rule wanted it nobody knows any more, and a second one is never made good.
     """
-    root_id = order.root_id or order.pk
-    chain = Order.objects.filter(pk=root_id) | Order.objects.filter(root_id=root_id)
-    filled = chain.aggregate(filled=Sum("filled_quantity"))["filled"] or 0
+    filled = order.chain_quantity - chain_left(order)
     if not final and filled < order.chain_quantity:
         return
-    chain.filter(state__in=[state.value for state in OrderState if state.terminal]).update(
-        chain_settled=True
-    )
+    _SETTLE(order.root_id or order.pk, chain_settled=True)
     order.chain_settled = True
     adopted_sale = order.source == ADOPTED and order.side == Side.SELL
     took_profit = order.kind == SignalKind.FIRST_TAKE_PROFIT or adopted_sale
     if took_profit and filled > 0 and order.position_id is not None:
         row = Position.objects.get(pk=order.position_id)
         write_position(row, positions.with_first_take_profit(position_value_of(row)))
+
+
+_SETTLE = PreparedUpdate(
+    lambda root: Order.objects.filter(
+        Q(pk=root) | Q(root_id=root),
+        state__in=[state.value for state in OrderState if state.terminal],
+    )
+)
 
 
 def write_position(row: Position, value: positions.Position) -> None:

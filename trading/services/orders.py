@@ -18,7 +18,7 @@ from trading.domain.types import AccountMode, Side, SignalKind, Symbol, Text
 from trading.faults import crash_point
 from trading.models import Account, EventLevel, Order, Position, Signal
 from trading.models.prepared import Prepared, PreparedUpdate
-from trading.services.accounts import fee_schedule
+from trading.services.accounts import fee_schedule, want_snapshot
 from trading.services.events import journal
 from trading.services.moves import tell_move
 from trading.services.pace import pace_of
@@ -117,8 +117,14 @@ def working_ref(order: Order) -> WorkingRef:
 def chain_left(order: Order) -> int:
     """Return the shares its chain has not traded yet."""
     root = order.root_id or order.pk
-    chain = Order.objects.filter(pk=root) | Order.objects.filter(root_id=root)
-    return order.chain_quantity - sum(chain.values_list("filled_quantity", flat=True))
+    return order.chain_quantity - sum(_FILLED(root))
+
+
+_FILLED = Prepared(
+    lambda root: Order.objects.filter(Q(pk=root) | Q(root_id=root)).values_list(
+        "filled_quantity", flat=True
+    )
+)
 
 
 def claimed_by_exits(orders: Iterable[Order], symbol: Symbol, kind: SignalKind) -> int:
@@ -187,7 +193,7 @@ def _want_cancel(rows, order: Order, reason: str, now: datetime, by_person: bool
     )
     if done:
         crash_point("orders.cancel_wanted")
-        Account.objects.filter(pk=order.account_id).update(snapshot_wanted_at=now)
+        want_snapshot(order.account_id, now)
     return bool(done)
 
 
@@ -230,14 +236,24 @@ def _decision_key(account: Account, intent: Intent, position: Position | None, o
     An order that was ever unknown counts for good: one that is bound and works again must not give a key back.
     """
     life = position.life if position is not None else 0
-    ended = Order.objects.filter(
-        Q(state__in=[state.value for state in OrderState if state.terminal]) | Q(was_unknown=True),
-        account=account,
-        trade_date=on,
-        kind=intent.kind,
-        side=intent.side,
-        symbol=intent.symbol,
-        position=position,
-    ).count()
-    key = decision_key(on, intent.kind, intent.side, intent.symbol, life, ended)
+    asked = (account.pk, on, intent.kind, intent.side, intent.symbol)
+    ended = _ENDED(*asked) if position is None else _ENDED_OF_LIFE(*asked, position.pk)
+    key = decision_key(on, intent.kind, intent.side, intent.symbol, life, len(ended))
     return f"{account.pk}|{key}"
+
+
+_COUNTS_AS_ENDED = Q(state__in=[one.value for one in OrderState if one.terminal]) | Q(
+    was_unknown=True
+)
+_ENDED = Prepared(
+    lambda account, on, kind, side, symbol: Order.objects.filter(
+        _COUNTS_AS_ENDED, account_id=account, trade_date=on, kind=kind, side=side, symbol=symbol,
+        position=None,
+    ).values_list("pk")
+)  # fmt: skip
+_ENDED_OF_LIFE = Prepared(
+    lambda account, on, kind, side, symbol, position: Order.objects.filter(
+        _COUNTS_AS_ENDED, account_id=account, trade_date=on, kind=kind, side=side, symbol=symbol,
+        position_id=position,
+    ).values_list("pk")
+)  # fmt: skip

@@ -21,8 +21,10 @@ from trading.domain.timeouts import (
 from trading.domain.types import Denial as DenialValue
 from trading.domain.types import Purpose, Side, SignalKind, SignalState, Symbol, Text
 from trading.faults import crash_point
-from trading.models import Account, EventLevel, Order, Signal
+from trading.models import EventLevel, Order, Signal
+from trading.models.prepared import Prepared
 from trading.ports import QuoteReader
+from trading.services.accounts import want_snapshot
 from trading.services.booking import settle_chain
 from trading.services.decisions import Decisions
 from trading.services.events import journal
@@ -113,9 +115,14 @@ def _watch(view: TickView, order: Order) -> bool:
     return False
 
 
+_LATER = Prepared(
+    lambda root, order: Order.objects.filter(root_id=root, pk__gt=order).values_list("pk")[:1]
+)
+
+
 def _continue_chain(view: TickView, order: Order, calendar: TradingCalendar) -> bool:
     """Re-order the remainder of an ended order, send the next piece, or close the chain."""
-    if Order.objects.filter(root_id=order.root_id or order.pk, pk__gt=order.pk).exists():
+    if _LATER(order.root_id or order.pk, order.pk):
         Order.objects.filter(pk=order.pk).update(chain_settled=True)  # the chain went on already
         return False
     if order.trade_date != view.on or books_closed(view.now):
@@ -263,7 +270,7 @@ def _unconfirmed(order: Order) -> bool:
 
 def _ask(view: TickView) -> bool:
     """Ask the gateway for a query now: an idle one would look ten seconds later, and a sale waits for this."""
-    Account.objects.filter(pk=view.account_id).update(snapshot_wanted_at=view.now)
+    want_snapshot(view.account_id, view.now)
     return True
 
 

@@ -34,6 +34,7 @@ from trading.services.daily_bars import saw_the_close
 from trading.services.events import journal
 from trading.services.pace import pace_of, pace_of_account
 from trading.services.reminders import remind
+from trading.services.rows import update_rows
 
 #: A snapshot older than this is asked for again.
 ASK_AFTER = timedelta(seconds=10)
@@ -184,13 +185,7 @@ def _project_positions(
                 setattr(row, name, value)
             changed.append(row)
     if changed:
-        Position.objects.bulk_create(
-            changed,
-            update_conflicts=True,
-            unique_fields=["id"],
-            update_fields=["broker_quantity", "broker_sellable", "broker_cost"],
-            batch_size=500,
-        )
+        update_rows(changed, ["broker_quantity", "broker_sellable", "broker_cost"])
     return ours
 
 

@@ -11,7 +11,7 @@ from grid.domain.state import StopCode
 from monitoring.alerts.meanings import MEANINGS, ends, meaning_of
 from monitoring.alerts.names import is_named, name_of
 from monitoring.models import Category, Severity
-from tests.architecture.sources import APPS, ROOT, python_files, tree_of
+from tests.architecture.sources import APPS, ROOT, parsed, python_files
 from trading.domain.corporate_actions import ExRights
 from trading.domain.types import TradingState
 from trading.models import EventLevel
@@ -54,7 +54,7 @@ def _written(tree: ast.Module) -> set[str]:
 
 
 def test_every_code_the_program_writes_is_in_the_table():
-    written = set().union(*(_written(tree_of(path)) for path in python_files(*APPS)))
+    written = set().union(*(_written(parsed(path)) for path in python_files(*APPS)))
     assert len(written) > 60  # the search finds them
     assert set(PUT_TOGETHER) <= written
     known = MEANINGS.keys() | PUT_TOGETHER.keys() | NO_CODES

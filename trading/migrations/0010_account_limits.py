@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('trading', '0008_release_permission'),
+        ('trading', '0009_going_live_on_purpose'),
     ]
 
     operations = [

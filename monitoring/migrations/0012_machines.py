@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0010_api_tokens_and_calls'),
+        ('monitoring', '0011_shadow_days'),
     ]
 
     operations = [
