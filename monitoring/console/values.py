@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 from monitoring.console.curve import CurveView
 from trading.domain.calendar import MarketPhase
 from trading.domain.protection import Protection
+from trading.domain.stages import Stage
 from trading.domain.types import (
     AccountMode,
     GatewayStatus,
@@ -244,6 +245,8 @@ class AccountView:
     orders: Listing[OrderView]
     fills: Listing[FillView]
     events: Listing[EventView]
+    #: Where it stands on the path to live.
+    stands: Stage = Stage.PAPER
 
     @property
     def protected(self) -> int:
