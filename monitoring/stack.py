@@ -42,6 +42,8 @@ WEB_PORT, FLOWER_PORT = 8000, 5555
 PROGRESS_WITHIN = 45.0
 #: MB that a process may hold for long, and the worker, whose four threads run all ticks.
 USUAL_CEILING, WORKER_CEILING = 400, 600
+#: Tasks that Flower remembers; by itself it would keep 100,000, a quarter of a gigabyte.
+FLOWER_TASKS = 2_000
 #: What the web server is asked for now and then: small, and answered by the thread that answers everything.
 SMALL_PAGE = "/static/monitoring/console.css"
 
@@ -233,6 +235,7 @@ def flower(around: Surroundings, port: int, user: str, password: str) -> Process
     return around.spec(
         "flower",
         *("celery", "-A", "miniqmt", "flower", f"--address={HOST}", f"--port={port}"),
+        f"--max_tasks={FLOWER_TASKS}",
         environment={"FLOWER_BASIC_AUTH": f"{user}:{password}"},
         alive=partial(serves, port),
         alive_every=10.0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from django.conf import settings as django_settings
@@ -279,7 +279,9 @@ def _own_interest(account_id: int) -> dict[Symbol, datetime]:
     return marks
 
 
+@cache
 def _table(model: type[Model]) -> str:
+    """Quoted, which SQLite and PostgreSQL do alike."""
     return connection.ops.quote_name(model._meta.db_table)
 
 

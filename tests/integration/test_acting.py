@@ -184,7 +184,7 @@ def test_a_live_account_acts_with_the_right_password(morning, boss):
 
 
 def test_nothing_stands_between_a_person_and_the_brake_of_a_live_account(morning, boss):
-    Account.objects.update(mode="live")
+    turn_into("live")
     page, data = asked(boss, morning, "halt")
     assert 'type="password"' not in page.content.decode()
     assert "LIVE: real money" in words(page)

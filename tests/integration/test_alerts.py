@@ -9,6 +9,7 @@ import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
+from django.core.management import call_command
 
 from monitoring.alerts import rules
 from monitoring.alerts.collect import collect
@@ -375,6 +376,15 @@ def test_processes_whose_long_names_begin_alike_are_told_apart_and_by_their_whol
         desk.round()
     said = Alert.objects.order_by("pk").values_list("text_en", flat=True)
     assert [text.split()[2] for text in said] == list(names)
+
+
+def test_without_a_worker_the_command_makes_the_alerts_and_tells_once(desk, settings):
+    settings.HOME = desk.home
+    desk.event("PROTECTIVE_PASS")
+    for _ in range(2):
+        call_command("alerts", "round")
+    assert desk.alerts() == ["PROTECTIVE_PASS"]
+    assert (desk.home / "alerts.log").read_text("utf-8").count("PROTECTIVE_PASS") == 1
 
 
 def test_alerts_are_kept_half_a_year(desk):

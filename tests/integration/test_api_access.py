@@ -207,7 +207,7 @@ def test_a_session_acts_on_a_live_account_only_once_it_has_confirmed_who_it_is(w
 
 def test_what_makes_a_live_account_safer_takes_no_more_of_a_session_than_on_the_page(world):
     everything(world)
-    Account.objects.update(mode="live")
+    turn_into("live")
     user, client = a_user(*of_all()), Client()
     client.force_login(user)
     path = f"{V1}/accounts/{world.account.pk}"

@@ -20,6 +20,9 @@ AWAY, HARMED, SILENT = 20.0, 10.0, 40.0
 #: How long a power cut lasts, and how many of the newest frames of the WAL are lost with one that drops some.
 DARK, FRAMES = 3.0, 40
 RESTARTED, STARTED, PROTECTIVE = "PROCESS_RESTARTED", "STARTED", "PROTECTIVE_PASS"
+OBSERVING, SILENCE = "GATEWAY_OBSERVING", "FEED_SILENT"
+#: What is told once as long as it lasts: who makes it worse meanwhile is told of by the alert that stands.
+LASTING = {PROTECTIVE, OBSERVING, SILENCE, "SNAPSHOT_OLD"}
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def kinds() -> list[Fault]:
         )
     ]
     clocks = [
-        Fault(f"clock {step:+d} s", partial(_harmed, name=CLOCK, words=str(step)), ("CLOCK_JUMPED",))
+        Fault(f"clock {step:+d} s", partial(_harmed, name=CLOCK, words=str(step)), ("CLOCK_JUMPED", OBSERVING))
         for step in (-30, -3, 3, 30)
     ]  # fmt: skip
     return [
@@ -128,7 +131,7 @@ def kinds() -> list[Fault]:
         Fault(
             f"terminal frozen {SILENT:.0f} s",
             partial(_frozen, name="paper_terminal", seconds=SILENT),
-            ("GATEWAY_OBSERVING", "SNAPSHOT_OLD", "FEED_SILENT", RESTARTED),
+            (OBSERVING, "SNAPSHOT_OLD", SILENCE, RESTARTED),
         ),
         Fault("redis kept away", partial(_away, name="redis"), (RESTARTED, PROTECTIVE)),
         Fault("redis emptied", WeekHouse.empty_redis),

@@ -12,11 +12,11 @@ import urllib.parse
 import urllib.request
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tests.week.faults import Fault
+from tests.week.faults import LASTING, STARTED, Fault
 from tests.week.house import WeekHouse
 
 #: Seconds between two looks at the memory, and of a process's life that do not count: it is still loading.
@@ -31,6 +31,11 @@ class Pending:
     row: dict[str, Any]
     since: float
     before: dict[int, int]
+
+    def up_ended(self, house: WeekHouse) -> None:
+        """What `up` had not told of yet when it ended is told by the start of everything."""
+        self.fault = replace(self.fault, shows=(*self.fault.shows, STARTED), about="")
+        self.before = alerts_of(house, self.fault)
 
 
 def alerts_of(house: WeekHouse, fault: Fault) -> dict[int, int]:
@@ -49,7 +54,19 @@ def alerts_of(house: WeekHouse, fault: Fault) -> dict[int, int]:
 def new_alert(house: WeekHouse, pending: Pending) -> int | None:
     """Return the alert that is new since the fault, or has been told of once more."""
     now = alerts_of(house, pending.fault)
-    return next((pk for pk, count in now.items() if count > pending.before.get(pk, 0)), None)
+    new = next((pk for pk, count in now.items() if count > pending.before.get(pk, 0)), None)
+    return _standing(house, pending.fault) if new is None else new
+
+
+def _standing(house: WeekHouse, fault: Fault) -> int | None:
+    """Return the alert of a matter that lasted already when the fault came."""
+    codes = [code for code in fault.shows if code in LASTING]
+    if not codes:
+        return None
+    marks = ", ".join("?" * len(codes))
+    query = f"SELECT MAX(id) FROM monitoring_alert WHERE over_at IS NULL AND code IN ({marks})"
+    found: int | None = house.rows(query, *codes)[0][0]
+    return found
 
 
 class Visitor:

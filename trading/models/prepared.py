@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from functools import cached_property
 from operator import itemgetter
@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.sqlite3.operations import DatabaseOperations
 from django.db.models import Expression, Model, QuerySet
 from django.db.models.base import ModelState
 from django.db.models.query import FlatValuesListIterable
@@ -103,7 +104,7 @@ class Prepared(_Prepared, Generic[Row]):
         elif issubclass(queryset._iterable_class, FlatValuesListIterable):
             self._make = itemgetter(0)
         converters = tuple(
-            (place, functions, column)
+            (place, [_quicker(one) for one in functions], column)
             for place, (functions, column) in compiler.get_converters(columns).items()
         )
         statement = _Statement(sql, tuple(parameters), converters, names)
@@ -198,6 +199,18 @@ def _converted(
                 value = convert(value, column, database)
             row[place] = value
         yield row
+
+
+def _quicker(convert: Any) -> Any:
+    """Return what does the same for SQLite's times, of which a tick reads thousands."""
+    its_times = DatabaseOperations.convert_datetimefield_value
+    return _in_utc if getattr(convert, "__func__", None) is its_times else convert
+
+
+def _in_utc(value: Any, column: Any, database: BaseDatabaseWrapper) -> Any:
+    if type(value) is datetime and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    return database.ops.convert_datetimefield_value(value, column, database)  # type: ignore[attr-defined]
 
 
 def _stored(value: Any, database: BaseDatabaseWrapper) -> Any:

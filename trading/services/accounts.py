@@ -10,6 +10,7 @@ from django.db import transaction
 from trading.domain.fees import FeeSchedule
 from trading.domain.types import AccountMode, Text, TradingState
 from trading.models import Account, EventLevel, TradingConfig
+from trading.models.prepared import PreparedUpdate
 from trading.services.events import journal
 
 #: The modes a person may open an account in; the others are reached by the path to live alone.
@@ -32,6 +33,14 @@ def fee_schedule(account: Account) -> FeeSchedule:
         transfer_fee_exchanges=frozenset(filter(None, account.transfer_fee_exchanges.split(","))),
         freeze_margin=account.freeze_margin,
     )
+
+
+def want_snapshot(account_id: int, now: datetime) -> None:
+    """Have the gateway ask for a snapshot that shows what had happened by now, also where it would still wait."""
+    _WANT(account_id, snapshot_wanted_at=now)
+
+
+_WANT = PreparedUpdate(lambda account: Account.objects.filter(pk=account))
 
 
 def set_trading_state(

@@ -28,10 +28,10 @@ from trading.domain.reports import (
 from trading.domain.risk import RiskLimits, trips
 from trading.domain.types import CHINA, Symbol, Text, TradingState
 from trading.faults import crash_point
-from trading.models import Account, BrokerEvent, EventLevel, Fill, Order
+from trading.models import BrokerEvent, EventLevel, Fill, Order
 from trading.models.prepared import Prepared, PreparedInsert
 from trading.selectors import account_of, orders_of_day
-from trading.services.accounts import set_trading_state
+from trading.services.accounts import set_trading_state, want_snapshot
 from trading.services.adoption import Opening, books_are_open
 from trading.services.booking import adopt_fills, book_fill, settle_chain
 from trading.services.broker_rows import (
@@ -213,7 +213,7 @@ class Execution:
         new = new_fills(known, str(account.pk), today, trades, sysids)
         if new:
             # The cash and shares it moved show in the next snapshot; an idle gateway would ask ten seconds later.
-            Account.objects.filter(pk=self._account_id).update(snapshot_wanted_at=now)
+            want_snapshot(self._account_id, now)
         for fill in new:
             if fill.problem is not None:
                 self._alarm("FILL_NOT_BOOKED", fill.problem, fill.trade.symbol, now)
@@ -297,7 +297,7 @@ class Execution:
             move(order, new, self.epoch, now, detail={"broker": report.state.value}, **fields)
             if new.terminal and not old.terminal:
                 # What it held is free once the terminal says so: ask at once, a re-order waits for it.
-                Account.objects.filter(pk=self._account_id).update(snapshot_wanted_at=now)
+                want_snapshot(self._account_id, now)
 
     def _broken(self, symbol: str, problem: Text, now: datetime) -> None:
         if set_trading_state(self._account_id, TradingState.HALTED, problem, now):
@@ -349,7 +349,7 @@ class Execution:
         ).last()
         if order is not None:
             Order.objects.filter(pk=order.pk).update(message=response.message)
-            Account.objects.filter(pk=self._account_id).update(snapshot_wanted_at=now)
+            want_snapshot(self._account_id, now)
 
     def _alarm(self, code: str, text: Text, symbol: str, now: datetime, **detail: Any) -> None:
         journal(self._account_id, EventLevel.ALARM, code, text, now, symbol=symbol, **detail)

@@ -18,7 +18,7 @@ from trading.domain.types import AccountMode, Side, SignalKind, Symbol, Text
 from trading.faults import crash_point
 from trading.models import Account, EventLevel, Order, Position, Signal
 from trading.models.prepared import Prepared, PreparedUpdate
-from trading.services.accounts import fee_schedule
+from trading.services.accounts import fee_schedule, want_snapshot
 from trading.services.events import journal
 from trading.services.moves import tell_move
 from trading.services.pace import pace_of
@@ -193,7 +193,7 @@ def _want_cancel(rows, order: Order, reason: str, now: datetime, by_person: bool
     )
     if done:
         crash_point("orders.cancel_wanted")
-        Account.objects.filter(pk=order.account_id).update(snapshot_wanted_at=now)
+        want_snapshot(order.account_id, now)
     return bool(done)
 
 

@@ -21,9 +21,10 @@ from trading.domain.timeouts import (
 from trading.domain.types import Denial as DenialValue
 from trading.domain.types import Purpose, Side, SignalKind, SignalState, Symbol, Text
 from trading.faults import crash_point
-from trading.models import Account, EventLevel, Order, Signal
+from trading.models import EventLevel, Order, Signal
 from trading.models.prepared import Prepared
 from trading.ports import QuoteReader
+from trading.services.accounts import want_snapshot
 from trading.services.booking import settle_chain
 from trading.services.decisions import Decisions
 from trading.services.events import journal
@@ -269,7 +270,7 @@ def _unconfirmed(order: Order) -> bool:
 
 def _ask(view: TickView) -> bool:
     """Ask the gateway for a query now: an idle one would look ten seconds later, and a sale waits for this."""
-    Account.objects.filter(pk=view.account_id).update(snapshot_wanted_at=view.now)
+    want_snapshot(view.account_id, view.now)
     return True
 
 

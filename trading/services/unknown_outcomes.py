@@ -17,9 +17,10 @@ from trading.domain.orders import OrderState
 from trading.domain.reports import Snapshot
 from trading.domain.types import CHINA, Side, Symbol, Text
 from trading.faults import crash_point
-from trading.models import Account, BrokerSnapshot, EventLevel, Order, UnknownOutcome, Wish
+from trading.models import BrokerSnapshot, EventLevel, Order, UnknownOutcome, Wish
 from trading.models.prepared import Prepared, PreparedUpdate
 from trading.selectors import instrument_of
+from trading.services.accounts import want_snapshot
 from trading.services.booking import adopt_fills, settle_chain
 from trading.services.broker_rows import local_order
 from trading.services.corrections import CorrectionError, needs_reason
@@ -240,7 +241,7 @@ def decide(
         outcome.save(
             update_fields=["wish", "wish_number", "wish_reason", "wish_actor", "wished_at"]
         )
-        Account.objects.filter(pk=order.account_id).update(snapshot_wanted_at=now)
+        want_snapshot(order.account_id, now)
         said_en, said_zh = _SAID[wish]
         text = Text(
             f"Unknown order {order.client_order_id} of {order.symbol}: {said_en.format(number=number)}. {why}",

@@ -20,6 +20,8 @@ from django.db import connection
 from django.utils import timezone
 
 from monitoring import stack
+from monitoring.alerts.process import end_delivery
+from monitoring.alerts.stand_in import StandIn
 from monitoring.care.soundness import problem_of_database
 from monitoring.child_log import console
 from monitoring.left_behind import end_left_behind
@@ -138,19 +140,25 @@ class Command(BaseCommand):
                 has_said = True
                 self._say_where(home, doors, source)
 
-        show = console(sys.stdout)
+        show, alive, tell = console(sys.stdout), Alive(home / LOCK), StandIn(home)
+
+        def every_step() -> None:
+            alive()
+            tell()
+
         supervisor = Supervisor(
             processes,
             home / "logs",
             wall=timezone.now,
             publish=publish,
             show=show,
-            alive=Alive(home / LOCK),
+            alive=every_step,
             restarts=Restarts(home / RESTARTS, lambda line: show("up", line)),
         )
         try:
             supervisor.run()
         finally:
+            end_delivery()
             # Nobody must look for a Redis that is gone.
             write_run_file(home, {"source": source, "redis_url": ""})
         self._say("Everything has stopped.", "已全部停止。")
