@@ -20,17 +20,21 @@ from django.utils import timezone
 from django_celery_beat.models import MICROSECONDS, IntervalSchedule
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
-from trading.domain.calendar import phase_at
+from trading.domain.calendar import MarketPhase, phase_at
 from trading.management.progress import BEAT_SENT, BEAT_TURNED, mark
 from trading.services.calendar import load_calendar
 from trading.services.runner import TickSpec, market_times
 
 log = logging.getLogger(__name__)
 
+Moments = list[tuple[MarketPhase, datetime]]
+
 #: Seconds between two looks at a tick that nobody can use now.
 LOOK = 5.0
 #: Ticks begin so long, in real time, before they are of use: longer than a look.
 AHEAD = timedelta(seconds=30)
+#: Ticks that look within so long of each other look once: reading the trading days and the accounts is most of the cost.
+TOGETHER = timedelta(seconds=2)
 #: Seconds between the first ticks: those that fire in the same instant wait for each other in SQLite.
 STAGGER = 0.4
 #: Seconds after which what ran when is written down; it is shown in the admin, and nothing depends on it.
@@ -85,6 +89,7 @@ class MarketScheduler(DatabaseScheduler):  # type: ignore[misc]
 
     Entry = SteadyEntry
     sync_every = WRITE_EVERY
+    _looked: tuple[datetime, Moments] | None = None
 
     def setup_schedule(self) -> None:
         """Make every periodic task due once at the start, one after the other."""
@@ -123,17 +128,23 @@ class MarketScheduler(DatabaseScheduler):  # type: ignore[misc]
         if spec is None:
             return True
         try:
-            return is_of_use(spec, _real())
+            return any(spec.useful(phase, at) for phase, at in self._moments())
         except (DatabaseError, InterfaceError) as problem:
             log.warning("the market's time cannot be read, so ticks go on: %s", problem)
             return True
 
+    def _moments(self) -> Moments:
+        real = _real()
+        if self._looked is None or not timedelta(0) <= real - self._looked[0] < TOGETHER:
+            self._looked = real, moments_at(real)
+        return self._looked[1]
 
-def is_of_use(spec: TickSpec, real: datetime) -> bool:
-    """Whether any enabled account could use a tick at this real time, or soon."""
+
+def moments_at(real: datetime) -> Moments:
+    """Return phase and market time of every enabled account, at a real time and soon after it."""
     calendar = load_calendar()
-    moments = [at for due in market_times(real) for at in (due.now, due.market(real + AHEAD))]
-    return any(spec.useful(phase_at(calendar, at), at) for at in moments)
+    times = [at for due in market_times(real) for at in (due.now, due.market(real + AHEAD))]
+    return [(phase_at(calendar, at), at) for at in times]
 
 
 def period_of(plan: BaseSchedule) -> float | None:

@@ -200,7 +200,16 @@ FORMAT_MODULE_PATH = "miniqmt.formats"  # times with their seconds
 USE_TZ = True
 
 STATIC_URL = "static/"
-WHITENOISE_USE_FINDERS = True  # served from where they lie: no step before the first start
+#: Where `up` collects styles and scripts, named by their content and compressed (monitoring/static_files.py).
+STATIC_ROOT = _private_folder(HOME / "static")
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "monitoring.static_files.CollectedFiles"},
+}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+WHITENOISE_USE_FINDERS = (
+    True  # plain names are served from where they lie: no step before the first start
+)
 WHITENOISE_AUTOREFRESH = False
 
 #: How fast the simulated market runs; `up --speed` tells all its processes. Live accounts live in real time.
@@ -225,6 +234,11 @@ MINIQMT_HEARTBEAT_URL = env.str("MINIQMT_HEARTBEAT_URL", default="")
 #: The JSON API (docs/api.md): requests a second of one token or user; whether tokens may act on live accounts.
 MINIQMT_API_RATE = env.int("MINIQMT_API_RATE", default=50)
 MINIQMT_API_TRADES_LIVE = env.bool("MINIQMT_API_TRADES_LIVE", default=False)
+
+#: Sessions with clean books before each step of the path to live (docs/live-qmt.md).
+MINIQMT_PAPER_SESSIONS = env.int("MINIQMT_PAPER_SESSIONS", default=5)
+MINIQMT_SHADOW_SESSIONS = env.int("MINIQMT_SHADOW_SESSIONS", default=5)
+MINIQMT_CAPPED_SESSIONS = env.int("MINIQMT_CAPPED_SESSIONS", default=5)
 
 #: Broker of messages: the given one, else the one `up` runs. Without any, the commands that need one say so.
 REDIS_URL = env.str("REDIS_URL", default="") or redis_url(HOME)

@@ -148,7 +148,7 @@ def _post(request: HttpRequest, asked: _Asked) -> HttpResponse:
     if "again" in request.POST:
         form.errors.pop("why", None)  # nobody asked for it yet
         return _confirmation(request, asked, form, now)
-    if form.is_valid() and is_real(asked.account):
+    if form.is_valid() and _needs_proof(asked):
         factor = asked.action.takes_factor or asked.action.loosens(asked.subject)
         refused = reauthenticated(request, factor=factor)
         if refused is not None:
@@ -242,13 +242,17 @@ def _confirmation(
         "token": secrets.token_hex(16),
         "market_now": asked.at.now,
         "notice": notice,
-        "needs_proof": is_real(asked.account),
+        "needs_proof": _needs_proof(asked),
         "with_code": asks_code(request),
         "unproven": unproven,
         "may_act": now.problem is None,
         "looks_again": bool(asked.action.form.shows_anew),
     }
     return render(request, "monitoring/act.html", context, status=status)
+
+
+def _needs_proof(asked: _Asked) -> bool:
+    return asked.action.takes_proof and is_real(asked.account)
 
 
 def _told(request: HttpRequest, words: Text, status: int) -> HttpResponse:

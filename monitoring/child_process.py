@@ -19,6 +19,9 @@ from typing import Any
 
 from monitoring.processes import PARENT_PIPE
 
+#: How much nicer a process is that yields: it still gets a third of what another one gets of the same processor.
+NICER = 5
+
 
 class State(StrEnum):
     """Where a child is in its life."""
@@ -42,7 +45,8 @@ class ProcessSpec:
     not ended after `stop_within` is killed. Children of one `stage` stop together, a higher stage first; without
     any, a child stops before those that were started before it. An `essential` one must become ready at the start.
     One that holds more than `ceiling` bytes for long is asked to end and started again (0: never). While `calm` is
-    false something is under way that a stop should wait for, within limits.
+    false something is under way that a stop should wait for, within limits. One that `yields` gets the processor when
+    no other wants it: whoever only looks must not slow down what trades.
     """
 
     name: str
@@ -60,6 +64,7 @@ class ProcessSpec:
     essential: bool = False
     ceiling: int = 0
     calm: Callable[[], bool] | None = None
+    yields: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,14 +94,18 @@ class ProcessStatus:
 
 
 def spawn(
-    argv: Sequence[str], environment: Mapping[str, str], folder: Path | None
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path | None,
+    yields: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start a child whose output is a pipe, and which ends with us. Raises OSError."""
     # A group of its own: Ctrl-C in the terminal reaches us alone, and we stop the children in order.
     group: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
-        group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return subprocess.Popen(
+        lower = subprocess.BELOW_NORMAL_PRIORITY_CLASS if yields else 0
+        group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | lower}
+    process = subprocess.Popen(
         list(argv),
         cwd=folder,
         env={
@@ -111,6 +120,16 @@ def spawn(
         stderr=subprocess.STDOUT,
         **group,
     )
+    if yields and sys.platform != "win32":
+        yield_to_others(process.pid)
+    return process
+
+
+def yield_to_others(pid: int) -> None:
+    """Let a child that has just been started, and all it starts, come after others of this user. POSIX."""
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):  # it is gone already
+            os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0) + NICER)
 
 
 def ask_to_end(process: subprocess.Popen[bytes]) -> None:

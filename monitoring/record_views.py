@@ -39,7 +39,7 @@ from trading.services.calendar import load_calendar
 from trading.services.shared_quotes import quotes_of_thread
 
 _View = Callable[..., HttpResponseBase]
-_NO_PLACE = Text(
+NO_PLACE = Text(
     "The address of this page is damaged: the newest rows are shown.",
     "页面地址有误：显示最新的记录。",
 )
@@ -71,7 +71,7 @@ class _Asked:
 def _asked(request: HttpRequest) -> _Asked:
     written = request.GET.get("after", "")
     after = place_of(written) if written else None
-    return _Asked(after, _NO_PLACE if written and after is None else None)
+    return _Asked(after, NO_PLACE if written and after is None else None)
 
 
 @record_page
@@ -117,7 +117,7 @@ def holding(request: HttpRequest, pk: int) -> HttpResponse:
         "chart_data": chart.data(get_language() or "en"),
         "problem": asked.problem,
         "is_newest": asked.after is None,
-        "older_link": _link(request, after=page.older),
+        "older_link": link(request, after=page.older),
         "newest_link": request.path,
     }
     return render(request, "monitoring/holding_page.html", context)
@@ -168,12 +168,12 @@ def _around(
         "as_of": _as_of(scope),
         "day_before": before,
         "day_after": after,
-        "before_link": _link(request, day=before, every=None, after=None),
-        "after_link": _link(request, day=after, every=None, after=None),
-        "today_link": _link(request, day=None, every=None, after=None),
-        "every_link": _link(request, day=None, every="on", after=None),
-        "older_link": _link(request, after=older),
-        "newest_link": _link(request, after=None),
+        "before_link": link(request, day=before, every=None, after=None),
+        "after_link": link(request, day=after, every=None, after=None),
+        "today_link": link(request, day=None, every=None, after=None),
+        "every_link": link(request, day=None, every="on", after=None),
+        "older_link": link(request, after=older),
+        "newest_link": link(request, after=None),
         "is_newest": asked.after is None,
         "many_accounts": len(scope.accounts) > 1,
     }
@@ -183,7 +183,7 @@ def _as_of(scope: Scope) -> Any:
     return next(iter(scope.accounts.values())).now if scope.accounts else None
 
 
-def _link(request: HttpRequest, **changed: object) -> str:
+def link(request: HttpRequest, **changed: object) -> str:
     """Return the address of this page with some parameters changed; None takes one away."""
     parameters = request.GET.copy()
     for name, value in changed.items():

@@ -7,12 +7,14 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from django.conf import settings
 
 from monitoring.loopback import HOST, answers, ask_redis, free_port, reaches, serves
 from monitoring.processes import write_whole
@@ -40,6 +42,8 @@ WEB_PORT, FLOWER_PORT = 8000, 5555
 PROGRESS_WITHIN = 45.0
 #: MB that a process may hold for long, and the worker, whose four threads run all ticks.
 USUAL_CEILING, WORKER_CEILING = 400, 600
+#: Tasks that Flower remembers; by itself it would keep 100,000, a quarter of a gigabyte.
+FLOWER_TASKS = 2_000
 #: What the web server is asked for now and then: small, and answered by the thread that answers everything.
 SMALL_PAGE = "/static/monitoring/console.css"
 
@@ -79,7 +83,7 @@ class Surroundings:
     ) -> ProcessSpec:
         """Return a Python process that knows where everything is. `command`: a module and its arguments."""
         known = {
-            "DJANGO_SETTINGS_MODULE": "miniqmt.settings",
+            "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE,  # that of `up`
             "MINIQMT_HOME": str(self.home),
             "REDIS_URL": self.redis.url,
             "MINIQMT_SPEED": f"{self.speed:g}",
@@ -174,15 +178,17 @@ def trading_processes(
     around: Surroundings,
     accounts: Iterable[tuple[int, str]],
     nothing_under_way: Callable[[int], bool] = lambda _account_id: True,
+    shadows: Collection[int] = frozenset(),
 ) -> list[ProcessSpec]:
     """Run quotes, a gateway for each account (id, name), and what decides: worker and beat.
 
-    A gateway is not asked to end, within limits, while an order of its account is under way.
+    A gateway is not asked to end, within limits, while an order of its account is under way. `shadows`: the accounts
+    whose gateway is the one that cannot send.
     """
     gateways = [
         around.spec(
             f"gateway-{name}",
-            *("django", "gateway", name),
+            *("django", "shadow" if account_id in shadows else "gateway", name),
             alive=SignsOfLife(around.home / gateway_lock(account_id)),
             calm=partial(nothing_under_way, account_id),
             stage=TRADING,
@@ -229,10 +235,12 @@ def flower(around: Surroundings, port: int, user: str, password: str) -> Process
     return around.spec(
         "flower",
         *("celery", "-A", "miniqmt", "flower", f"--address={HOST}", f"--port={port}"),
+        f"--max_tasks={FLOWER_TASKS}",
         environment={"FLOWER_BASIC_AUTH": f"{user}:{password}"},
         alive=partial(serves, port),
         alive_every=10.0,
         alive_within=120.0,  # it starts last and slowly, and nothing depends on it
+        yields=True,
         stage=SERVING,
     )
 
@@ -253,6 +261,7 @@ def web(around: Surroundings, port: int, proxied: bool = False) -> ProcessSpec:
         alive=partial(serves, port, SMALL_PAGE),
         alive_every=10.0,
         stage=SERVING,
+        yields=True,
     )
 
 

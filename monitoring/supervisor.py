@@ -175,7 +175,7 @@ class Supervisor:
         child.started_at = child.alive_at = now
         child.since = self._wall()
         try:
-            child.process = spawn(spec.argv, spec.env, spec.folder)
+            child.process = spawn(spec.argv, spec.env, spec.folder, spec.yields)
         except OSError as problem:
             self._show(spec.name, f"cannot start: {problem}")
             self._ended(child, None)

@@ -19,6 +19,7 @@ from monitoring.services.day_report import make_day_reports
 from monitoring.services.health import check_health
 from monitoring.services.heartbeat import beat
 from monitoring.services.premarket import check_before_the_open
+from monitoring.services.shadow_days import compare_shadow_days
 from trading.services.shared_quotes import quotes_of_thread
 from trading.tasks import close_broken_connections
 
@@ -38,6 +39,7 @@ def health() -> None:
 def day_report() -> None:
     """Make the reports of sessions whose books are closed, and keep them as files; missed ones are made up for."""
     try:
+        compare_shadow_days(timezone.now())
         make_day_reports(timezone.now())
         keep_report_files(Path(settings.HOME), timezone.now())
     finally:

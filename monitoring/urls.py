@@ -8,6 +8,7 @@ from django.urls import include, path, register_converter
 from monitoring import (
     acting_views,
     alert_views,
+    care_views,
     configuration_views,
     figure_views,
     grid_views,
@@ -15,6 +16,7 @@ from monitoring import (
     operator_views,
     record_views,
     security_views,
+    stage_views,
     views,
 )
 from monitoring.figure_views import Day
@@ -30,6 +32,9 @@ urlpatterns = [
     path("trade/", acting_views.trade, name="trade"),
     path("act/done/<str:token>/", acting_views.done, name="act-done"),
     path("act/<str:name>/<int:pk>/", acting_views.act, name="act"),
+    path("going-live/", stage_views.going_live, name="going-live"),
+    path("going-live/<int:pk>/", stage_views.path, name="going-live-path"),
+    path("going-live/<int:pk>/caps/", stage_views.caps, name="going-live-caps"),
     path("configuration/", configuration_views.configuration, name="configuration"),
     path(
         "configuration/<int:pk>/history/",
@@ -55,6 +60,9 @@ urlpatterns = [
     path("report/<day:on>/", figure_views.report, name="report"),
     path("alerts/", alert_views.alerts, name="alerts"),
     path("alerts/acknowledge/", alert_views.acknowledge, name="alerts-acknowledge"),
+    path("backups/", care_views.backups, name="backups"),
+    path("backups/make/", care_views.make_backup, name="backups-make"),
+    path("logs/", care_views.logs, name="logs"),
     path("healthz", health_views.alive, name="alive"),
     path("readyz", health_views.ready, name="ready"),
     path("metrics", health_views.measured, name="metrics"),

@@ -55,7 +55,7 @@ def _build(real: datetime) -> Console:
 console_now = SharedConsole(_build)
 boards = Boards(render_board)
 #: What the ASGI server answers at the stream's address (miniqmt/asgi.py).
-live = Live(lambda real: console_now.at(real), boards, allowed, timezone.now)
+live = Live(lambda *moment: console_now.at(*moment), boards, allowed, timezone.now)
 
 
 def own_content_only(view: _View) -> _View:

@@ -85,13 +85,13 @@ SESSION = "2026-08-10"
 OPENING = datetime.fromisoformat(f"{SESSION}T09:30:00")
 
 
-def set_clock(home: Path, market: datetime, speed: int = 1) -> None:
+def set_clock(home: Path, market: datetime, speed: float = 1) -> None:
     """Let the simulated market be at `market` (China's time, naive) now: every process follows within a second."""
     row = (
         "demo",
         datetime.now(UTC).replace(tzinfo=None).isoformat(" "),
         (market - CHINA_IS_AHEAD).isoformat(" "),
-        speed * 1_000_000,
+        round(speed * 1_000_000),
     )
     with closing(sqlite3.connect(home / PRODUCT, timeout=20)) as database, database:
         database.execute("INSERT OR REPLACE INTO trading_marketclock VALUES (?, ?, ?, ?)", row)

@@ -13,8 +13,9 @@ from django.db.models import Model, Q, Sum
 from django.utils.module_loading import import_string
 
 from trading.domain import instruments, positions
+from trading.domain.caps import Used
 from trading.domain.orders import OrderState
-from trading.domain.types import CHINA, AccountMode, Purpose, Side, Symbol
+from trading.domain.types import CHINA, ZERO, AccountMode, Purpose, Side, Symbol
 from trading.models import (
     Account,
     Denial,
@@ -210,6 +211,18 @@ def symbols_of_interest(account_id: int) -> dict[Symbol, datetime]:
             own = marks.get(symbol, EVER)
             marks[symbol] = mark if own == EVER else min(own, mark)
     return marks
+
+
+def used_today(account_id: int, on: date, *, but: int = 0) -> Used:
+    """Return what the orders of a day used of an account's caps; those that were never sent used nothing."""
+    orders = Order.objects.filter(account_id=account_id, trade_date=on).exclude(pk=but)
+    bought, count = ZERO, 0
+    for order in orders.exclude(state=OrderState.EXPIRED):
+        count += 1
+        if order.side == Side.BUY:
+            working = order.state in WORKING_STATES
+            bought += order.quantity * order.price if working else order.filled_amount
+    return Used(bought, count)
 
 
 def watched_symbols() -> frozenset[Symbol]:

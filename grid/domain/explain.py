@@ -88,6 +88,26 @@ def _centred(
                 f"高于 {yuan(line.buy_ceiling)} 则放弃。",
             )
         )
+    elif not line.lower <= price <= line.upper:
+        if price > line.upper:
+            at, beyond, follows = (
+                line.upper,
+                Text("above the upper line", "高于上线"),
+                Text("peak", "高点"),
+            )
+        else:
+            at, beyond, follows = (
+                line.lower,
+                Text("below the lower line", "低于下线"),
+                Text("valley", "低点"),
+            )
+        said.append(
+            Text(
+                f"{yuan(price)} is {beyond.en} {yuan(at)}: the next tick begins to follow the {follows.en}, unless what"
+                " stands below holds it back.",
+                f"现价 {yuan(price)} 已{beyond.zh} {yuan(at)}：下一次检查开始跟踪{follows.zh}，除非受以下限制。",
+            )
+        )
     else:
         said.append(
             Text(
@@ -118,13 +138,7 @@ def _lot(
         )
     else:
         level = next_buy(state, facts, rules)
-        away = percent((price - level) / price)
-        said.append(
-            Text(
-                f"The next buy needs {yuan(level)} or less, {away} below {yuan(price)}.",
-                f"跌至 {yuan(level)} 及以下才会再买入，较现价 {yuan(price)} 低 {away}。",
-            )
-        )
+        said.append(_next_buy_at(level, price))
     due = due_lots(price, rules, facts)
     if due:
         said.append(Text(f"{len(due)} lot(s) are due for sale.", f"{len(due)} 个批次已到价待卖。"))
@@ -148,6 +162,20 @@ def _lot(
     said += _rests(state.buy_tried_at, LEVEL_COOLDOWN, now, "the buy level", "买入档")
     said += _rests(state.sell_tried_at, LEVEL_COOLDOWN, now, "the sale of lots", "批次卖出")
     return said + _limits_of_both(rules, facts)
+
+
+def _next_buy_at(level: Decimal, price: Decimal) -> Text:
+    if price <= level:
+        return Text(
+            f"{yuan(price)} has reached the level of the next buy, {yuan(level)}: the next tick buys, unless what stands"
+            " below holds it back.",
+            f"现价 {yuan(price)} 已到达下一买入档 {yuan(level)}：下一次检查即买入，除非受以下限制。",
+        )
+    away = percent((price - level) / price)
+    return Text(
+        f"The next buy needs {yuan(level)} or less, {away} below {yuan(price)}.",
+        f"跌至 {yuan(level)} 及以下才会再买入，较现价 {yuan(price)} 低 {away}。",
+    )
 
 
 def _limits_of_both(rules: GridRules, facts: Facts) -> list[Text]:

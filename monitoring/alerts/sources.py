@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.db.models import QuerySet
@@ -17,6 +18,7 @@ from monitoring.run_file import read_run_file
 from trading.domain import wording
 from trading.domain.types import DenialCode, Purpose, Side, SignalKind, Text
 from trading.models import Denial, Event, EventLevel, Fill, Order, TradingConfig
+from trading.services import config
 
 #: Settings that one message names; the others are counted.
 _NAMED = 6
@@ -137,20 +139,32 @@ def _settings(row: Any) -> Cause | None:
     before = row.prev_record
     if before is None:
         return None
-    changes = row.diff_against(before).changes
-    said = ", ".join(f"{one.field}: {one.old} → {one.new}" for one in changes[:_NAMED])
+    settings = set(config.setting_names())
+    changes = [one for one in row.diff_against(before).changes if one.field in settings]
+    said = [_change_of(one.field, one.old, one.new) for one in changes[:_NAMED]]
     more = len(changes) - _NAMED
     also = Text(f" and {more} more", f" 等 {len(changes)} 项") if more > 0 else Text("", "")
     who = "system" if row.history_user is None else row.history_user.get_username()
     why = row.history_change_reason or ""
     text = Text(
-        f"{who} changed the settings ({said}{also.en}). {why}".strip(),
-        f"{who} 修改了系统配置（{said}{also.zh}）。{why}",
+        f"{who} changed the settings ({', '.join(one.en for one in said)}{also.en}). {why}".strip(),
+        f"{who} 修改了系统配置（{'，'.join(one.zh for one in said)}{also.zh}）。{why}",
     )
     level = EventLevel.WARNING
     return Cause(
         "settings", row.history_id, "CONFIG_CHANGED", level, text, row.history_date, row.account_id
     )
+
+
+def _change_of(name: str, old: object, new: object) -> Text:
+    label, before, after = config.label_of(name), _value(old), _value(new)
+    return Text(f"{label.en}: {before.en} → {after.en}", f"{label.zh}：{before.zh} → {after.zh}")
+
+
+def _value(value: object) -> Text:
+    if isinstance(value, bool):
+        return Text("on", "开") if value else Text("off", "关")
+    return Text("none", "无") if value is None else Text(str(value), str(value))
 
 
 _DID = {
@@ -184,21 +198,27 @@ SOURCES = (
 
 #: The process whose first start stands for the start of everything.
 _FIRST = "worker"
+_LONGEST_NAME = 13
 
 
 def starts(home: Path, known: Mapping[str, int]) -> list[Cause]:
-    """Return the starts of processes that `up` tells of and are not `known` (name → second since 1970)."""
+    """Return the starts of processes that `up` tells of and are not `known` (short name → second since 1970)."""
     found = []
     for row in read_run_file(home).get("processes", ()):
         try:
-            name, restarts = str(row["name"])[:13], int(row["restarts"])
+            name, restarts = str(row["name"]), int(row["restarts"])
             since = datetime.fromisoformat(row["since"])
         except (TypeError, KeyError, ValueError):
             continue  # it has not started yet
-        second = int(since.timestamp())
-        if second > known.get(name, 0) and (restarts or name == _FIRST):
-            found.append(_start(f"up:{name}", second, name, restarts, since, row.get("heavy")))
+        second, short = int(since.timestamp()), short_name(name)
+        if second > known.get(short, 0) and (restarts or name == _FIRST):
+            found.append(_start(f"up:{short}", second, name, restarts, since, row.get("heavy")))
     return found
+
+
+def short_name(name: str) -> str:
+    """Return a process's name as a column of 16 characters has it behind `up:`; two names never become one."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[:5]}{crc32(name.encode()):08x}"
 
 
 def _start(

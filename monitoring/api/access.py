@@ -133,12 +133,12 @@ def check_live(
 ) -> None:
     """See whether this may be done where real money is. `allowed`: tokens may (MINIQMT_API_TRADES_LIVE). Raises Problem.
 
-    A session must have confirmed who it is within the last minutes, as the pages ask for.
+    A session must have confirmed who it is within the last minutes, by what the pages ask for.
     """
     if not (operation.trades or operation.risky) or not is_real(account):
         return
     if caller.scopes is None:
-        problem = step_up.problem(request, factor=True)
+        problem = step_up.problem(request, factor=not operation.calms(account))
         if problem is not None:
             page = step_up.address(request, "/")
             remedy = Text(f"Confirm at {page}, then repeat.", f"请在 {page} 确认后重试。")

@@ -16,7 +16,7 @@ from monitoring.services.api_tokens import SCOPE_WORDS
 
 ROOT = "/api/v1"
 #: What may be wrong with any request, and what only with one that changes something.
-_ALWAYS = (401, 403, 422, 429, 503)
+_ALWAYS = (401, 403, 422, 429, 500, 503)
 _CHANGING = (400, 409, 413, 415)
 _PATH = re.compile(r"\{(\w+)\}")
 _PARAMETERS: dict[str, Schema] = {
@@ -80,7 +80,7 @@ def _operation(one: Operation) -> Json:
 
 
 _PROBLEM = {
-    "description": "Refused: nothing was done.",
+    "description": "Refused: nothing was done. After a 500 nobody knows.",
     "content": {"application/problem+json": {"schema": shape_of(ProblemBody).schema}},
 }
 

@@ -35,6 +35,16 @@ class Target:
     account: Account
 
 
+def never(account: Account) -> bool:
+    """It makes trading safer on no account."""
+    return False
+
+
+def always(account: Account) -> bool:
+    """It makes trading safer on every account."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request, checked. `query`, `body`: values of the operation's types; `real`: real time; `console` may be asked
@@ -69,7 +79,8 @@ class Operation:
     `body`: types, the last two None without any. `target`: loads what the path names. `of_console`: the answer comes
     from the console's value and the address alone, so that it is written once a second for all. `trades`: can lead to
     an order or end one, so it needs an Idempotency-Key, and on live accounts more than a scope. `risky`: needs the
-    latter alone.
+    latter alone. `calms`: whether it makes trading safer on an account; a session then needs the password alone, as on
+    the page.
     """
 
     name: str
@@ -86,6 +97,7 @@ class Operation:
     of_console: bool = False
     trades: bool = False
     risky: bool = False
+    calms: Callable[[Account], bool] = never
 
     @property
     def changes(self) -> bool:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from monitoring.api import answers, books, changes, configuration, market, records, targets, trades
-from monitoring.api.operations import Call, Operation, Target
+from monitoring.api.operations import Call, Operation, Target, always, never
 from monitoring.console.access import VIEW
 from monitoring.services.api_tokens import Scope
 from trading.admin.base import RELEASE, TRADE
 from trading.domain.types import Text, TradingState
+from trading.models import Account
+from trading.services import kill_switch
 
 _CONFIG = (VIEW, "trading.view_tradingconfig")
 _OUTCOMES = (VIEW, "trading.view_unknownoutcome")
@@ -123,6 +125,7 @@ def _change(
     answer: Any = changes.Done,
     trades: bool = False,
     risky: bool = False,
+    calms: Callable[[Account], bool] = never,
 ) -> Operation:
     return Operation(
         name,
@@ -137,11 +140,16 @@ def _change(
         target=target,
         trades=trades,
         risky=risky,
+        calms=calms,
     )
 
 
+def _tightens(account: Account) -> bool:
+    return not kill_switch.loosens(account, TradingState.REDUCING)
+
+
 #: What can lead to an order or end one `trades`; what can loosen what guards an account is `risky`: so is reducing, of
-#: one that is halted. Halting is neither.
+#: one that is halted. Halting is neither. What `calms` takes as little of a session as on the page.
 CHANGES = (
     _change(
         "sell", "/holdings/{pk}/sell", Text("Sell from a holding", "卖出持仓"),
@@ -153,16 +161,16 @@ CHANGES = (
     ),
     _change(
         "cancel", "/orders/{pk}/cancel", Text("Cancel an order", "撤单"),
-        changes.cancel, changes.Reason, targets.order, Scope.TRADE, TRADE, trades=True,
+        changes.cancel, changes.Reason, targets.order, Scope.TRADE, TRADE, trades=True, calms=always,
     ),
     _change(
         "cancel_all", "/accounts/{pk}/cancel-all",
         Text("Cancel all orders: exits of their holdings rest for 5 minutes", "全部撤单：相关持仓的自动退出暂停 5 分钟"),
-        changes.cancel_all, changes.Reason, targets.account, Scope.TRADE, TRADE, trades=True,
+        changes.cancel_all, changes.Reason, targets.account, Scope.TRADE, TRADE, trades=True, calms=always,
     ),
     _change(
         "pause_grid", "/grids/{pk}/pause", Text("Pause a grid session", "暂停网格会话"),
-        changes.pause_grid, changes.Reason, targets.grid, Scope.TRADE, TRADE, trades=True,
+        changes.pause_grid, changes.Reason, targets.grid, Scope.TRADE, TRADE, trades=True, calms=always,
     ),
     _change(
         "resume_grid", "/grids/{pk}/resume", Text("Resume a grid session", "恢复网格会话"),
@@ -170,7 +178,7 @@ CHANGES = (
     ),
     _change(
         "stop_grid", "/grids/{pk}/stop", Text("Stop a grid session", "停止网格会话"),
-        changes.stop_grid, changes.Stop, targets.grid, Scope.TRADE, TRADE, trades=True,
+        changes.stop_grid, changes.Stop, targets.grid, Scope.TRADE, TRADE, trades=True, calms=always,
     ),
     _change(
         "exits", "/holdings/{pk}/exits", Text("Switch the exits of a holding", "开关持仓的退出规则"),
@@ -189,7 +197,7 @@ CHANGES = (
     _change(
         "reduce", "/accounts/{pk}/reduce", Text("Reduce only: no buying", "只减仓：不买入"),
         changes.switch_to(TradingState.REDUCING), changes.Reason, targets.account, Scope.OPERATE, TRADE,
-        risky=True,
+        risky=True, calms=_tightens,
     ),
     _change(
         "resume", "/accounts/{pk}/resume", Text("Resume trading", "恢复交易"),

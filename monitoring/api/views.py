@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 import re
+import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
@@ -40,6 +42,8 @@ _COST_OF_CHANGE = 5
 _DONE_WITHIN = 60
 _KEY = re.compile(r"[!-~]{1,64}", re.ASCII)
 _JSON, _PROBLEM = "application/json", "application/problem+json"
+
+log = logging.getLogger(__name__)
 
 doorkeeper = access.Doorkeeper()
 rates = Rates(settings.MINIQMT_API_RATE, 2 * settings.MINIQMT_API_RATE)
@@ -102,11 +106,29 @@ def _guarded(request: HttpRequest, answer: Callable[[], HttpResponse]) -> HttpRe
         )
         busy = Problem(HTTPStatus.SERVICE_UNAVAILABLE, Fault("BUSY", text, remedy), retry_after=2)
         response = _refused(busy)
+    except Exception:
+        number = secrets.token_hex(4)
+        log.exception("API problem %s: %s %s", number, request.method, request.path)
+        response = _refused(_unexpected(request, number))
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
     response.headers["X-Content-Type-Options"] = "nosniff"
     patch_vary_headers(response, ("Authorization", "Cookie"))
     return response
+
+
+def _unexpected(request: HttpRequest, number: str) -> Problem:
+    """Return the problem that tells under which number the log has what went wrong, and nothing else of it."""
+    text = Text(f"Something is wrong here: problem {number}.", f"系统内部错误：编号 {number}。")
+    if request.method in ("GET", "HEAD"):
+        remedy = Text("Search for this number in the logs.", "请在日志中查找该编号。")
+    else:
+        remedy = Text(
+            "Whether it was done is not known: look before you ask again. The logs have this number.",
+            "无法确定是否已执行：重试前请先核实。可在日志中查找该编号。",
+        )
+    fault = Fault("UNEXPECTED", text, remedy, value=number)
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, fault)
 
 
 def _refused(problem: Problem) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Triggers that refuse to change or delete an audit row, whichever program asks.
+"""Triggers that refuse to change or delete an audit row, or to turn a used ledger into another's, whichever program asks.
 
 They are put up after every migration and not by one: SQLite drops a table's triggers whenever a migration rebuilds it.
 Their text must stay as it is: a backup is refused when it holds another one under a name that is ours.
@@ -22,6 +22,23 @@ _REFUSE = (
     "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
     " RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation'; END $$"
 )
+#: A row that was ever read from a terminal, or ordered, stays what it is: another mode is another row. The rule asks
+#: the row alone: SQLite cannot rebuild a table that a trigger elsewhere names.
+LEDGER = f"{PREFIX}trading_account_ledger"
+_ACCOUNT = "trading_account"
+_USED = "OLD.snapshot_at IS NOT NULL OR OLD.order_counter > 0"
+_OTHER = "OLD.mode <> NEW.mode"
+_SAYS = "the mode of an account that was used never changes"
+_SQLITE_LEDGER = (
+    f"CREATE TRIGGER IF NOT EXISTS {LEDGER} BEFORE UPDATE OF mode ON {_ACCOUNT}"
+    f" WHEN {_OTHER} AND ({_USED}) BEGIN SELECT RAISE(ABORT, '{_SAYS}'); END"
+)
+_POSTGRES_LEDGER = (
+    "CREATE OR REPLACE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+    f" RAISE EXCEPTION '{_SAYS}' USING ERRCODE = 'integrity_constraint_violation'; END $$",
+    f"CREATE OR REPLACE TRIGGER {LEDGER} BEFORE UPDATE OF mode ON {_ACCOUNT}"
+    f" FOR EACH ROW WHEN ({_OTHER} AND ({_USED})) EXECUTE FUNCTION ledger_refuse()",
+)
 
 
 def put_up(using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
@@ -33,6 +50,10 @@ def put_up(using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
         statements = _sqlite if connection.vendor == "sqlite" else _postgres
         for statement in statements([table for table in tables if table in there]):
             cursor.execute(statement)
+        if _ACCOUNT in there:
+            is_sqlite = connection.vendor == "sqlite"
+            for statement in (_SQLITE_LEDGER,) if is_sqlite else _POSTGRES_LEDGER:
+                cursor.execute(statement)
 
 
 def _sqlite(tables: list[str]) -> Iterator[str]:

@@ -126,6 +126,15 @@ def _tidy(now: datetime, calendar: TradingCalendar) -> None:
         leases.claim(_LEASE, _DAY, now)
 
 
+def by_hand(home: Path, now: datetime) -> Backup:
+    """Make a backup because a person wants one, and its copy. Raises NothingDone."""
+    made = backup.make(home, Why.BY_HAND, now)
+    if second_place.is_missing(made):
+        second_place.copy(made, now)
+    backup_files.forget_failure(home)
+    return made
+
+
 def _all_closed(now: datetime, calendar: TradingCalendar) -> bool:
     modes = Account.objects.filter(enabled=True).values_list("mode", flat=True).distinct()
     times = (market_time(AccountMode(mode), now) for mode in modes)

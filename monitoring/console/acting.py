@@ -119,6 +119,8 @@ class Action(ABC):
     form: ClassVar[type[ActForm]] = ActForm
     #: Whether a live account asks for the second factor, not for the password alone. What makes trading safer does not.
     takes_factor: ClassVar[bool] = False
+    #: Whether a live account asks who it is at all: nothing may stand between a person and the brake.
+    takes_proof: ClassVar[bool] = True
 
     @abstractmethod
     def find(self, pk: int) -> Any:
@@ -172,11 +174,11 @@ def amount(value: Decimal | None) -> str:
 def account_facts(account: Account) -> tuple[Fact, ...]:
     """Say whose account it is: its name, the last four characters of its number, and its mode."""
     en, zh = named(account.mode)
-    meaning = (
-        Text(f"⚠ {en.upper()}: real money", f"⚠ {zh}：真实资金")
-        if is_real(account)
-        else Text(f"{en}: simulated, no real money", f"{zh}：模拟交易，不涉及真实资金")
-    )
+    meaning = Text(f"{en}: simulated, no real money", f"{zh}：模拟交易，不涉及真实资金")
+    if account.mode == AccountMode.SHADOW:
+        meaning = Text(f"{en}: recorded, never sent", f"{zh}：只记录，不会发出")
+    elif is_real(account):
+        meaning = Text(f"⚠ {en.upper()}: real money", f"⚠ {zh}：真实资金")
     return (
         Fact(Text("Account", "账户"), said(f"{account.name} {account.masked_number}")),
         Fact(Text("Mode", "模式"), meaning, "bad" if is_real(account) else ""),
@@ -185,7 +187,7 @@ def account_facts(account: Account) -> tuple[Fact, ...]:
 
 def is_real(account: Account) -> bool:
     """Whether real money may be at stake: whatever is not known to be simulated."""
-    return AccountMode(account.mode) not in SIMULATED
+    return AccountMode(account.mode) not in (*SIMULATED, AccountMode.SHADOW)
 
 
 def open_holding(pk: int) -> Position:

@@ -107,7 +107,7 @@ class _Switch(Action):
 class Halt(_Switch):
     """Nothing goes out any more."""
 
-    name, state = "halt", TradingState.HALTED
+    name, state, takes_proof = "halt", TradingState.HALTED, False
     title = Text("Halt trading", "停止交易")
     button = Text("Halt: no order at all", "停止：不发任何委托")
     brings = (

@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.template.loader import render_to_string
@@ -45,13 +46,16 @@ class Reader:
         return hashlib.sha256(words.encode()).hexdigest()[:8]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Board:
-    """One version. `id` names content and reader; `html` is the whole."""
+    """One version. `id` names content and reader; `html` is the whole, put together for the first who asks."""
 
     id: str
     frames: Frames
-    html: str
+
+    @cached_property
+    def html(self) -> str:
+        return whole(self.frames)
 
 
 class Boards:
@@ -73,7 +77,7 @@ class Boards:
             kept = self.kept(reader)
             if not kept or kept[-1].id != name:
                 frames = sharing(kept[-1].frames if kept else {}, self._render(now, reader))
-                kept = (*kept, Board(name, frames, whole(frames)))[-KEPT:]
+                kept = (*kept, Board(name, frames))[-KEPT:]
             others = [one for one in self._kept.items() if one[0] != reader]
             # A new mapping: who reads the old one meanwhile is not disturbed.
             self._kept = dict([*others[-READERS + 1 :], (reader, kept)])

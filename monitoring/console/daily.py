@@ -18,12 +18,14 @@ from monitoring.console.deals import closes_of, read_sales
 from monitoring.console.denial_words import meaning
 from monitoring.console.listings import fill_view
 from monitoring.console.record_filters import AccountNow
+from monitoring.console.shadow_rows import ShadowRow, shadow_rows
 from monitoring.console.values import EventView, FillView
-from monitoring.models import Alert, DayReport
+from monitoring.models import Alert, DayReport, ShadowDay
 from monitoring.results import RuleResult, by_rule, total_of
 from trading.domain.calendar import TradingCalendar
 from trading.domain.types import CHINA, ZERO, AccountMode, Side, Symbol, Text
 from trading.models import (
+    Account,
     BooksState,
     DayBooks,
     Denial,
@@ -125,6 +127,7 @@ class DailyView:
     restarts: tuple[Restart, ...]
     changes: tuple[Changed, ...]
     held: tuple[Held, ...]
+    shadow: tuple[ShadowRow, ...]
 
     @property
     def change(self) -> Decimal | None:
@@ -191,7 +194,14 @@ def daily_view(account: AccountNow, on: date, calendar: TradingCalendar) -> Dail
         restarts=_restarts(clock, window),
         changes=_changes(row.pk, clock, window),
         held=tuple(_held(one, names) for one in held),
+        shadow=_shadow(row, on),
     )  # fmt: skip
+
+
+def _shadow(account: Account, on: date) -> tuple[ShadowRow, ...]:
+    if account.mode != AccountMode.SHADOW:
+        return ()
+    return tuple(shadow_rows(ShadowDay.objects.filter(account=account, on=on).first()))
 
 
 class _Sums(NamedTuple):

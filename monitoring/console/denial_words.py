@@ -11,6 +11,15 @@ from trading.domain.types import DenialCode, Text
 _C = DenialCode
 MEANINGS: Mapping[str, Text] = MappingProxyType(
     {
+        _C.STAGE: Text(
+            "The account was led back from live: nothing is sent. Lead it on along its path (page “Going live”).",
+            "该账户已退出实盘，不发出委托。请在“上线路径”页面重新逐步上线。",
+        ),
+        _C.CAPS: Text(
+            "The caps of an account that goes live forbid it; stop-losses and take-profits are never capped. Change "
+            "the caps on the page “Going live”.",
+            "超出限额实盘的上限；止损、止盈不受此限。可在“上线路径”页面调整上限。",
+        ),
         _C.AUTO_OFF: Text(
             "Auto trading is off: rules watch and tell, they send nothing. Switch it on in the settings.",
             "自动交易已关闭：规则只监控、提示，不下单。请在配置中开启。",

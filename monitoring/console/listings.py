@@ -35,6 +35,8 @@ _WHY = {
     "DAY_END": Text("the day ended", "当日收盘"),
     "OUTBOX_EXPIRED": Text("not sent in time", "未能及时报出"),
     "TRADING_STATE": Text("not sent: the main switch", "未报出：总开关"),
+    "STAGE": Text("not sent: led back from live", "未报出：已退出实盘"),
+    "CAPS": Text("not sent: over the caps of going live", "未报出：超出限额实盘上限"),
     "MARKET_CLOSED": Text("not sent: the market is closed", "未报出：休市"),
     "QUOTE_STALE": Text("not sent: the quote is stale", "未报出：行情过时"),
     "QUOTE_SOURCE": Text(

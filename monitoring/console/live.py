@@ -1,10 +1,10 @@
-"""The live stream (Server-Sent Events): one look a second for all viewers, and a socket with a coroutine for each.
+"""The live stream (Server-Sent Events): one look for all viewers, twice a second at most, and a socket for each.
 
 It stands beside Django's pages in the ASGI server, not behind their middleware: that would give every request a thread
 and a database connection for as long as it lasts, and these last all day. The event loop only passes bytes on; all that
 asks the database or renders is done by one thread, in turn. A reader that is slow has nothing queued for it: when it has
 taken what it was sent, it is told the difference to the newest version. One that takes nothing for `SLOW` seconds is
-left. While nobody watches nothing runs.
+left. What is said is made, and pressed, once for all who know the same. While nobody watches nothing runs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
 from io import BytesIO
@@ -28,11 +28,14 @@ from django.db import DatabaseError, close_old_connections
 from django.utils import translation
 
 from monitoring.console.boards import Boards, Reader, reader_of
-from monitoring.console.speech import END, HELLO, speech
+from monitoring.console.speech import END, HELLO, PRESS, pressed, speech
 from monitoring.console.values import Console
 
-#: Seconds between two looks; between two signs of life, with each of which every session is checked again.
-PERIOD, PULSE = 1.0, 2.0
+#: Seconds between two looks, unless a look takes long: then so many times as long as the last one took, but never more
+#: than `LONGEST`. What looks must leave the machine to what trades.
+PERIOD, PAUSE, LONGEST = 0.5, 4.0, 1.0
+#: Seconds between two signs of life, with each of which every session is checked again.
+PULSE = 2.0
 #: Seconds a viewer may take to accept what it is sent.
 SLOW = 10.0
 #: Viewers at once; the next one is sent away and polls.
@@ -52,6 +55,7 @@ class _Viewer:
     session: str
     reader: Reader
     seen: str
+    takes_pressed: bool
     may_watch: bool = True
 
 
@@ -62,9 +66,12 @@ class _Rounds:
     viewers: set[_Viewer] = field(default_factory=set)
     bell: asyncio.Event = field(default_factory=asyncio.Event)
     taken: datetime | None = None
+    #: Seconds between two looks now; none before the first.
+    period: float = 0.0
     is_over: bool = False
-    #: What was said since the last bell, by reader, version seen and newest version: most viewers are told the same.
-    said: dict[tuple[Reader, str, str], bytes] = field(default_factory=dict)
+    #: What was said since the last bell, by reader, version seen, newest version, and whether pressed: most viewers are
+    #: told the same.
+    said: dict[tuple[Reader, str, str, bool], bytes] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
 
     def ring(self) -> None:
@@ -76,13 +83,13 @@ class _Rounds:
 class Live:
     """The ASGI application of the stream's one address.
 
-    `look` gives the newest console at a real time, at most one a second; `allowed` the users of those sessions that may
+    `look` gives the newest console at a real time, younger than so long; `allowed` the users of those sessions that may
     watch; `now` the real time.
     """
 
     def __init__(
         self,
-        look: Callable[[datetime], Console],
+        look: Callable[[datetime, timedelta], Console],
         boards: Boards,
         allowed: Callable[[Collection[str], datetime], Mapping[str, User]],
         now: Callable[[], datetime],
@@ -127,7 +134,7 @@ class Live:
         if reader is None:
             return HTTPStatus.UNAUTHORIZED
         seen = request.headers.get("last-event-id") or request.GET.get("since", "")
-        return _Viewer(session, reader, seen)
+        return _Viewer(session, reader, seen, "gzip" in request.headers.get("accept-encoding", ""))
 
     def _reader(self, session: str, language: str) -> Reader | None:
         user = self._allowed([session], self._now()).get(session)
@@ -145,21 +152,23 @@ class Live:
     # -- what they are told
 
     async def _tell(self, rounds: _Rounds, viewer: _Viewer, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        await _pass_on(send, HELLO)
+        headers = [*_HEADERS, _PRESSED] if viewer.takes_pressed else _HEADERS
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await _pass_on(send, PRESS + pressed(HELLO) if viewer.takes_pressed else HELLO)
         while viewer.may_watch and not rounds.is_over:
             bell = rounds.bell  # this one, so that what is rung while we send is not missed
             kept = self._boards.kept(viewer.reader)
             if kept and rounds.taken is not None:
                 seen = viewer.seen if any(viewer.seen == board.id for board in kept) else ""
-                known = (viewer.reader, seen, kept[-1].id)
+                known = (viewer.reader, seen, kept[-1].id, viewer.takes_pressed)
                 if known not in rounds.said:
-                    rounds.said[known] = speech(seen, kept, rounds.taken, self._now())
+                    words = speech(seen, kept, rounds.taken, self._now())
+                    rounds.said[known] = pressed(words) if viewer.takes_pressed else words
                 await _pass_on(send, rounds.said[known])
                 viewer.seen = kept[-1].id
             await bell.wait()
         if not viewer.may_watch:
-            await _pass_on(send, END)
+            await _pass_on(send, pressed(END) if viewer.takes_pressed else END)
         await send({"type": "http.response.body", "body": b""})
 
     async def _run(self, rounds: _Rounds) -> None:
@@ -178,19 +187,21 @@ class Live:
                     if is_news or is_pulse:
                         pulse_at = began + PULSE
                         rounds.ring()
+                rounds.period = min(max(PERIOD, PAUSE * (loop.time() - began)), LONGEST)
                 await asyncio.sleep(self._until_the_next(rounds))
         finally:
             rounds.is_over = True  # whatever ended it: nobody waits for a bell that never rings
             rounds.ring()
 
     def _until_the_next(self, rounds: _Rounds) -> float:
-        """Return the seconds until what was seen last is a second old: a moment earlier and the same is seen again."""
+        """Return the seconds until what was seen last is a period old: a moment earlier and the same is seen again."""
+        period = rounds.period
         due = (
-            PERIOD
+            period
             if rounds.taken is None
-            else PERIOD - (self._now() - rounds.taken).total_seconds()
+            else period - (self._now() - rounds.taken).total_seconds()
         )
-        return min(PERIOD, max(due + 0.001, PERIOD / 10))
+        return min(period, max(due + 0.001, period / 10))
 
     def _round(self, rounds: _Rounds, viewers: Collection[_Viewer], is_pulse: bool) -> bool:
         """Look once, for all; return whether anybody's board has changed. In the thread."""
@@ -198,7 +209,7 @@ class Live:
             standing = self._allowed({one.session for one in viewers}, self._now())
             for viewer in viewers:
                 viewer.may_watch = viewer.session in standing
-        now = self._look(self._now())
+        now = self._look(self._now(), timedelta(seconds=rounds.period))
         rounds.taken = now.taken_at
         is_news = False
         for reader in {viewer.reader for viewer in viewers}:
@@ -253,3 +264,4 @@ _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
+_PRESSED = (b"content-encoding", b"gzip")

@@ -45,6 +45,8 @@ CHECK_WORDS: Mapping[str, Text] = MappingProxyType(
         "not_sellable": Text("sellable (T+1)", "可卖数量（T+1）"),
         "shares_promised": Text("shares not promised", "股份未被占用"),
         "cash": Text("cash", "可用资金"),
+        "stage": Text("stage of going live", "上线阶段"),
+        "caps": Text("caps of going live", "实盘上限"),
         "max_order_value": Text("order value", "单笔金额"),
         "max_position_value": Text("position value", "单只持仓市值"),
         "max_total_position_ratio": Text("total position ratio", "总仓位比例"),

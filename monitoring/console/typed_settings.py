@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import models
-from django.utils import translation
 
 from trading.admin.base import say
 from trading.admin.config import shown
@@ -241,7 +240,7 @@ def _named_in(problem: str, names: Iterable[str]) -> str | None:
 
 def _refusal(name: str, typed: str, problem: ConfigError) -> Text:
     """Name the field, what was typed and what to type instead."""
-    label, wanted = _label(name), _wanted(name, problem)
+    label, wanted = config.label_of(name), _wanted(name, problem)
     value = typed if len(typed) <= _LONGEST else f"{typed[:_LONGEST]}…"
     said = Text(f"“{value}”", f"“{value}”") if value else Text("empty", "空")
     return Text(
@@ -261,14 +260,6 @@ def _wanted(name: str, problem: ConfigError) -> Text:
     if "decimals" in str(problem):
         return Text(f"fewer decimals (range {allowed.en})", f"更少的小数位（范围 {allowed.zh}）")
     return Text(f"a value in the range {allowed.en}", f"范围 {allowed.zh} 内的值")
-
-
-def _label(name: str) -> Text:
-    """Return what both languages call a setting."""
-    with translation.override("en"):
-        en = label_of(name)
-    with translation.override("zh-hans"):
-        return Text(en, label_of(name))
 
 
 def changes_of(before: Any, after: Mapping[str, Any]) -> list[Change]:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Generic, TypeVar
 
 from monitoring.console.curve import CurveView
@@ -260,7 +261,7 @@ class ProcessView:
     story: Text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Console:
     """Everything the page shows at one moment. `processes` None: nobody supervises this web server.
 
@@ -271,11 +272,11 @@ class Console:
     accounts: tuple[AccountView, ...]
     processes: tuple[ProcessView, ...] | None
     quotes_problem: bool
-    digest: str = field(init=False, default="")
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def digest(self) -> str:
         content = repr((self.accounts, self.processes, self.quotes_problem))
-        object.__setattr__(self, "digest", hashlib.sha256(content.encode()).hexdigest()[:24])
+        return hashlib.sha256(content.encode()).hexdigest()[:24]
 
     @property
     def holdings(self) -> int:

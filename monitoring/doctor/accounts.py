@@ -34,8 +34,6 @@ def terminals(case: Case) -> Iterator[Diagnosis]:
     clocks = read_clocks()
     for account in Account.objects.filter(enabled=True).order_by("pk"):
         mode = AccountMode(account.mode)
-        if mode == AccountMode.SHADOW:
-            continue
         sign = touched(case.home / gateway_lock(account.pk), case.now)
         if sign is None or sign > PATIENCE:
             yield not_checked(

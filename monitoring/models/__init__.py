@@ -15,6 +15,7 @@ from monitoring.models.curves import EquityPoint, PricePoint
 from monitoring.models.logs import LogLine, LogMark
 from monitoring.models.people import Act, OperatorSettings
 from monitoring.models.records import DayReport, Finding, PremarketCheck
+from monitoring.models.shadow import ShadowDay, ShadowOrder
 
 __all__ = [
     "Act",
@@ -37,4 +38,6 @@ __all__ = [
     "PremarketCheck",
     "PricePoint",
     "Severity",
+    "ShadowDay",
+    "ShadowOrder",
 ]

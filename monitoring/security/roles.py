@@ -30,7 +30,6 @@ _RISK = (
 _ADMIN = (
     *(*_OPERATING, *_TRADING, *_RISK),
     *("trading.add_account", "trading.change_account"),
-    *(f"monitoring.{verb}_alertchannel" for verb in ("add", "change", "delete")),
     *("auth.view_user", "auth.add_user", "auth.change_user", "auth.view_group"),
     *(f"monitoring.{verb}_alertchannel" for verb in ("add", "change", "delete")),
     *("monitoring.add_apitoken", "admin.view_logentry"),

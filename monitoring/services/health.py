@@ -199,7 +199,7 @@ def _gateway_facts(moment: _Moment) -> health.GatewayFacts | None:
     account = moment.account
     opened = phase_at(moment.calendar, moment.before(health.GATEWAY_PATIENCE))
     is_needed = MarketPhase.CLOSED not in (moment.phase, opened)
-    if account.mode == AccountMode.SHADOW or not is_needed:
+    if not is_needed:
         return None
     reason = account.gateway_reason
     return health.GatewayFacts(

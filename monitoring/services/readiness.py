@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from monitoring.models import Finding
 from monitoring.services.health import CLOSED_PERIOD, LEASE, PERIOD
 from trading.domain.calendar import MarketPhase, phase_at
+from trading.domain.stages import Stage
 from trading.domain.types import AccountMode, GatewayStatus, Text, TradingState
 from trading.models import Account, EventLevel, TickLease
 from trading.services.calendar import load_calendar
@@ -83,9 +84,11 @@ def _against(account: Account, phase: MarketPhase) -> list[Reason]:
         text = Text(why.get("en", ""), why.get("zh", ""))
         reasons.append(Reason(f"TRADING_{account.trading_state.upper()}", text))
     reasons += _switches(account)
-    is_shadow = account.mode == AccountMode.SHADOW
+    if account.standing is Stage.WITHDRAWN:
+        text = Text("led back from live: nothing is sent", "已退出实盘：不发出委托")
+        reasons.append(Reason("WITHDRAWN", text))
     armed = account.gateway_status == GatewayStatus.ARMED
-    if phase is not MarketPhase.CLOSED and not is_shadow and not armed:
+    if phase is not MarketPhase.CLOSED and not armed:
         why = account.gateway_reason or {}
         text = Text(why.get("en", ""), why.get("zh", ""))
         reasons.append(Reason("GATEWAY_OBSERVING", text))

@@ -16,12 +16,14 @@ PROTECTED = ("trading.broker", "trading.paper")
 ALLOWED = (
     *PROTECTED,
     "trading.replay",
+    "trading.management.commands.account_copy",
     "trading.management.commands.gateway",
     "trading.management.commands.market_data",
     "trading.management.commands.paper_terminal",
     "trading.management.commands.qmt_probe",
     "trading.management.commands.reference",
     "trading.management.commands.replay",
+    "trading.management.commands.shadow",
 )
 BANNED_IN_RESIDENT_PROCESSES = (
     "apprise",
@@ -63,6 +65,7 @@ RESIDENT = {
     " import miniqmt.beat",
     "web": "import miniqmt.asgi, django.urls; django.urls.get_resolver().url_patterns",
     "gateway": "import trading.management.commands.gateway",
+    "shadow": "import trading.management.commands.shadow",
     "market_data": "import trading.management.commands.market_data",
     "market_data with a fallback": "from trading.market_data.mootdx_feed import open_feed; open_feed()",
     "paper_terminal": "import trading.management.commands.paper_terminal",

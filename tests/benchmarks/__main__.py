@@ -30,6 +30,7 @@ NAMES = (
     "database_mix",
     "start_stop",
     "idle",
+    "month",
     "replay_speed",
     "console_live",
     "api_holdings",

@@ -4,8 +4,10 @@ The web server alone, as `up` starts it (uvicorn, one process), on a database wi
 embedded Redis; the clients share the machine with it. *board*: so many clients ask for the whole board one request
 after the other, no ETag, while nothing changes; the samples are one request each. *quote → viewer*: so many viewers
 hold the stream open; every one to three seconds all holdings get a new price, and the samples are the milliseconds from the
-moment it is written until each viewer has read the whole event that carries it. *idle*: the same viewers while nothing
-changes; the samples are percents of a core. Linux only.
+moment it is written until each viewer has read, and unpacked, the whole event that carries it. *idle*: the same viewers
+while nothing changes; the samples are percents of a core. *tick beside viewers*: strategy ticks of a process of their own
+(tests/benchmarks/ticking.py), each after new prices of all holdings; a round of them with the viewers, a round without, in
+turn, so that whatever else the machine does meets both. Linux only.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import socket
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,9 +31,11 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
 
+from monitoring.child_process import yield_to_others
 from tests.benchmarks.ground import Ground, wait_for
 from tests.benchmarks.measured import Case, Target, percentile
 from tests.benchmarks.strategy_tick import CENT, COST, HoldingAccount, Market
+from tests.benchmarks.ticking import Ticking, ticking
 from tests.benchmarks.whole_stack import PROC, ROOT, Usage, need_proc, stop, usage_of
 from tests.redis_servers import embedded_redis
 from trading.services.clock import DEMO, Clock, market_at, read_clocks, set_clock
@@ -44,15 +49,21 @@ class Parameters:
     viewers: int = 200
     quotes: int = 10
     idle: float = 10.0
+    pairs: int = 6
+    ticks: int = 25
 
 
 PARAMETERS = Parameters()
-QUICK = Parameters(holdings=(3,), clients=(2,), requests=2, viewers=3, quotes=1, idle=1.0)
+QUICK = Parameters(
+    holdings=(3,), clients=(2,), requests=2, viewers=3, quotes=1, idle=1.0, pairs=1, ticks=2
+)
 
 #: Milliseconds of one request with one client, requests a second with twenty (at 100 holdings), milliseconds to a
 #: browser.
 P50 = {100: 30.0, 1_000: 150.0}
 REQUESTS, TO_BROWSER = 100.0, 1000.0
+#: The p99 of a tick beside viewers, in that of one without.
+TICK_RATIO = 1.1
 MOST = 64 * 1024 * 1024
 PATIENCE = 30.0
 
@@ -71,6 +82,8 @@ def run(ground: Ground, parameters: Parameters) -> Iterator[Case]:
                 with web_server(redis.url) as (web, port):
                     visit = _Visit(port, _session())
                     yield from _cases(market, web, visit, count, parameters)
+                    with ticking(redis.url, count) as ticks:
+                        yield asyncio.run(_beside(ticks, visit, count, parameters))
             finally:
                 market.close()
 
@@ -155,6 +168,32 @@ async def _watch(
     ]
 
 
+async def _beside(ticks: Ticking, visit: _Visit, count: int, parameters: Parameters) -> Case:
+    """Measure rounds of ticks with viewers and without, in turn; the order within a pair changes."""
+    loop = asyncio.get_running_loop()
+    found: dict[bool, list[float]] = {True: [], False: []}
+    await loop.run_in_executor(None, ticks.run, 3)  # warm
+    for pair in range(parameters.pairs):
+        for watched in (True, False) if pair % 2 else (False, True):
+            wanted = parameters.viewers * watched
+            who = await asyncio.gather(*(_Viewer.who_reads(visit) for _ in range(wanted)))
+            found[watched] += await loop.run_in_executor(None, ticks.run, parameters.ticks)
+            for viewer in who:
+                viewer.close()
+    with_viewers, without = found[True], found[False]
+    ratio = percentile(with_viewers, 99) / percentile(without, 99)
+    return Case(
+        f"tick beside {parameters.viewers} viewers, {count} holdings",
+        with_viewers,
+        facts={
+            "p50 without": percentile(without, 50),
+            "p99 without": percentile(without, 99),
+            "ratio of p50": percentile(with_viewers, 50) / percentile(without, 50),
+        },
+        targets=[Target("ratio of p99", ratio, TICK_RATIO)],
+    )
+
+
 async def _rest(web: int, seconds: float) -> tuple[float, Usage]:
     """Let time pass; return what percent of a core the server used in it, and all it has used at the end."""
     before, began = used_by(web), time.perf_counter()
@@ -174,10 +213,11 @@ def _shown(price: Decimal) -> str:
 
 
 class _Viewer:
-    """One line of the stream. `size`: bytes read so far."""
+    """One line of the stream. `size`: bytes read so far, as they travel."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer, self.size = reader, writer, 0
+        self._gzip = zlib.decompressobj(wbits=31)
         self._newest, self._at, self._news = b"", 0.0, asyncio.Event()
         self._line = asyncio.create_task(self._listen())
 
@@ -190,8 +230,9 @@ class _Viewer:
 
     async def _listen(self) -> None:
         while True:
-            text = await self._reader.readuntil(b"\n\n")
-            self.size += len(text)
+            length = int(await self._reader.readuntil(b"\r\n"), 16)
+            text = self._gzip.decompress((await self._reader.readexactly(length + 2))[:length])
+            self.size += length
             if b"event: board" in text:
                 self._newest, self._at = text, time.perf_counter()
                 self._news.set()
@@ -233,14 +274,14 @@ class _Visit:
 
     async def stream(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await self._open()
-        self._send(writer, "/stream/")
+        self._send(writer, "/stream/", "Accept-Encoding: gzip\r\n")
         head = await reader.readuntil(b"\r\n\r\n")
         assert b" 200 " in head.partition(b"\r\n")[0], head
         return reader, writer
 
-    def _send(self, writer: asyncio.StreamWriter, path: str) -> None:
+    def _send(self, writer: asyncio.StreamWriter, path: str, more: str = "") -> None:
         head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: sessionid={self._session}"
-        writer.write(f"{head}\r\n\r\n".encode())
+        writer.write(f"{head}\r\n{more}\r\n".encode())
 
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self._port, limit=MOST)
@@ -268,6 +309,7 @@ def web_server(redis: str) -> Iterator[tuple[int, int]]:
         env={**os.environ, "REDIS_URL": redis, "DJANGO_SECRET_KEY": settings.SECRET_KEY},
         stdin=subprocess.DEVNULL,
     )
+    yield_to_others(process.pid)
     try:
         wait_for(partial(_answers, port), PATIENCE, "the web server's start")
         yield process.pid, port

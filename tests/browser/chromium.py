@@ -59,7 +59,10 @@ def chromium() -> Iterator[Page]:
 
 
 class Page:
-    """One page. `requests`: the addresses it asked for; `complaints`: errors of its scripts and of its policy."""
+    """One page. `requests`: the addresses it asked for; `complaints`: errors of its scripts and of its policy.
+
+    `received`: bytes that came over the line with answers that have ended, heads included.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, profile: Path) -> None:
         self._loop, self._numbers = loop, itertools.count(1)
@@ -68,6 +71,7 @@ class Page:
         )
         self.requests: list[str] = []
         self.complaints: list[str] = []
+        self.received = 0
         targets = self._call("Target.getTargets")["targetInfos"]
         target = next(one["targetId"] for one in targets if one["type"] == "page")
         attached = {"targetId": target, "flatten": True}
@@ -113,8 +117,8 @@ class Page:
             self._wait(lambda: asyncio.sleep(0.1))
 
     def key(self, name: str) -> None:
-        """Press a key that writes nothing: `Enter`, `Escape`."""
-        code = {"Enter": 13, "Escape": 27}[name]
+        """Press a key that writes nothing: `Enter`, `Escape`, `Tab`."""
+        code = {"Enter": 13, "Escape": 27, "Tab": 9}[name]
         pressed = {"key": name, "code": name, "windowsVirtualKeyCode": code}
         text = {"text": "\r"} if name == "Enter" else {}
         self._call("Input.dispatchKeyEvent", {"type": "keyDown", **pressed, **text})
@@ -149,6 +153,8 @@ class Page:
         parameters = event.get("params", {})
         if event.get("method") == "Network.requestWillBeSent":
             self.requests.append(parameters["request"]["url"])
+        elif event.get("method") == "Network.loadingFinished":
+            self.received += int(parameters["encodedDataLength"])
         elif event.get("method") == "Log.entryAdded":
             self.complaints.append(parameters["entry"]["text"])
         elif event.get("method") == "Runtime.exceptionThrown":

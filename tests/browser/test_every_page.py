@@ -34,6 +34,7 @@ NO_PAGES = {
     "console-board": "a part of the overview",
     "console-stream": "what the overview listens to",
     "alerts-acknowledge": "what a button sends",
+    "backups-make": "what a button sends",
     "logout": "what a button sends",
     "alive": "for programs",
     "ready": "for programs",
@@ -59,6 +60,9 @@ PAGES: dict[str, tuple[Callable[[House], str], str, tuple[str, ...]]] = {
     "configuration-history": (_at("configuration-history", "account"), "配置变更历史", ("版本", "操作者", "变更内容")),
     "configuration-compare": (_at("configuration-compare", "account", query="?one=1&two=2"), "版本", ("变更历史",)),
     "configuration-back": (_at("configuration-back", "account", "first_version"), "回滚到第", ("本次变更的原因",)),
+    "going-live": (_at("going-live"), "上线路径", ("当前阶段", "限额实盘")),
+    "going-live-path": (_at("going-live-path", "capped"), "上线路径", ("影子与市场对照", "下一步", "退回", "单笔上限")),
+    "going-live-caps": (_at("going-live-caps", "capped"), "实盘上限", ("您的密码", "返回，不做更改")),
     "grids": (_at("grids"), "网格", ("启动网格", "已用额度")),
     "grid-start": (_at("grid-start", query=f"?symbol={GRID}"), "启动网格", ()),
     "grid": (_at("grid", "grid"), "黄金ETF", ("全部网格", "停止")),
@@ -67,6 +71,8 @@ PAGES: dict[str, tuple[Callable[[House], str], str, tuple[str, ...]]] = {
     "reports": (_at("reports"), "日报", ("盈亏（已扣费用）", "对账")),
     "report": (_at("report", "2023-02-01"), "日报", ()),
     "alerts": (_at("alerts"), "告警", ("查询",)),
+    "backups": (_at("backups"), "备份", ("立即备份", "验证")),
+    "logs": (_at("logs"), "日志", ("查询", "按进程")),
     "second-factor": (_at("second-factor"), "第二验证因素", ("您的密码",)),
     "confirm": (_at("confirm"), "确认身份", ("您的密码",)),
     "login": (_at("login"), "登录", ()),
@@ -80,12 +86,14 @@ WRITTEN = {
     "trade": TURNED,
     "configuration": HOSTILE,
     "configuration-history": HOSTILE,
+    "going-live-path": HOSTILE,
     "report": HOSTILE,
     "alerts": SCRIPT,
+    "logs": HOSTILE,
 }
 
 #: What is wrong with how the page stands in this window.
-_FAULTS = """(() => {
+_FAULTS = r"""(() => {
   const faults = [];
   const seen = (one) => one.checkVisibility({visibilityProperty: true}) && one.getClientRects().length > 0;
   const every = (css) => [...document.querySelectorAll(css)].filter(seen);
@@ -110,6 +118,31 @@ _FAULTS = """(() => {
   if (innerWidth < 500) every('button, nav a, a.button, .acts a, input:not([type=checkbox]):not([type=radio]), select').forEach((one) => {
     if (one.getBoundingClientRect().height < 32) faults.push(`small for a finger: ${what(one)}`);
   });
+  if (document.querySelector('header.top') && !document.querySelector('a[href], button')?.matches('.skip[href="#content"]')) faults.push('the first stop is not the way to the content');
+  // Contrast (WCAG 2.2 AA) of every word as it is drawn, on the first ground behind it that is not transparent.
+  const parts = (colour) => colour.match(/[\d.]+/g).map(Number);
+  const light = (colour) => {
+    const [red, green, blue] = parts(colour).slice(0, 3).map((one) => (one /= 255) <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const ground = (one) => {
+    for (; one; one = one.parentElement) {
+      const colour = getComputedStyle(one).backgroundColor, [, , , alpha = 1] = parts(colour);
+      if (alpha === 1) return colour;
+    }
+    return 'rgb(255, 255, 255)';
+  };
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), told = new Set();
+  for (let node; (node = walker.nextNode()); ) {
+    const one = node.parentElement, style = getComputedStyle(one), size = parseFloat(style.fontSize);
+    if (!node.data.trim() || !seen(one) || !size || one.closest('script, .aside, :disabled, .chart, .changed')) continue;
+    const [high, low] = [light(style.color), light(ground(one))].sort((a, b) => b - a), found = (high + 0.05) / (low + 0.05);
+    const least = size >= 24 || (size >= 18.66 && style.fontWeight >= 700) ? 3 : 4.5;
+    if (found < least && !told.has(style.color)) {
+      told.add(style.color);
+      faults.push(`contrast ${found.toFixed(2)} of ${style.color} on ${ground(one)}: ${what(one)}`);
+    }
+  }
   const ids = [...document.querySelectorAll('[id]')].map((one) => one.id);
   ids.filter((one, place) => ids.indexOf(one) !== place).forEach((one) => faults.push(`twice: #${one}`));
   if (document.querySelector('script:not([src]):not([type="application/json"]), img[src=x], [style]:not(.chart *)') || typeof hacked !== 'undefined') faults.push('markup from outside');
@@ -181,6 +214,9 @@ def test_a_page_is_whole(seat, house, name, language):
         if not page.requests:
             page.open(f"{url}{address(house)}")
         faults += [(width, fault) for fault in page.ask(_FAULTS)]
+        page.size(width, height, dark=True)
+        faults += [(width, "dark", fault) for fault in page.ask(_FAULTS)]
+        page.size(width, height)
         keep(page, f"{name}-{language[:2]}-{width}")
     text = page.ask(TEXT)
     if language == "en":
@@ -207,6 +243,56 @@ def keep(page: Page, name: str) -> None:
     page.size(width, height, dark=True)
     page.picture(Path(folder) / f"{name}-dark.png")
     page.size(width, height)
+
+
+# -- by keyboard
+
+_HERE = """(() => {
+  const one = document.activeElement, style = getComputedStyle(one);
+  return [one.outerHTML.slice(0, 80), style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2, one.getBoundingClientRect().top >= 0];
+})()"""
+
+
+def test_every_act_of_the_overview_is_reached_by_keyboard_and_seen_to_be(page, house):
+    wanted = page.ask(
+        "[...document.querySelectorAll('[data-act], .act-link, nav a, nav button')].filter("
+        "(one) => one.checkVisibility()).map((one) => one.outerHTML.slice(0, 80))"
+    )
+    assert len(wanted) > 10
+    page.key("Tab")
+    first, is_outlined, is_on_screen = page.ask(_HERE)
+    assert 'class="skip"' in first
+    assert is_outlined
+    assert is_on_screen
+    visited, unseen = {first}, []
+    for _ in range(300):
+        page.key("Tab")
+        one, is_outlined, _ = page.ask(_HERE)
+        if one.startswith("<body"):
+            break
+        visited.add(one)
+        unseen += [] if is_outlined else [one]
+    assert [one for one in wanted if one not in visited] == []
+    assert unseen == []
+
+
+def test_the_way_to_the_content_leaves_the_head_behind(page):
+    page.key("Tab")
+    page.key("Enter")
+    page.until("location.hash === '#content'")
+    page.key("Tab")
+    assert page.ask("document.getElementById('content').contains(document.activeElement)")
+
+
+def test_an_act_is_done_by_keyboard_alone(page, house):
+    page.ask(f"document.getElementById('sell-{house.holding}').focus(); 1")
+    page.key("Enter")
+    page.until(
+        "document.getElementById('acting').open && document.querySelector('#acting [name=why]')"
+    )
+    assert page.ask("document.getElementById('acting').contains(document.activeElement)")
+    page.key("Escape")
+    page.until("!document.getElementById('acting').open")
 
 
 # -- what people do most: at most three clicks from the overview
@@ -253,7 +339,7 @@ def test_why_a_signal_was_denied_is_one_click_away(page, house):
 
 def test_a_grid_is_stopped(page, house):
     clicks = Clicks(page)
-    clicks.on("#to-trade", "location.pathname === '/trade/'")
+    clicks.on("#to-grids", "location.pathname === '/grids/'")
     clicks.on(f"[href='/act/grid-stop/{house.grid}/']", "document.getElementById('acting').open")
     page.until("document.querySelector('#acting [name=why]')")
     write(page, "#acting [name=why]", "行情变化")

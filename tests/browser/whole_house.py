@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,21 +26,32 @@ from monitoring.alerts.collect import collect
 from monitoring.console.boards import Boards, render
 from monitoring.console.setting_history import versions_of
 from monitoring.console.shared import SharedConsole
-from monitoring.models import Act, Alert, DayReport, EquityPoint
+from monitoring.models import (
+    Act,
+    Alert,
+    DayReport,
+    EquityPoint,
+    LogLine,
+    ShadowDay,
+    ShadowOrder,
+)
 from monitoring.services.day_report import make_day_reports
 from tests.audit import take_down
+from tests.integration.care_scenes import a_backup
 from tests.integration.grid_days import grid_world, start
 from tests.integration.record_scenes import denial
 from tests.integration.scenes import wish
 from tests.world import World
+from trading.domain.caps import Caps
 from trading.domain.stock_pool import Entry
-from trading.domain.types import Side, Symbol, Text
+from trading.domain.types import AccountMode, Side, Symbol, Text
 from trading.market_data.file_store import FileQuoteStore
 from trading.models import (
     Account,
     DailyBar,
     EventLevel,
     Instrument,
+    Order,
     Position,
     Signal,
 )
@@ -48,6 +59,7 @@ from trading.selectors import _minute
 from trading.services import config, watch_list
 from trading.services.clock import DEMO, set_clock
 from trading.services.events import journal
+from trading.services.stages import path_of, step_forward
 
 HELD, SOLD, GRID, WATCHED = "600036.SH", "600000.SH", "518880.SH", "510300.SH"
 #: What somebody might have written as a name or a note; the second one turns what follows round.
@@ -81,6 +93,14 @@ class House:
         return int(Signal.objects.get(state="denied").pk)
 
     @property
+    def in_paper(self) -> int:
+        return int(Account.objects.get(name="next").pk)
+
+    @property
+    def capped(self) -> int:
+        return int(Account.objects.get(name="mine-live").pk)
+
+    @property
     def token(self) -> str:
         return str(Act.objects.latest("pk").token)
 
@@ -100,7 +120,8 @@ def whole_house(home: Path, calendar_rows: list[Any]) -> Iterator[House]:
         patch.setattr(views, "console_now", SharedConsole(views._build))
         patch.setattr(views.live, "_boards", Boards(render))
         patch.setattr(views, "boards", views.live._boards)
-        TradingDay.objects.bulk_create(calendar_rows, ignore_conflicts=True, batch_size=500)
+        days = [TradingDay(on=on, is_session=is_, source=of) for on, is_, of in calendar_rows]
+        TradingDay.objects.bulk_create(days, ignore_conflicts=True, batch_size=500)
         try:
             yield _filled(home)
         finally:
@@ -127,6 +148,8 @@ def _filled(home: Path) -> House:
         why=TURNED, answer_en="Nothing to cancel.", answer_zh="没有可撤销的委托。", answered_at=timezone.now(),
     )  # fmt: skip
     _alerts(world, home)
+    _care(home)
+    _paths(world, stands)
     with_quotes = FileQuoteStore(home / "quotes.sqlite3", writes=True)
     quotes = list(world.store.latest([Symbol(one) for one in NAMES]).values())
     with_quotes.put("xtdata", quotes, 10, stands)
@@ -134,6 +157,28 @@ def _filled(home: Path) -> House:
     client = Client()
     client.force_login(boss)
     return House(world, client)
+
+
+def _paths(world: World, at: datetime) -> None:
+    """Two broker accounts on their way to live, none of them in operation: one in paper, one with caps after a shadow."""
+    for name, number in (("next", "8800001111"), ("mine", "8800002222")):
+        Account.objects.create(name=name, broker_account_id=number, mode="paper", enabled=True)
+    for _ in range(2):
+        step_forward(path_of("8800002222"), HOSTILE, at, "boss", caps=Caps())
+    shadow = path_of("8800002222").ledgers[AccountMode.SHADOW]
+    day = ShadowDay.objects.create(
+        account=shadow, on=at.date(), orders=1, agreeing=1, difference=Decimal("-3.50"), made_at=at
+    )
+    sold = Order.objects.filter(account=world.account, side="sell").order_by("pk")[0]
+    ShadowOrder.objects.create(
+        day=day, order=sold, tape="filled", reached=Decimal("9.20"), difference=Decimal("-3.50")
+    )
+    live = Account.objects.get(name="mine-live")
+    Position.objects.create(
+        account=live, symbol=HELD, quantity=100, bought_quantity=100,
+        bought_amount=Decimal(1000), opened_on=at.date(), closed_at=at,
+    )  # fmt: skip
+    Account.objects.exclude(pk=world.account.pk).update(enabled=False)
 
 
 def _day() -> World:
@@ -184,6 +229,15 @@ def _reports(world: World) -> None:
         EquityPoint.objects.update_or_create(
             account=world.account, at=at, defaults={"equity": worth, "recorded_at": now}
         )
+
+
+def _care(home: Path) -> None:
+    """A backup, and what processes warned of."""
+    a_backup(home, timedelta(hours=3))
+    a_backup(home, timedelta(hours=30))
+    line = {"at": timezone.now(), "process": "worker", "logger": "trading.tasks"}
+    LogLine.objects.create(**line, level="warning", text=HOSTILE, tick="1f0c2a77-aaaa")
+    LogLine.objects.create(**line, level="error", text="tick failed", trace=f"Traceback: {SCRIPT}")
 
 
 def _alerts(world: World, home: Path) -> None:

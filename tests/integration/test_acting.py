@@ -30,6 +30,7 @@ from tests.integration.acting_scenes import (
     words,
 )
 from tests.integration.people import code_of, phone
+from tests.ledgers import turn_into
 from trading.domain import risk
 from trading.models import Account, Event, Instrument, Order, Position, Signal, WatchedSymbol
 
@@ -140,17 +141,17 @@ def test_nobody_is_sent_to_the_login_and_a_form_without_its_token_against_forger
 
 
 def test_a_live_account_asks_for_the_password_and_a_wrong_one_changes_nothing(morning, boss):
-    for name in EVERY:
+    for name in sorted({*EVERY} - {"halt"}):
         prepared(morning, name)
         page, data = asked(boss, morning, name)
         assert 'type="password"' not in page.content.decode(), name
-        Account.objects.update(mode="live")
+        turn_into("live")
         page, data = asked(boss, morning, name)
         assert 'type="password"' in page.content.decode(), name
         assert "LIVE: real money" in words(page)
         before = morning.footprint()
         tries = {"": "Write your password"}
-        if name in ("buy", "halt", "sell"):  # five wrong ones would lock the login
+        if name in ("buy", "cancel", "sell"):  # five wrong ones would lock the login
             tries["not this one"] = "Password or code is not right"
         for wrong, sentence in tries.items():
             response = boss.post(address(morning, name), {**data, "password": wrong})
@@ -159,24 +160,43 @@ def test_a_live_account_asks_for_the_password_and_a_wrong_one_changes_nothing(mo
             assert wrong == "" or wrong not in response.content.decode()
             assert data.get("why", "") in response.content.decode()  # nothing written is lost
         assert morning.footprint() == before, name
-        Account.objects.update(mode="demo", trading_state="active")
+        turn_into("demo")
+        Account.objects.update(trading_state="active")
         Position.objects.update(exit_enabled=True)
 
 
+def test_what_is_done_to_a_shadow_is_said_to_be_recorded_only_and_asks_for_no_password(
+    morning, boss
+):
+    turn_into("shadow")
+    page, _ = asked(boss, morning, "halt")
+    assert "recorded, never sent" in words(page)
+    assert 'type="password"' not in page.content.decode()
+
+
 def test_a_live_account_acts_with_the_right_password(morning, boss):
-    Account.objects.update(mode="live")
-    _, data = asked(boss, morning, "halt")
-    answer = boss.post(address(morning, "halt"), {**data, "password": PASSWORD}, follow=True)
-    assert "is halted now" in words(answer)
-    assert morning.account.trading_state == "halted"
+    turn_into("live")
+    _, data = asked(boss, morning, "reduce")
+    answer = boss.post(address(morning, "reduce"), {**data, "password": PASSWORD}, follow=True)
+    assert "is reducing now" in words(answer)
+    assert morning.account.trading_state == "reducing"
     assert PASSWORD not in "".join(str(row.__dict__) for row in Act.objects.all())
+
+
+def test_nothing_stands_between_a_person_and_the_brake_of_a_live_account(morning, boss):
+    turn_into("live")
+    page, data = asked(boss, morning, "halt")
+    assert 'type="password"' not in page.content.decode()
+    assert "LIVE: real money" in words(page)
+    assert "is halted now" in words(boss.post(address(morning, "halt"), data, follow=True))
+    assert morning.account.trading_state == "halted"
 
 
 def test_what_trades_or_lets_trade_on_a_live_account_takes_the_second_factor(morning, boss):
     takes = {"sell", "buy", "resume", "exits-off", "thresholds", "grid-resume"}
     for name in sorted(takes):
         prepared(morning, name)
-        Account.objects.update(mode="live")
+        turn_into("live")
         _, data = asked(boss, morning, name)
         before = morning.footprint()
         response = boss.post(address(morning, name), {**data, "password": PASSWORD})

@@ -11,7 +11,6 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
-from tests.integration.people import confirmed
 from tests.world import World
 from trading.models import (
     Account,
@@ -189,10 +188,9 @@ def test_a_day_the_calendar_does_not_know_is_added_with_who_said_so(boss):
 
 
 def test_an_account_is_opened_with_its_settings_and_keeps_its_number(boss):
-    confirmed(boss, get_user_model().objects.get(username="boss"))  # it is a live one
     fees = {"commission_rate": "0.00025", "commission_minimum": "5", "fund_commission_minimum": "0",
             "transfer_fee_exchanges": "SH", "freeze_margin": "0.0001"}  # fmt: skip
-    new = {"name": "two", "broker_account_id": NUMBER, "mode": "live"}
+    new = {"name": "two", "broker_account_id": NUMBER, "mode": "paper"}
     boss.post(page(Account, "add"), {**new, **fees})
     row = Account.objects.get(name="two")
     assert TradingConfig.objects.get(pk=row.pk).auto_trading_enabled is False

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
+from django.core.management import call_command
 
 from monitoring.alerts import rules
 from monitoring.alerts.collect import collect
@@ -295,8 +296,11 @@ def test_changed_settings_say_who_what_and_why(desk):
     config.change(desk.account.pk, {"stop_loss_ratio": "-0.06"}, actor=user, why="calmer market")
     desk.round()
     [alert] = Alert.objects.filter(code="CONFIG_CHANGED")
-    for word in ("ann", "stop_loss_ratio", "-0.06", "calmer market"):
-        assert word in alert.text_en
+    assert "ann changed the settings (stop-loss ratio: -0.075000 → -0.060000)" in alert.text_en
+    assert "止损" in alert.text_zh
+    for text in (alert.text_en, alert.text_zh):
+        assert "calmer market" in text
+        assert "_" not in text  # no name of a column
 
 
 def test_who_may_do_what_is_told_when_it_changes_and_nothing_else_of_the_admin(desk):
@@ -359,6 +363,28 @@ def test_a_start_is_told_once_and_so_is_each_restart(desk):
     desk.round()
     assert desk.alerts() == ["STARTED", "PROCESS_RESTARTED"]
     assert "web" in Alert.objects.last().text_en
+
+
+def test_processes_whose_long_names_begin_alike_are_told_apart_and_by_their_whole_names(desk):
+    names = ("gateway-savings-of-anna", "gateway-savings-of-otto")
+    for number, name in enumerate(names):
+        row = {"name": name, "restarts": 1, "since": f"2026-08-10T04:0{number}:00+00:00"}
+        rows = {
+            "processes": [row, {**row, "name": names[0], "since": "2026-08-10T04:00:00+00:00"}]
+        }
+        (desk.home / "run.json").write_text(json.dumps(rows), encoding="utf-8")
+        desk.round()
+    said = Alert.objects.order_by("pk").values_list("text_en", flat=True)
+    assert [text.split()[2] for text in said] == list(names)
+
+
+def test_without_a_worker_the_command_makes_the_alerts_and_tells_once(desk, settings):
+    settings.HOME = desk.home
+    desk.event("PROTECTIVE_PASS")
+    for _ in range(2):
+        call_command("alerts", "round")
+    assert desk.alerts() == ["PROTECTIVE_PASS"]
+    assert (desk.home / "alerts.log").read_text("utf-8").count("PROTECTIVE_PASS") == 1
 
 
 def test_alerts_are_kept_half_a_year(desk):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import timedelta
 from io import StringIO
@@ -31,6 +32,7 @@ from tests.integration.api_scenes import (
     problem_of,
 )
 from tests.integration.record_scenes import REAL
+from tests.ledgers import turn_into
 from tests.world import World
 from trading.models import Account, Event, Signal
 
@@ -168,7 +170,7 @@ def test_a_token_acts_on_a_live_account_only_with_its_own_scope_and_where_that_i
     world, settings
 ):
     rows, signals = everything(world), Signal.objects.count()
-    Account.objects.update(mode="live")
+    turn_into("live")
     guarded = [one for one in CHANGES if one.trades or one.risky]
     assert {one.name for one in CHANGES if one not in guarded} == {"halt", "watch", "unwatch"}
     refused_with(ask_all(Program(), guarded, rows), 403, "LIVE")
@@ -184,7 +186,7 @@ def test_a_token_acts_on_a_live_account_only_with_its_own_scope_and_where_that_i
 
 def test_a_session_acts_on_a_live_account_only_once_it_has_confirmed_who_it_is(world):
     rows = everything(world)
-    Account.objects.update(mode="live")
+    turn_into("live")
     user, client = a_user(*of_all()), Client()
     client.force_login(user)
 
@@ -203,6 +205,64 @@ def test_a_session_acts_on_a_live_account_only_once_it_has_confirmed_who_it_is(w
     assert switch_exits().json()["changed"] is True
 
 
+def test_what_makes_a_live_account_safer_takes_no_more_of_a_session_than_on_the_page(world):
+    everything(world)
+    turn_into("live")
+    user, client = a_user(*of_all()), Client()
+    client.force_login(user)
+    path = f"{V1}/accounts/{world.account.pk}"
+
+    def ask(name: str) -> str:
+        headers = {"Idempotency-Key": f"key-{name}-{next(numbers)}"}
+        answer = client.post(
+            f"{path}/{name}", WHY, content_type="application/json", headers=headers
+        )
+        return "done" if answer.status_code == 200 else str(problem_of(answer)["code"])
+
+    numbers = itertools.count()
+    assert [ask(name) for name in ("cancel-all", "reduce")] == ["STEP_UP", "STEP_UP"]
+    session = client.session  # the password alone, within five minutes
+    session["confirmed_at"], session["confirmed_by_factor"] = REAL.isoformat(), False
+    session.save()
+    assert [ask(name) for name in ("cancel-all", "reduce")] == ["done", "done"]
+    assert ask("resume") == "STEP_UP"
+    Account.objects.update(trading_state="halted")
+    assert ask("reduce") == "STEP_UP"  # of one that is halted it lets go
+    session = client.session
+    del session["confirmed_at"]
+    session.save()
+    Account.objects.update(trading_state="active")
+    assert ask("halt") == "done"  # and nothing at all before the brake
+
+
+def test_what_goes_wrong_here_is_a_problem_with_a_number_and_no_traceback(
+    world, monkeypatch, caplog
+):
+    program = Program()
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("secret words")
+
+    monkeypatch.setattr("monitoring.api.views.write", broken)
+    for method, path, body in (
+        ("GET", "/overview", None),
+        ("POST", f"/accounts/{world.account.pk}/halt", WHY),
+    ):
+        caplog.clear()
+        response = program.ask(method, path, body)
+        problem = problem_of(response)
+        assert (problem["status"], problem["code"]) == (500, "UNEXPECTED")
+        assert "secret words" not in response.content.decode()
+        assert "Traceback" not in response.content.decode()
+        assert len(problem["value"]) == 8
+        assert problem["value"] in problem["detail"]
+        [line] = [one for one in caplog.records if problem["value"] in one.getMessage()]
+        assert line.exc_info is not None
+    assert (
+        "not known" in problem["remedy"]["en"]
+    )  # whether the switch was set, nobody can tell from here
+
+
 def test_to_loosen_the_main_switch_takes_a_permission_of_its_own(world):
     trader = Program(a_user("trading.view_account", "trading.trade_account"))
     path = f"/accounts/{world.account.pk}"
@@ -217,7 +277,7 @@ def test_to_loosen_the_main_switch_takes_a_permission_of_its_own(world):
 
 
 def test_halting_a_live_account_needs_no_leave(world):
-    Account.objects.update(mode="live")
+    turn_into("live")
     program = Program(scopes=["operate"])
     assert program.ask("POST", f"/accounts/{world.account.pk}/halt", WHY).status_code == 200
     assert Account.objects.get().trading_state == "halted"

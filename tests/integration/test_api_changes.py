@@ -22,6 +22,7 @@ from tests.integration.api_scenes import (
     problem_of,
 )
 from tests.integration.record_scenes import HELD, SOLD
+from tests.ledgers import turn_into
 from tests.world import World
 from trading.models import (
     Account,
@@ -119,7 +120,7 @@ def test_a_sale_that_is_asked_for_again_with_its_key_is_one_sale_and_gets_the_sa
 
 
 def test_a_refusal_is_kept_like_any_answer(world, program):
-    Account.objects.update(mode="paper")
+    turn_into("paper")
     Position.objects.filter(symbol=HELD).update(broker_sellable=0)
     first = program.ask("POST", sale_of(HELD), GOOD, "mine")
     assert "nothing is sellable now" in problem_of(first)["text"]["en"]

@@ -10,6 +10,8 @@ import pytest
 import time_machine
 from celery import Celery
 from celery.schedules import crontab
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import PeriodicTask
 
 import trading.tasks  # noqa: F401 - as beat does at its start: the tasks say when they are of use
@@ -137,6 +139,15 @@ def test_while_the_exchange_is_closed_only_those_are_sent_that_do_not_need_it(
     assert {name for name, _ in sent} == {"always"}
     assert len(sent) == 4
     assert day.wakes <= 120 / 5 * 3 * 2
+
+
+def test_while_the_exchange_is_closed_all_ticks_look_together(at, account):
+    day = Day(at(SATURDAY, "10:00:00"))
+    day.run(10)
+    with CaptureQueriesContext(connection) as queries:
+        day.run(60)
+    looks = [one for one in queries if 'COUNT("trading_tradingday"' in one["sql"]]
+    assert len(looks) <= 1.5 * 60 / 5  # three ticks, each of which looks every five seconds
 
 
 def test_sync_and_orders_run_until_the_books_are_closed_and_after(at, account):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -133,6 +134,25 @@ def test_f154_a_key_that_is_no_setting_reaches_neither_row_nor_database(account,
         config.change(account.pk, changes, actor=None, why="a test")
     stored = row(account)
     assert (stored.stop_loss_ratio, stored.revision) == (Decimal("-0.075"), 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "zh"),
+    [
+        ("stop_los_ratio", "-0.05", "没有名为 stop_los_ratio 的配置项"),
+        ("buy_enabled", "maybe", "应为 on（开）或 off（关）"),
+        ("trailing_tiers", "high", "这样的数对"),
+        ("buy_amount", "much", "buy_amount 为 'much'：'much' 不是数字"),
+        ("stop_loss_ratio", "5", "stop_loss_ratio 为 5，应为"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_both_languages(account, name, value, zh):
+    with pytest.raises(ConfigError) as refused:
+        config.change(account.pk, {name: value}, actor=None, why="a test")
+    text = config.explain(refused.value)
+    assert zh in text.zh
+    assert text.en == str(refused.value)
+    assert not re.search("[一-鿿]", text.en)
 
 
 def test_a_change_without_a_reason_is_refused(account):

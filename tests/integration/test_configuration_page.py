@@ -20,6 +20,7 @@ from monitoring.console.shared import SharedConsole
 from tests.integration.people import code_of, phone
 from tests.integration.record_scenes import person, words_of
 from tests.integration.still_account import BANK, OTHER, REAL, StillAccount
+from tests.ledgers import turn_into
 from trading.models import Account, Position, TradingConfig
 from trading.services import config
 
@@ -447,7 +448,7 @@ def test_real_money_asks_for_the_password_again(world):
     user = get_user_model().objects.create_superuser("boss2", password=PASSWORD)
     client = Client(headers={"accept-language": "en"})
     client.force_login(user)
-    Account.objects.filter(pk=world.account.pk).update(mode="live")
+    turn_into("live", pk=world.account.pk)
     typed = {"stop_loss_ratio": "-0.05", "confirmed": "yes", "why": "x"}
     assert 'type="password"' in post(client, world, stop_loss_ratio="-0.05").content.decode()
     for password, said in (

@@ -23,6 +23,7 @@ from monitoring.console.build import build
 from monitoring.console.shared import SharedConsole
 from monitoring.models import Finding
 from tests.audit import unprotected
+from tests.ledgers import turn_into
 from tests.world import World
 from trading import selectors
 from trading.domain.protection import Protection
@@ -178,7 +179,7 @@ def test_times_are_those_of_the_exchange_and_both_clocks_are_there(console, read
 
 def test_the_demo_says_that_it_is_one(console, reader):
     assert "DEMO — a simulated market and account" in text(reader)
-    Account.objects.update(mode="live")
+    turn_into("live")
     console.built = 0
     views.console_now = SharedConsole(console.build)
     assert "DEMO" not in text(reader)

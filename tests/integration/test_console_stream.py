@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import zlib
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -57,7 +58,7 @@ class Looks:
         # Fixed, so that nothing but what a test changes is news.
         self.real = timezone.now()
 
-    def __call__(self, real):
+    def __call__(self, real, good_for=None):
         self.count += 1
         if self.problem is not None:
             raise self.problem
@@ -93,6 +94,8 @@ class Viewer:
     def __init__(self) -> None:
         self.status, self.left, self.newest = 0, False, b""
         self.events: asyncio.Queue[Any] = asyncio.Queue()
+        #: Opens what a browser that takes gzip is sent.
+        self.gzip: Any = None
         self.may_take, self.hangs_up = asyncio.Event(), asyncio.Event()
         self.may_take.set()
 
@@ -104,11 +107,14 @@ class Viewer:
         await self.may_take.wait()
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if (b"content-encoding", b"gzip") in message["headers"]:
+                self.gzip = zlib.decompressobj(wbits=31)
             return
         self.left = not message.get("more_body", False)
-        if b"event: board" in message["body"]:
+        body = message["body"] if self.gzip is None else self.gzip.decompress(message["body"])
+        if b"event: board" in body:
             self.newest = message["body"]
-        for text in filter(None, message["body"].decode().split("\n\n")):
+        for text in filter(None, body.decode().split("\n\n")):
             lines = dict(line.split(": ", 1) for line in text.split("\n"))
             if "event" in lines:
                 data = json.loads(lines["data"])
@@ -123,10 +129,13 @@ class Viewer:
 
 
 @asynccontextmanager
-async def watching(live, session: str, since: str = "", last: str = "", method: str = "GET"):
+async def watching(
+    live, session: str, since: str = "", last: str = "", method: str = "GET", encoding: str = ""
+):
     headers = [(b"host", b"localhost"), (b"cookie", f"sessionid={session}".encode())]
     headers += [(b"accept-language", b"en")]
     headers += [(b"last-event-id", last.encode())] if last else []
+    headers += [(b"accept-encoding", encoding.encode())] if encoding else []
     scope = {
         "type": "http",
         "method": method,
@@ -241,6 +250,28 @@ def test_f171_forty_viewers_are_served_from_one_look_a_round(world, looks, live)
         await asyncio.sleep(0.1)
         assert looks.count == at_rest  # nobody watches: nothing runs
         assert live.viewers == 0
+
+    plays(scene)
+
+
+def test_browsers_that_take_gzip_hear_the_same_pressed_once_for_all_of_them(world, live):
+    session = session_of(person())
+
+    async def scene():
+        async with (
+            watching(live, session) as plain,
+            watching(live, session, encoding="gzip, deflate, br") as one,
+            watching(live, session, encoding="gzip") as other,
+        ):
+            viewers = (plain, one, other)
+            first = [await viewer.hears() for viewer in viewers]
+            assert len({number for number, _ in first}) == 1
+            await price(world, "09:31:32", "10.56")
+            told = [await viewer.hears() for viewer in viewers]
+            assert told[0][1]["parts"] == told[1][1]["parts"] == told[2][1]["parts"]
+            assert plain.gzip is None
+            assert one.newest is other.newest  # the very bytes
+            assert len(one.newest) < len(plain.newest)
 
     plays(scene)
 

@@ -22,8 +22,9 @@ from tests.integration.grid_days import GOLD, grid_world, path, start
 from tests.integration.people import code_of, phone
 from tests.integration.record_scenes import HOSTILE, person, words_of
 from tests.integration.still_account import BANK, NOW, OTHER, REAL, StillAccount
+from tests.ledgers import turn_into
 from trading.domain import wording
-from trading.models import Account, Denial, TradingConfig
+from trading.models import Denial, TradingConfig
 
 pytestmark = [pytest.mark.grid, pytest.mark.system, pytest.mark.django_db, pytest.mark.usefixtures("calendar")]  # fmt: skip
 
@@ -280,7 +281,7 @@ def test_real_money_asks_for_the_password_again(world):
     user = get_user_model().objects.create_superuser("boss2", password=PASSWORD)
     client = Client(headers={"accept-language": "en"})
     client.force_login(user)
-    Account.objects.update(mode="live")
+    turn_into("live")
     typed = wanted(world, centre="10", confirmed="yes")
     for given, said in (
         ({}, "Write your password"),

@@ -15,12 +15,13 @@ from monitoring.console.shared import SharedConsole
 from monitoring.models import Finding, Heartbeat
 from monitoring.ping import ping
 from monitoring.services.heartbeat import beat
-from monitoring.services.readiness import readiness
+from monitoring.services.readiness import _against, readiness
 from monitoring.task_times import NAME, TaskTimes, read_task_times
 from tests.integration.record_scenes import person
 from tests.integration.test_health import House
+from tests.ledgers import turn_into
 from tests.loopback import listening
-from trading.domain.types import AccountMode
+from trading.domain.calendar import MarketPhase
 from trading.models import Account, Order, TradingConfig
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db, pytest.mark.usefixtures("calendar")]
@@ -258,6 +259,15 @@ def test_without_an_address_nothing_is_told(house):
     assert not Heartbeat.objects.exists()
 
 
-def test_shadow_accounts_need_no_gateway(house):
-    Account.objects.update(mode=AccountMode.SHADOW, gateway_status="observing")
-    assert "GATEWAY_OBSERVING" not in reasons(house)
+def test_a_shadow_account_needs_its_gateway_as_any_other_does(house):
+    turn_into("shadow")
+    Account.objects.update(gateway_status="observing")
+    against = _against(Account.objects.get(), MarketPhase.MORNING)
+    assert "GATEWAY_OBSERVING" in {one.code for one in against}
+
+
+def test_an_account_that_was_led_back_from_live_is_not_ready(house):
+    turn_into("live")
+    assert "WITHDRAWN" not in reasons(house)
+    Account.objects.update(stage="withdrawn")
+    assert "WITHDRAWN" in reasons(house)

@@ -19,6 +19,7 @@ from monitoring.console.access import allowed
 from monitoring.security import second_factor
 from monitoring.security.roles import MORE, Role, make_roles
 from tests.integration.people import PASSWORD, browser, code_of, confirmed, phone, somebody
+from tests.ledgers import turn_into
 from trading.models import Account, TradingConfig
 from trading.services import config
 
@@ -35,7 +36,7 @@ def clock():
 
 @pytest.fixture
 def live(db) -> Account:
-    account = Account.objects.create(name="real", broker_account_id="8800123456", mode="live",
+    account = Account.objects.create(name="real", broker_account_id="8800123456", mode="live", stage="live",
                                      trading_state="halted")  # fmt: skip
     TradingConfig.objects.create(account=account)
     return account
@@ -207,7 +208,7 @@ def test_each_role_may_do_its_own_with_an_account(rf, role, may):
 
 
 def test_a_trader_does_not_loosen_the_kill_switch_a_step_at_a_time_either(live):
-    Account.objects.update(mode="paper")
+    turn_into("paper")
     data = {"action": "reduce_only", "_selected_action": [live.pk], "confirmed": "y", "why": "x"}
     url = reverse("admin:trading_account_changelist")
     answer = browser(somebody("trader", Role.TRADER)).post(url, data, follow=True)
@@ -342,7 +343,7 @@ def test_another_browser_of_the_same_person_is_asked_as_well(clock, live):
 
 
 def test_a_simulated_account_asks_for_none_of_it(live):
-    Account.objects.update(mode="paper")
+    turn_into("paper")
     assert resume(browser(somebody("risk", Role.RISK)), live) == "active"
 
 

@@ -68,6 +68,12 @@ def test_f127_who_asks_stops_before_who_answers(tmp_path):
     ]
 
 
+def test_what_up_starts_runs_on_its_own_settings(tmp_path, settings):
+    settings.SETTINGS_MODULE = "somewhere.settings"
+    spec = stack.Surroundings(tmp_path, tmp_path, stack.our_redis()).spec("worker", "celery")
+    assert spec.env["DJANGO_SETTINGS_MODULE"] == "somewhere.settings"
+
+
 @pytest.mark.parametrize(
     ("ceiling_mb", "holds_recording", "expected"),
     [

@@ -53,7 +53,25 @@ def test_the_console_page_explains_each_reason_in_the_words_of_the_console():
     assert {(words.en, words.zh) for words in WORDS.values()} - explained == set()
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md", "docs/architecture.md"])
+@pytest.mark.parametrize("name", ["api", "console"])
+def test_a_page_in_both_languages_has_the_same_parts_and_the_same_commands(name):
+    english, chinese = (
+        (ROOT / "docs" / f"{name}{ending}.md").read_text(encoding="utf-8")
+        for ending in ("", ".zh-CN")
+    )
+    for pattern in (r"^## ", r"^\| ?[^|-]", r"`(?:[A-Z]+ )?/[a-z_/{}.-]+`", r"^```"):
+        assert len(re.findall(pattern, english, re.MULTILINE)) == len(
+            re.findall(pattern, chinese, re.MULTILINE)
+        ), pattern
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        *("README.md", "README.zh-CN.md", "docs/architecture.md"),
+        *("docs/api.md", "docs/api.zh-CN.md", "docs/console.md", "docs/console.zh-CN.md"),
+    ],
+)
 def test_every_file_a_page_links_to_exists(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#:]+)\)", text):

@@ -20,11 +20,12 @@ from trading.admin.base import (
     say,
     unconfirmed,
 )
-from trading.domain.types import Text, TradingState
+from trading.domain.stages import WORDS
+from trading.domain.types import AccountMode, Text, TradingState
 from trading.models import Account
 from trading.models.fields import both
 from trading.services import kill_switch
-from trading.services.accounts import save_account
+from trading.services.accounts import BY_ITS_PATH, OPENED_DIRECTLY, save_account
 from trading.services.corrections import CorrectionError
 
 _FEES = (
@@ -44,16 +45,20 @@ _FEE_GROUP = (both("Fees", "费率"), {"fields": _FEES})
 
 
 class AccountForm(forms.ModelForm):
-    """Opening or enabling a live account asks again who it is."""
+    """An account is opened in paper; enabling a live one asks again who it is."""
 
     request: HttpRequest
 
+    def clean_mode(self) -> str:
+        mode: str = self.cleaned_data["mode"]
+        if self.instance.pk is None and AccountMode(mode) not in OPENED_DIRECTLY:
+            raise forms.ValidationError(say(BY_ITS_PATH), code="by_its_path")
+        return mode
+
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
-        account = Account(mode=values.get("mode", self.instance.mode))
-        is_new = self.instance.pk is None
-        if is_new or ("enabled" in self.changed_data and values.get("enabled")):
-            stopped_by = unconfirmed(self.request, [account])
+        if self.instance.pk and "enabled" in self.changed_data and values.get("enabled"):
+            stopped_by = unconfirmed(self.request, [self.instance])
             if stopped_by is not None:
                 raise forms.ValidationError(stopped_by, code="unconfirmed")
         return values
@@ -65,12 +70,12 @@ class AccountAdmin(AsksAgain, PlainNumbers, admin.ModelAdmin):
 
     form = AccountForm
     list_display = (
-        *("name", "number", "mode", "enabled", "trading_state", "state_reason"),
+        *("name", "number", "mode", "stands", "enabled", "trading_state", "state_reason"),
         *("gateway_status", "gateway_seen_at", "total_asset", "snapshot_at"),
     )
     list_filter = ("mode", "enabled", "trading_state", "gateway_status")
     search_fields = ("name",)
-    readonly_fields = ("number", *_STATE, *_MONEY)
+    readonly_fields = ("number", "stands", *_STATE, *_MONEY)
     actions = ("halt", "reduce_only", "resume", "cancel_all")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -89,7 +94,7 @@ class AccountAdmin(AsksAgain, PlainNumbers, admin.ModelAdmin):
                 _FEE_GROUP,
             ]
         return [
-            (None, {"fields": ("name", "number", "mode", "enabled", "terminal_folder")}),
+            (None, {"fields": ("name", "number", "mode", "stands", "enabled", "terminal_folder")}),
             (both("State", "状态"), {"fields": _STATE}),
             (both("Money", "资金"), {"fields": _MONEY}),
             _FEE_GROUP,
@@ -104,6 +109,10 @@ class AccountAdmin(AsksAgain, PlainNumbers, admin.ModelAdmin):
     @admin.display(description=both("broker account", "资金账号"))
     def number(self, row: Account) -> str:
         return row.masked_number
+
+    @admin.display(description=both("stage", "阶段"))
+    def stands(self, row: Account) -> str:
+        return "-" if row.mode == AccountMode.DEMO else say(WORDS[row.standing])
 
     @admin.display(description=both("reason", "原因"))
     def state_reason(self, row: Account) -> str:

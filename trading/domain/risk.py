@@ -36,6 +36,7 @@ Check = Callable[[Intent, RiskFacts, RiskLimits], Denial | None]
 CHECKS: tuple[Check, ...] = (
     market.auto_off,
     market.strategy_off,
+    account.stage,
     market.trading_state,
     market.gateway_not_armed,
     market.market_closed,
@@ -51,6 +52,7 @@ CHECKS: tuple[Check, ...] = (
     account.not_sellable,
     account.shares_promised,
     account.cash,
+    account.caps,
     account.max_order_value,
     account.max_position_value,
     account.max_total_position_ratio,

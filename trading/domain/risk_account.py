@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+from trading.domain.caps import over_caps
 from trading.domain.risk_facts import (
     Intent,
     RiskFacts,
@@ -69,6 +70,30 @@ def max_order_value(intent: Intent, facts: RiskFacts, limits: RiskLimits) -> Den
         f"The order is worth {yuan(intent.value)} yuan, at most {yuan(most)} are allowed. "
         "Order less, or raise max_order_value.",
         f"委托金额 {yuan(intent.value)} 元，上限 {yuan(most)} 元。请减少数量或提高 max_order_value。",
+    )
+
+
+def caps(intent: Intent, facts: RiskFacts, limits: RiskLimits) -> Denial | None:
+    """No setting reaches beyond the caps of an account that goes live."""
+    if not facts.capped:
+        return None
+    return over_caps(
+        facts.caps,
+        facts.used,
+        kind=intent.kind,
+        side=intent.side,
+        symbol=intent.symbol,
+        value=intent.value,
+    )
+
+
+def stage(intent: Intent, facts: RiskFacts, limits: RiskLimits) -> Denial | None:
+    if facts.may_send:
+        return None
+    return denial(
+        DenialCode.STAGE,
+        "The account was led back from live, so nothing is sent. Lead it on along its path, on the page “Going live”.",
+        "该账户已退出实盘，不发出任何委托。请在“上线路径”页面重新逐步上线。",
     )
 
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TypeGuard
 
 from trading.domain.calendar import MarketPhase
+from trading.domain.caps import NOTHING, Caps, Used
 from trading.domain.instruments import Instrument, LotRule
 from trading.domain.orders import WorkingRef
 from trading.domain.settings import SettingError, in_range
@@ -115,7 +116,7 @@ class RiskFacts:
     purpose works; UNKNOWN ones do not count, they keep their own shares. `refusals_in_a_row`: identical ones by the
     broker for this symbol and side. `since_refusal`: time since the last of them. `books_differ`: the books of an earlier
     day differ from the terminal, and nobody has explained it. `quote_may_trade`: the newest quote is of a source this
-    account may trade on.
+    account may trade on. `may_send`: its stage lets it send at all; `capped`: within `caps`, of which today `used` so much.
     """
 
     trading_state: TradingState
@@ -147,6 +148,10 @@ class RiskFacts:
     since_refusal: timedelta | None = None
     books_differ: bool = False
     quote_may_trade: bool = True
+    may_send: bool = True
+    capped: bool = False
+    caps: Caps | None = None
+    used: Used = NOTHING
 
 
 def denial(code: DenialCode, en: str, zh: str) -> Denial:

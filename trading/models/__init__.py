@@ -19,10 +19,12 @@ from trading.models.market import (
 from trading.models.orders import Fill, Order, OrderEvent, UnknownOutcome, Wish
 from trading.models.positions import Position
 from trading.models.signals import Denial, Signal
+from trading.models.stages import AccountCopy, LiveCaps
 from trading.models.watch import WatchedSymbol
 
 __all__ = [
     "Account",
+    "AccountCopy",
     "BooksState",
     "BrokerEvent",
     "BrokerSnapshot",
@@ -39,6 +41,7 @@ __all__ = [
     "FormerHolding",
     "GatewayLease",
     "Instrument",
+    "LiveCaps",
     "MarketClock",
     "Order",
     "OrderEvent",

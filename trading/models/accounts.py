@@ -6,18 +6,28 @@ from decimal import Decimal
 
 from django.db import models
 
+from trading.domain.stages import Stage, standing
 from trading.domain.types import AccountMode, GatewayStatus, TradingState
 from trading.models.fields import MoneyField, RatioField, both, choices
 
 
 class Account(models.Model):
-    """One broker account. Cash and totals are the projection of the newest complete broker snapshot."""
+    """One ledger: a broker account in one mode. Cash and totals are the projection of the newest complete snapshot.
+
+    A broker account has one row per mode, and a mode never changes: nothing of one is ever seen as another's.
+    """
 
     name = models.SlugField(both("name", "名称"), unique=True)
     broker_account_id = models.CharField(both("broker account", "资金账号"), max_length=32)
     mode = models.CharField(
         both("mode", "模式"), max_length=8, choices=choices(AccountMode), default=AccountMode.PAPER
     )
+    #: Of a live row: capped, live, or withdrawn, which sends nothing; written by `services/stages.py` alone.
+    stage = models.CharField(
+        both("stage", "阶段"), max_length=10, choices=choices(Stage), blank=True, default=""
+    )
+    #: Real time; None: before the path was kept, so every session of the row counts.
+    stage_since = models.DateTimeField(both("stage since", "阶段开始"), null=True, blank=True)
     enabled = models.BooleanField(both("enabled", "启用"), default=True)
     #: `userdata_mini` of the client this account is logged in at; empty: MINIQMT_QMT_PATH.
     terminal_folder = models.CharField(
@@ -90,9 +100,19 @@ class Account(models.Model):
             ("trade_account", "Can trade: halt, cancel, sell, correct"),
             ("release_account", "Can release the kill switch"),
         ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["broker_account_id", "mode"], name="one_ledger_per_mode"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.masked_number})"
+
+    @property
+    def standing(self) -> Stage:
+        """Where this row stands on the path to live."""
+        return standing(AccountMode(self.mode), self.stage)
 
     @property
     def masked_number(self) -> str:

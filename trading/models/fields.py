@@ -39,6 +39,8 @@ CHINESE = {
     "open": "未结", "matched": "一致", "differs": "有差异", "explained": "已说明",
     "bind": "是这笔柜台委托", "wait": "继续等待",
     "demo": "演示", "paper": "模拟", "shadow": "影子", "live": "实盘",
+    "capped": "限额实盘", "withdrawn": "已退出实盘",
+    "rested": "未成交", "too_good": "偏乐观", "missed": "未排到",
     "active": "正常", "reducing": "只减仓", "halted": "停止",
     "observing": "观察中", "armed": "就绪",
     "info": "信息", "warning": "警告", "alarm": "报警",

@@ -8,10 +8,18 @@ from datetime import datetime
 from django.db import transaction
 
 from trading.domain.fees import FeeSchedule
-from trading.domain.types import Text, TradingState
+from trading.domain.types import AccountMode, Text, TradingState
 from trading.models import Account, EventLevel, TradingConfig
 from trading.models.prepared import PreparedUpdate
 from trading.services.events import journal
+
+#: The modes a person may open an account in; the others are reached by the path to live alone.
+OPENED_DIRECTLY = (AccountMode.DEMO, AccountMode.PAPER)
+BY_ITS_PATH = Text(
+    "A shadow or live account is not opened here: open a paper account with the broker's number, then lead it step by"
+    " step on the console's page “Going live”.",
+    "影子或实盘账户不能在此直接建立：请先用券商资金账号建立模拟账户，再在控制台“上线路径”页面逐步上线。",
+)
 
 
 def fee_schedule(account: Account) -> FeeSchedule:
@@ -51,8 +59,13 @@ def set_trading_state(
 
 
 def save_account(account: Account, changed: Sequence[str], now: datetime, actor: str) -> None:
-    """Open an account with the default settings, or save the fields a person changed; either is in the journal."""
-    fields = [name for name in changed if name != "broker_account_id"]
+    """Open an account with the default settings, or save the fields a person changed; either is in the journal.
+
+    Raises ValueError for a new one that only its path may open.
+    """
+    fields = [name for name in changed if name not in ("broker_account_id", "mode")]
+    if account._state.adding and AccountMode(account.mode) not in OPENED_DIRECTLY:
+        raise ValueError(BY_ITS_PATH.en)
     with transaction.atomic():
         if account._state.adding:
             account.save()

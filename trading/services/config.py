@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import DataError, connection, models, transaction
+from django.utils import translation
 
 from trading.domain.exits import ExitRules
 from trading.domain.risk import RiskLimits
@@ -31,6 +32,14 @@ _OWN_RANGES = (
 #: What a column raises that a hand wrote past the validation, or that cannot be written.
 _UNREADABLE = (ValueError, TypeError, ArithmeticError)
 _TRUE, _FALSE = {"true", "on", "yes", "1"}, {"false", "off", "no", "0"}
+
+
+class Refused(ConfigError):
+    """A setting or a change that cannot be used, in both languages; `str()` is English."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        self.text = Text(en, zh)
+        super().__init__(en)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +133,9 @@ def effective(account_id: int) -> Settings:
         return settings_of(TradingConfig.objects.get(pk=account_id))
     except (ConfigError, *_UNREADABLE) as problem:
         wrong = (
-            problem if isinstance(problem, ConfigError) else ConfigError(f"unreadable: {problem}")
+            problem
+            if isinstance(problem, ConfigError)
+            else Refused(f"unreadable: {problem}", f"无法读取：{problem}")
         )
         for number in _versions(account_id):
             try:
@@ -150,7 +161,7 @@ def load(account_id: int) -> Settings:
         cursor.execute(f"SELECT * FROM {table} WHERE account_id = %s", [account_id])
         columns = cursor.fetchone()
     if columns is None:
-        raise ConfigError(f"account {account_id} has no configuration")
+        raise Refused(f"account {account_id} has no configuration", f"账户 {account_id} 没有配置")
     known = _read.get(account_id)
     if known is None or known[0] != columns:
         known = _read[account_id] = (columns, effective(account_id))
@@ -175,12 +186,13 @@ def change(
     ConfigError naming the field, the value and the remedy.
     """
     if not why.strip():
-        raise ConfigError("a change of the configuration needs a reason")
+        raise Refused("a change of the configuration needs a reason", "修改配置必须填写原因")
     with transaction.atomic():
         row = TradingConfig.objects.select_for_update().get(pk=account_id)
         if revision is not None and row.revision != revision:
-            raise ConfigError(
-                f"the configuration is at revision {row.revision} by now, you saw {revision}: look again"
+            raise Refused(
+                f"the configuration is at revision {row.revision} by now, you saw {revision}: look again",
+                f"配置现为第 {row.revision} 版，您看到的是第 {revision} 版：请重新查看",
             )
         settings = replace(tried(row, changes), revision=row.revision + 1)
         row.revision += 1
@@ -193,7 +205,7 @@ def change(
             *_UNREADABLE,
             DataError,
         ) as problem:  # more decimals than are kept, or a number beyond the column
-            raise ConfigError(str(problem)) from problem
+            raise Refused(str(problem), f"数值无法保存：{problem}") from problem
     return settings
 
 
@@ -212,13 +224,28 @@ def field_of(problem: ConfigError) -> str | None:
 
 def explain(problem: ConfigError) -> Text:
     """Return both languages of a configuration error."""
+    if isinstance(problem, Refused):
+        return problem.text
     cause = problem.__cause__
     return cause.text if isinstance(cause, SettingError) else Text(str(problem), str(problem))
 
 
+def label_of(name: str) -> Text:
+    """Return what both languages call a setting."""
+    label = TradingConfig._meta.get_field(name).verbose_name  # type: ignore[union-attr]
+    with translation.override("en"):
+        en = str(label)
+    with translation.override("zh-hans"):
+        return Text(en, str(label))
+
+
 def _parse(name: str, value: Any) -> Any:
     if name not in setting_names():
-        raise ConfigError(f"{name} is no setting; the settings are {', '.join(setting_names())}")
+        names = ", ".join(setting_names())
+        raise Refused(
+            f"{name} is no setting; the settings are {names}",
+            f"没有名为 {name} 的配置项；可用的配置项：{names}",
+        )
     field = TradingConfig._meta.get_field(name)
     assert isinstance(field, models.Field)
     if isinstance(field, models.BooleanField):
@@ -230,7 +257,12 @@ def _parse(name: str, value: Any) -> Any:
     try:
         return field.to_python(value)
     except ValidationError as problem:
-        raise ConfigError(f"{name} is {value!r}: {' '.join(problem.messages)}") from problem
+        # Django says them in the language that is active when they are read.
+        with translation.override("en"):
+            en = " ".join(problem.messages)
+        with translation.override("zh-hans"):
+            zh = " ".join(problem.messages)
+        raise Refused(f"{name} is {value!r}: {en}", f"{name} 为 {value!r}：{zh}") from problem
 
 
 def _switch(name: str, value: Any) -> bool:
@@ -240,7 +272,10 @@ def _switch(name: str, value: Any) -> bool:
     word = str(value).strip().lower()
     if word in _TRUE | _FALSE:
         return word in _TRUE
-    raise ConfigError(f"{name} is {value!r}, expected on or off")
+    raise Refused(
+        f"{name} is {value!r}, expected on or off",
+        f"{name} 为 {value!r}，应为 on（开）或 off（关）",
+    )
 
 
 def _tiers(value: Any) -> tuple[tuple[Decimal, Decimal], ...]:
@@ -252,6 +287,7 @@ def _tiers(value: Any) -> tuple[tuple[Decimal, Decimal], ...]:
             (Decimal(str(gain)), Decimal(str(coefficient))) for gain, coefficient in value
         )
     except (ArithmeticError, TypeError, ValueError) as problem:
-        raise ConfigError(
-            f"trailing_tiers is {value!r}, expected pairs such as 0.05:0.96,0.10:0.93"
+        raise Refused(
+            f"trailing_tiers is {value!r}, expected pairs such as 0.05:0.96,0.10:0.93",
+            f"trailing_tiers 为 {value!r}，应为 0.05:0.96,0.10:0.93 这样的数对",
         ) from problem

@@ -125,13 +125,18 @@ class Bookkeeper:
         )
 
     def _base(self, today: date) -> tuple[Decimal | None, date, dict[str, int]]:
-        """Return the cash the last books ended with, the first day after them, and what was held then."""
-        books = DayBooks.objects.filter(account_id=self._account_id)
+        """Return the cash the last books ended with, the first day after them, and what was held then.
+
+        Books that were opened later, at the first look or with a copy (`services/shadow.py`), begin anew.
+        """
+        books = DayBooks.objects.filter(account_id=self._account_id, on__lte=today)
         last = books.filter(on__lt=today, closing_cash__isnull=False).order_by("-on").first()
+        opened = books.filter(opening_cash__isnull=False).order_by("-on").first()
+        if opened is not None and (last is None or opened.on > last.on):
+            return opened.opening_cash, opened.on, {}
         if last is not None:
             return last.closing_cash, last.on + timedelta(days=1), last.holdings
-        first = books.filter(opening_cash__isnull=False).order_by("on").first()
-        return (None, today, {}) if first is None else (first.opening_cash, first.on, {})
+        return None, today, {}
 
     def _fills(self, since: date) -> tuple[BookedFill, ...]:
         rows = Fill.objects.filter(account_id=self._account_id, trade_date__gte=since)

@@ -15,8 +15,11 @@ from trading.domain.pace import Pace
 from trading.domain.reports import Event, Snapshot
 from trading.domain.risk import cancel_allowed
 from trading.domain.source_health import FALLBACK
+from trading.domain.stages import Stage, standing
 from trading.domain.types import (
     CHINA,
+    AccountMode,
+    DenialCode,
     GatewayStatus,
     Side,
     SignalKind,
@@ -34,6 +37,7 @@ from trading.selectors import WORKING_STATES, instrument_of, read_agenda
 from trading.services import config
 from trading.services.accounts import set_trading_state
 from trading.services.booking import settle_chain
+from trading.services.caps import last_look
 from trading.services.events import journal
 from trading.services.execution import Execution
 from trading.services.gateway_lease import Lease
@@ -166,10 +170,21 @@ class AccountDesk(Desk):
             if fed.source == FALLBACK and not self._allows_fallback():
                 return "QUOTE_SOURCE"
         crash_point("gateway.checked")
-        # The main switch last: the call comes next.
-        state = TradingState(_SWITCH(self._account_id)[0])
+        state, stands = self._switch()
+        if stands is Stage.CAPPED:
+            over = last_look(claimed.order_id, now.astimezone(CHINA).date())
+            if over is not None:
+                return over
+            state, stands = self._switch()
+        # The stage and the main switch last: the call comes next.
+        if stands is Stage.WITHDRAWN:
+            return DenialCode.STAGE.value
         buys_in_reducing = state is TradingState.REDUCING and side == Side.BUY
         return "TRADING_STATE" if state is TradingState.HALTED or buys_in_reducing else None
+
+    def _switch(self) -> tuple[TradingState, Stage]:
+        state, mode, stage = _SWITCH(self._account_id)[0]
+        return TradingState(state), standing(AccountMode(mode), stage)
 
     def _allows_fallback(self) -> bool:
         try:
@@ -312,7 +327,9 @@ _IN_STATE = Prepared(
 )
 _ORDERED = Prepared(lambda order: Order.objects.filter(pk=order).values_list("side", "kind"))
 _SWITCH = Prepared(
-    lambda account: Account.objects.filter(pk=account).values_list("trading_state", flat=True)
+    lambda account: Account.objects.filter(pk=account).values_list(
+        "trading_state", "mode", "stage"
+    )
 )
 _NEWEST_ENTRY = Prepared(
     lambda account: (

@@ -13,6 +13,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
+from trading.domain.stages import Stage
 from trading.domain.types import Text, TradingState
 from trading.models import Account, EventLevel, Order
 from trading.selectors import WORKING_STATES
@@ -62,6 +63,13 @@ def switch(account: Account, state: TradingState, why: str, now: datetime, actor
     Nothing resumes while a kill file is there: the gateway would only halt again.
     """
     needs_reason(why)
+    if account.standing is Stage.WITHDRAWN and state is not TradingState.HALTED:
+        raise CorrectionError(
+            Text(
+                f"{account.name} was led back from live: nothing resumes it but the path itself (page “Going live”).",
+                f"{account.name} 已退出实盘：只能在“上线路径”页面重新逐步上线。",
+            )
+        )
     name = kill_file(account.name) if state is not TradingState.HALTED else None
     if name is not None:
         raise CorrectionError(

@@ -12,6 +12,7 @@ from trading.domain.types import AccountMode, Symbol, Text
 from trading.errors import GatewayUnavailable
 from trading.models import Account
 from trading.selectors import instruments_of, wanted_quotes
+from trading.services.clock import SIMULATED
 from trading.services.pace import pace_of
 from trading.services.shared_quotes import refused_of_thread, said_of_thread
 
@@ -22,9 +23,9 @@ PAGE = 100
 
 
 def quotes_mode() -> AccountMode:
-    """Return whose market the quotes are of: the real one as soon as one enabled account is live."""
-    live = Account.objects.filter(enabled=True, mode=AccountMode.LIVE).exists()
-    return AccountMode.LIVE if live else AccountMode.DEMO
+    """Return whose market the quotes are of: the real one as soon as one enabled account lives in it."""
+    real = Account.objects.filter(enabled=True).exclude(mode__in=SIMULATED).exists()
+    return AccountMode.LIVE if real else AccountMode.DEMO
 
 
 @dataclass(frozen=True, slots=True)

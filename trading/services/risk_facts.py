@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from datetime import timedelta
 from itertools import takewhile
 
+from trading.domain.caps import NOTHING
 from trading.domain.fees import cash_needed
 from trading.domain.orders import OrderState, WorkingRef
 from trading.domain.portfolio import AccountFacts, Portfolio
 from trading.domain.risk import RiskFacts, in_the_way
+from trading.domain.stages import Stage
 from trading.domain.types import ZERO, GatewayStatus, Purpose, Side, TradingState
+from trading.selectors import used_today
 from trading.services.accounts import fee_schedule
+from trading.services.caps import caps_of
 from trading.services.pricing import Priced
 from trading.services.view import TickView
 
@@ -30,6 +34,7 @@ def gather_facts(
     row = view.rows.get(symbol)
     waiting = sum(ref.state is OrderState.APPROVED for ref in working)
     refusals, since = _refusals(view, priced)
+    capped = account.standing is Stage.CAPPED and not intent.protective_sale
     return RiskFacts(
         trading_state=TradingState(account.trading_state),
         gateway_armed=account.gateway_status == GatewayStatus.ARMED,
@@ -65,6 +70,10 @@ def gather_facts(
         refusals_in_a_row=refusals,
         since_refusal=since,
         books_differ=(buy or intent.kind.purpose is Purpose.GRID) and view.books_differ,
+        may_send=account.standing is not Stage.WITHDRAWN,
+        capped=capped,
+        caps=caps_of(account.pk) if capped else None,
+        used=used_today(account.pk, view.on) if capped else NOTHING,
     )
 
 

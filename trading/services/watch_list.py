@@ -89,9 +89,12 @@ def unwatch(account_id: int, symbols: Iterable[Symbol], now: datetime, actor: st
 def _tell(account_id: int, outcome: Outcome, now: datetime, actor: str) -> None:
     if not outcome.added and not outcome.removed:
         return
-    added, removed = " ".join(outcome.added) or "-", " ".join(outcome.removed) or "-"
-    text = Text(
-        f"Watch list: added {added}, removed {removed}.",
-        f"自选列表：加入 {added}，移除 {removed}。",
-    )
+    en, zh = [], []
+    if outcome.added:
+        en.append(f"added {' '.join(outcome.added)}")
+        zh.append(f"加入 {' '.join(outcome.added)}")
+    if outcome.removed:
+        en.append(f"removed {' '.join(outcome.removed)}")
+        zh.append(f"移除 {' '.join(outcome.removed)}")
+    text = Text(f"Watch list: {', '.join(en)}.", f"自选列表：{'，'.join(zh)}。")
     journal(account_id, EventLevel.INFO, "WATCH_LIST_CHANGED", text, now, actor=actor)

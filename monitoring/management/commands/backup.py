@@ -12,9 +12,10 @@ from django.utils import timezone
 
 from grid.management.tables import Output
 from monitoring import backup_files
-from monitoring.backup_files import PROOF_WORDS, WHY_WORDS, Backup, Proof, Why
-from monitoring.care import backup, second_place
+from monitoring.backup_files import PROOF_WORDS, WHY_WORDS, Backup, Proof
+from monitoring.care import backup
 from monitoring.care.errors import NothingDone
+from monitoring.care.round import by_hand
 from trading.domain.types import CHINA, Text
 from trading.management.language import add_language
 
@@ -49,12 +50,9 @@ class Command(BaseCommand):
 
 def _now(home: Path, output: Output) -> None:
     try:
-        made = backup.make(home, Why.BY_HAND, timezone.now())
-        if second_place.is_missing(made):
-            second_place.copy(made, timezone.now())
+        made = by_hand(home, timezone.now())
     except NothingDone as problem:
         raise CommandError(output.word(problem.text)) from None
-    backup_files.forget_failure(home)
     rows = sum(made.note.rows.values())
     output.say(
         Text(

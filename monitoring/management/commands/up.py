@@ -20,6 +20,8 @@ from django.db import connection
 from django.utils import timezone
 
 from monitoring import stack
+from monitoring.alerts.process import end_delivery
+from monitoring.alerts.stand_in import StandIn
 from monitoring.care.soundness import problem_of_database
 from monitoring.child_log import console
 from monitoring.left_behind import end_left_behind
@@ -29,6 +31,7 @@ from monitoring.restarts import NAME as RESTARTS
 from monitoring.restarts import Restarts
 from monitoring.run_file import LOCK, read_run_file, redis_url, write_run_file
 from monitoring.security.checks import refuse_to_serve
+from monitoring.static_files import collect
 from monitoring.supervisor import ProcessSpec, ProcessStatus, StartError, State, Supervisor
 from trading.domain.orders import OrderState
 from trading.domain.pace import FASTEST
@@ -36,7 +39,6 @@ from trading.domain.types import AccountMode, Text
 from trading.management.one_instance import Alive
 from trading.management.paper_files import remove_notice
 from trading.models import Account, Order
-from trading.services.clock import SIMULATED
 from trading.services.demo import ensure_demo_account
 
 ADMIN, PASSWORD_FILE = "admin", "admin-password.txt"
@@ -83,6 +85,12 @@ class Command(BaseCommand):
             default=[],
             metavar="SYMBOL:QTY@COST",
             help="holding of a new simulated account, repeatable 初始持仓",
+        )
+        parser.add_argument(
+            "--misbehave",
+            default="",
+            metavar="NAME[,NAME]",
+            help="incidents of the simulated terminal, as for paper_terminal 模拟终端故意异常",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -132,19 +140,25 @@ class Command(BaseCommand):
                 has_said = True
                 self._say_where(home, doors, source)
 
-        show = console(sys.stdout)
+        show, alive, tell = console(sys.stdout), Alive(home / LOCK), StandIn(home)
+
+        def every_step() -> None:
+            alive()
+            tell()
+
         supervisor = Supervisor(
             processes,
             home / "logs",
             wall=timezone.now,
             publish=publish,
             show=show,
-            alive=Alive(home / LOCK),
+            alive=every_step,
             restarts=Restarts(home / RESTARTS, lambda line: show("up", line)),
         )
         try:
             supervisor.run()
         finally:
+            end_delivery()
             # Nobody must look for a Redis that is gone.
             write_run_file(home, {"source": source, "redis_url": ""})
         self._say("Everything has stopped.", "已全部停止。")
@@ -160,6 +174,7 @@ class Command(BaseCommand):
         if problem is not None:
             raise _problem(problem.en, problem.zh)
         call_command("migrate", verbosity=0, interactive=False)
+        self._collect()
         if ensure_demo_account():
             self._say(
                 "A demo account with invented holdings has been made.",
@@ -168,6 +183,15 @@ class Command(BaseCommand):
         given = os.environ.get("REDIS_URL", "")
         redis = stack.Redis(given) if given else stack.our_redis()
         return stack.Surroundings(Path(settings.BASE_DIR), home, redis, speed, _ceiling())
+
+    def _collect(self) -> None:
+        try:
+            collect()
+        except OSError as problem:  # pages load slower, and work
+            self._say(
+                f"Styles and scripts were not compressed: {problem}.",
+                f"网页样式和脚本未能压缩：{problem}。",
+            )
 
     def _open_doors(self, home: Path, options: dict[str, Any]) -> _Doors:
         password, is_new = _admin(home)
@@ -184,13 +208,18 @@ class Command(BaseCommand):
         market = ["--source", source]
         for position in options["position"]:
             market += ["--position", position]
-        modes = (*SIMULATED, AccountMode.LIVE)
-        accounts = Account.objects.filter(enabled=True, mode__in=modes)
+        if options["misbehave"]:
+            market += ["--misbehave", options["misbehave"]]
+        accounts = Account.objects.filter(enabled=True)
+        shadows = accounts.filter(mode=AccountMode.SHADOW).values_list("pk", flat=True)
         processes = [
             *([stack.redis_process(around)] if around.redis.port else []),
             stack.paper_terminal(around, market, holds_recording=source != DEMO),
             *stack.trading_processes(
-                around, list(accounts.values_list("pk", "name")), _nothing_under_way
+                around,
+                list(accounts.values_list("pk", "name")),
+                _nothing_under_way,
+                frozenset(shadows),
             ),
         ]
         if doors.web:

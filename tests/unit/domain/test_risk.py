@@ -101,6 +101,7 @@ def test_an_order_without_objection_may_go(intent):
 OBJECTIONS: list[tuple[DenialCode, Intent, Changes, Changes, Changes]] = [
     (C.AUTO_OFF, BUY, {}, {}, {"auto_trading_enabled": False}),
     (C.STRATEGY_OFF, STRATEGY_BUY, {}, {}, {"strategy_execution_enabled": False}),
+    (C.STAGE, STOP, {}, {"may_send": False}, {}),
     (C.TRADING_STATE, BUY, {}, {"trading_state": TradingState.REDUCING}, {}),
     (C.GATEWAY_NOT_ARMED, BUY, {}, {"gateway_armed": False}, {}),
     (C.MARKET_CLOSED, BUY, {}, {"phase": MarketPhase.LUNCH}, {}),
@@ -127,6 +128,7 @@ OBJECTIONS: list[tuple[DenialCode, Intent, Changes, Changes, Changes]] = [
     (C.CASH, BUY, {}, {"cash": Decimal("10006.09")}, {}),
     (C.CASH, BUY, {}, {"cash": None}, {}),
     (C.CASH, BUY, {}, {"cash_needed": None}, {}),
+    (C.CAPS, BUY, {}, {"capped": True}, {}),
     (C.MAX_ORDER_VALUE, BUY, {}, {}, {"max_order_value": Decimal("9999.99")}),
     (C.MAX_ORDER_VALUE, MANUAL_SELL, {}, {}, {"max_order_value": Decimal("9999.99")}),
     (C.MAX_POSITION_VALUE, BUY, {}, {"position_value": Decimal("60000.01")}, {}),

@@ -85,6 +85,35 @@ def test_a_lot_grid_names_its_next_buy_and_when_its_lots_are_due():
     assert "T+1" not in en
 
 
+@pytest.mark.parametrize(
+    ("price", "en", "zh"),
+    [
+        ("9.604", "has reached the level of the next buy, 9.604", "已到达下一买入档 9.604"),
+        ("9.50", "9.50 has reached the level of the next buy, 9.604", "现价 9.50 已到达"),
+        ("9.61", "9.604 or less, 0.06% below 9.61", "较现价 9.61 低 0.06%"),
+    ],
+)
+def test_a_level_that_was_crossed_already_is_not_called_a_distance(price, en, zh):
+    known = with_ledger(facts(), fill(1, "buy", 500, "9.80", on=YESTERDAY))
+    english, chinese = said(start(d(10)), price, lots(), known)
+    assert en in english
+    assert zh in chinese
+
+
+@pytest.mark.parametrize(
+    ("price", "words"),
+    [
+        ("11", "11.00 is above the upper line"),
+        ("9", "9.00 is below the lower line"),
+        ("10", "10.00 lies between the lines"),
+    ],
+)
+def test_a_price_beyond_a_line_that_nobody_follows_yet_is_not_called_between_the_lines(
+    price, words
+):
+    assert words in said(start(d(10)), price, centred())[0]
+
+
 def test_a_lot_bought_today_waits_for_the_next_session_and_a_full_grid_buys_no_more():
     known = with_ledger(facts(), fill(1, "buy", 500, "9.80"))
     en, _ = said(start(d(10)), "9.90", lots(max_lots=1), known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from monitoring.console import boards as kept_boards
 from monitoring.console.boards import Board, Boards, Reader
 from monitoring.console.parts import ROOT, changes, hole, sharing, whole
-from monitoring.console.speech import END, HELLO, speech
+from monitoring.console.speech import END, HELLO, PRESS, pressed, speech
 from monitoring.console.values import Console
 
 pytestmark = [pytest.mark.fast, pytest.mark.system]
@@ -96,7 +97,7 @@ def test_versions_share_the_texts_they_have_in_common():
 
 def board(number: int, price: str) -> Board:
     made = frames(price)
-    return Board(f"v{number}", made, whole(made))
+    return Board(f"v{number}", made)
 
 
 KEPT = (board(1, "10.40"), board(2, "10.50"), board(3, "10.40"), board(4, "10.60"))
@@ -143,7 +144,7 @@ def test_whoever_is_up_to_date_hears_that_it_still_is_and_since_when():
 
 def test_words_of_others_cannot_end_an_event():
     made = frames(name="a\r\n\ndata: b\u2028")
-    text = speech("", (Board("v1", made, ""),), NOON, NOON).decode()
+    text = speech("", (Board("v1", made),), NOON, NOON).decode()
     assert text.strip().count("\n") == 2
     assert "\r" not in text
 
@@ -211,3 +212,13 @@ def test_neither_versions_nor_kinds_of_readers_grow_without_end():
         boards.of(look(0), Reader("en", False, frozenset({str(number)})))
     assert len(boards._kept) == kept_boards.READERS
     assert boards.kept(CHINESE) == ()
+
+
+def test_pressed_pieces_make_one_gzip_stream_whatever_a_viewer_heard_before():
+    opened = zlib.decompressobj(wbits=31)  # what a browser has: gzip
+    assert opened.decompress(PRESS + pressed(HELLO)) == HELLO
+    said = pressed("event: board\ndata: 受保护\n\n".encode() * 100)
+    assert len(said) < 200
+    for _ in range(2):  # each piece comes out whole at once, also one that was said already
+        assert opened.decompress(said) == "event: board\ndata: 受保护\n\n".encode() * 100
+    assert opened.decompress(pressed(END)) == END

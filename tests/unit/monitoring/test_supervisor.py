@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from monitoring.child_log import console
+from monitoring.child_process import NICER, spawn
 from monitoring.restarts import MOST, REFILL, Restarts
 from monitoring.supervisor import (
     BACKOFF,
@@ -513,3 +514,12 @@ def test_a_full_disk_does_not_end_the_supervisor(supervise):
     )
     step_until(supervisor, is_in(supervisor, "worker", State.RUNNING))
     assert any("No space left" in line for line in shown)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has classes instead of numbers")
+@pytest.mark.parametrize(("yields", "more"), [(False, 0), (True, NICER)])
+def test_who_only_looks_comes_after_what_trades(yields, more):
+    script = "import os, sys, time; sys.stdin.read(1); print(os.getpriority(os.PRIO_PROCESS, 0))"
+    with spawn([sys.executable, "-c", script], {}, None, yields) as child:
+        said, _ = child.communicate()
+    assert int(said) == os.getpriority(os.PRIO_PROCESS, 0) + more

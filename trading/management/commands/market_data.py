@@ -32,6 +32,7 @@ from trading.management.quote_line import Line, QuoteLine
 from trading.management.quote_sources import QuoteSources
 from trading.management.waiting import StopSignal
 from trading.market_data.xtquant_feed import CANARIES
+from trading.models import Account
 from trading.paper import tcp_client, xtdata
 from trading.selectors import wanted_quotes
 from trading.services.clock import market_time
@@ -149,8 +150,22 @@ def _opener(mode: AccountMode, home: Path) -> Callable[[], Line]:
     try:
         module = vendor.load("xtdata")
     except GatewayUnavailable as problem:
-        raise CommandError(str(problem)) from None
+        if (
+            not settings.FALLBACK_QUOTES
+            or Account.objects.filter(enabled=True, mode=AccountMode.LIVE).exists()
+        ):
+            raise CommandError(str(problem)) from None
+        return _no_terminal(str(problem))
     return lambda: _QmtLine(module)
+
+
+def _no_terminal(why: str) -> Callable[[], Line]:
+    """A shadow may live on the second source alone: there is a line, and it is down."""
+
+    def away() -> Line:
+        raise ConnectionError(why)
+
+    return away
 
 
 class _TwinLine:

@@ -79,6 +79,11 @@ class Command(BaseCommand):
         with ExitStack() as held:
             held.callback(watchdog.stop)
             if options["with_orders"]:
+                if account.mode == AccountMode.SHADOW:
+                    raise _problem(
+                        "A shadow sends nothing: orders are probed with the live account, once it is capped.",
+                        "影子账户不发出委托：带委托的探测须在进入限额实盘后用实盘账户进行。",
+                    )
                 self._alone(account, held)
             probe = self._probe(where, account, symbol, options, watchdog)
             answers = ask_all(probe, only, self._tell(watchdog))
@@ -227,7 +232,8 @@ def _account(name: str, *, paper: bool) -> Account:
             f"{name} is no simulated account: leave --paper out.",
             f"{name} 不是模拟账户：请去掉 --paper。",
         )
-    if not paper and account.mode != AccountMode.LIVE:
+    # A shadow has the number of the real account, which is only read here: see --with-orders.
+    if not paper and account.mode not in (AccountMode.LIVE, AccountMode.SHADOW):
         raise _problem(
             f"{name} is a simulated account: add --paper.", f"{name} 是模拟账户：请加 --paper。"
         )
