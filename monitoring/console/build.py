@@ -197,6 +197,7 @@ class _AccountBuilder:
             orders=todays.orders(names),
             fills=todays.fills(names),
             events=todays.events(),
+            stands=account.standing,
         )
 
     def _gateway(self) -> GatewayView:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from django.db.models import Count, Q, Sum
@@ -285,7 +286,7 @@ def _changes(
     rows = TradingConfig.history.filter(account_id=account_id).select_related("history_user")
     versions = list(rows.order_by("-history_id")[: CHANGES + 1])
     found = []
-    for version, before in zip(versions, [*versions[1:], None], strict=True):
+    for version, before in pairwise([*versions, None]):
         at = _market(clock, version.history_date)
         if before is not None and at is not None and window[0] <= at < window[1]:
             who = version.history_user

@@ -17,6 +17,7 @@ from monitoring.console.curve import CurveView
 from monitoring.run_file import GATEWAY
 from trading.domain.calendar import MarketPhase
 from trading.domain.protection import Protection
+from trading.domain.stages import Stage
 from trading.domain.types import (
     AccountMode,
     GatewayStatus,
@@ -250,6 +251,8 @@ class AccountView:
     events: Listing[EventView]
     #: Whether whoever looks may act on it as far as the roles go.
     may_act: bool = True
+    #: Where it stands on the path to live.
+    stands: Stage = Stage.PAPER
 
     @property
     def protected(self) -> int:
