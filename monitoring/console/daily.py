@@ -5,7 +5,7 @@ A constant number of queries, each with an end; counted anew whenever somebody l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -341,14 +341,17 @@ class ReportRow:
     books: str
 
 
-def report_rows(after: date | None, most: int) -> tuple[Sequence[ReportRow], date | None]:
-    """Return the newest reports of all accounts up to the session before `after`, whole sessions, and where to go on."""
-    days = DayReport.objects.order_by("-on").values_list("on", flat=True).distinct()
+def report_rows(
+    after: date | None, most: int, accounts: Collection[int]
+) -> tuple[Sequence[ReportRow], date | None]:
+    """Return the newest reports of these accounts (keys) up to the session before `after`, whole sessions, and where to go on."""
+    every = DayReport.objects.filter(account__in=accounts)
+    days = every.order_by("-on").values_list("on", flat=True).distinct()
     if after is not None:
         days = days.filter(on__lt=after)
     wanted = list(days[: most + 1])
     shown = wanted[:most]
-    reports = DayReport.objects.filter(on__in=shown).select_related("account")
+    reports = every.filter(on__in=shown).select_related("account")
     states = {(one.account_id, one.on): one.state for one in DayBooks.objects.filter(on__in=shown)}
     rows = [
         ReportRow(one, states.get((one.account_id, one.on), ""))
