@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import secrets
 import sys
 from datetime import timedelta
@@ -18,6 +19,7 @@ from monitoring import log_files
 from monitoring.processes import exit_with_parent, show_what_the_console_can
 from monitoring.redaction import known_secrets
 from monitoring.run_file import redis_url
+from monitoring.security import transport
 
 # Here, because every process of the system reads its settings: a child of `up` ends with it.
 exit_with_parent()
@@ -125,6 +127,10 @@ TEMPLATES = [
 ]
 
 
+#: The root certificate by which PostgreSQL and Redis on other computers are known.
+CA = env.str("MINIQMT_CA", default="")
+
+
 def _database() -> dict[str, Any]:
     url = env.str("DATABASE_URL", default="")
     config: dict[str, Any] = (
@@ -147,7 +153,7 @@ def _database() -> dict[str, Any]:
     elif config["ENGINE"] == "django.db.backends.postgresql":
         config["ENGINE"] = "miniqmt.postgres"
         config["CONN_HEALTH_CHECKS"] = True
-        config["OPTIONS"] = postgres.options(config.get("OPTIONS", {}))
+        config["OPTIONS"] = postgres.options(transport.postgres_of(config.get("OPTIONS", {}), CA))
     else:
         raise ImproperlyConfigured(
             f"DATABASE_URL: neither SQLite nor PostgreSQL: {config['ENGINE']}"
@@ -215,6 +221,10 @@ WHITENOISE_AUTOREFRESH = False
 #: How fast the simulated market runs; `up --speed` tells all its processes. Live accounts live in real time.
 MINIQMT_SPEED = Decimal(str(env.float("MINIQMT_SPEED", default=1.0)))
 
+#: What this machine is called where several share a database, and which processes `up` runs here; empty: all of them.
+MINIQMT_MACHINE = env.str("MINIQMT_MACHINE", default="") or platform.node()
+MINIQMT_RUNS = env.str("MINIQMT_RUNS", default="")
+
 #: The second source of quotes: `mootdx`, or none.
 FALLBACK_QUOTES = env.str("FALLBACK_QUOTES", default="")
 #: TDX (docs/mootdx.md): the servers, each `IP:port`, else mootdx's own list; the folder of a local installation.
@@ -241,7 +251,9 @@ MINIQMT_SHADOW_SESSIONS = env.int("MINIQMT_SHADOW_SESSIONS", default=5)
 MINIQMT_CAPPED_SESSIONS = env.int("MINIQMT_CAPPED_SESSIONS", default=5)
 
 #: Broker of messages: the given one, else the one `up` runs. Without any, the commands that need one say so.
-REDIS_URL = env.str("REDIS_URL", default="") or redis_url(HOME)
+REDIS_URL = transport.redis_of(env.str("REDIS_URL", default="") or redis_url(HOME), CA)
+for _hole in transport.plain_lines(DATABASES["default"], REDIS_URL):
+    raise ImproperlyConfigured(f"{_hole.id}: {_hole.text.en} {_hole.text.zh}")
 CELERY_BROKER_URL = REDIS_URL or None
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

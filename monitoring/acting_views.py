@@ -37,6 +37,7 @@ from trading.domain.types import Text
 from trading.errors import GatewayUnavailable
 from trading.models import Account
 from trading.services.corrections import CorrectionError
+from trading.services.reach import ONLY_LOOK, reach_of
 
 _View = Callable[..., HttpResponseBase]
 _NOT_DONE = Text("Nothing was done", "未执行任何操作")
@@ -46,6 +47,7 @@ _ONLY_LOOK = Text(
     " give it to you. Nothing was done.",
     "您只能查看，不能操作。操作需要“交易”权限（trade_account），请联系管理员授予。未执行任何操作。",
 )
+_NOT_THERE = Text("There is nothing of this kind (any more).", "没有该对象。")
 _NOT_YOURS = Text(
     "The main switch is released by whoever may release it (release_account, role “Risk manager”). Nothing was done.",
     "解除总开关需要“解除”权限（release_account，“风控员”角色）。未执行任何操作。",
@@ -112,13 +114,20 @@ def act(request: HttpRequest, name: str, pk: int) -> HttpResponse:
         subject = action.find(pk)
         account = action.account_of(subject)
         loosens = action.loosens(subject)
+        reach = reach_of(request.user)
+        if not reach.sees(account.pk):
+            return _told(request, _NOT_THERE, 404)  # as if there were none
+        if not reach.trades(account.pk):
+            return _told(request, ONLY_LOOK, 403)
         if not request.user.has_perm(RELEASE if loosens else TRADE):
             return _told(request, _NOT_YOURS if loosens else _ONLY_LOOK, 403)
         at = moment_of(account, timezone.now(), request.user.get_username())
         asked = _Asked(action, subject, account, at)
         return _post(request, asked) if request.method == "POST" else _ask(request, asked)
     except Gone as gone:
-        return _told(request, gone.text, 404)
+        # It may have been another account's.
+        is_free = reach_of(request.user).is_everything
+        return _told(request, gone.text if is_free else _NOT_THERE, 404)
     except CorrectionError as problem:
         return _told(request, problem.text, 409)
     except GatewayUnavailable:
@@ -207,7 +216,8 @@ def _once(request: HttpRequest, row: Act) -> HttpResponse:
 @acting("GET", "HEAD")
 def done(request: HttpRequest, token: str) -> HttpResponse:
     """Say what was confirmed, and what has come of it until now."""
-    row = Act.objects.select_related("account").filter(token=token).first()
+    rows = reach_of(request.user).rows(Act.objects.select_related("account"))
+    row = rows.filter(token=token).first()
     if row is None:
         return _told(request, Text("Nothing was confirmed here.", "此处没有已确认的操作。"), 404)
     words = Text(row.answer_en, row.answer_zh)
@@ -220,7 +230,11 @@ def done(request: HttpRequest, token: str) -> HttpResponse:
 @acting("GET", "HEAD")
 def trade(request: HttpRequest) -> HttpResponse:
     """Find a symbol, and everything there is to act on beside holdings and orders."""
-    return render(request, "monitoring/trade.html", trade_page(request.GET, timezone.now()))
+    return render(
+        request,
+        "monitoring/trade.html",
+        trade_page(request.GET, timezone.now(), reach_of(request.user)),
+    )
 
 
 def _confirmation(

@@ -29,6 +29,7 @@ from monitoring.services import api_tokens
 from monitoring.services.api_tokens import SCOPE_WORDS, Scope
 from monitoring.services.periodic import switch_task
 from trading.admin.base import AsksAgain, Readable, actor_of, masked, say, unconfirmed
+from trading.admin.reach import HouseOnly, WithinReach
 from trading.domain.types import AccountMode, Text
 from trading.models import Account
 from trading.models.fields import both
@@ -135,7 +136,7 @@ class PremarketCheckAdmin(Readable):
 
 
 @admin.register(LogLine)
-class LogLineAdmin(Readable):
+class LogLineAdmin(HouseOnly, Readable):
     """What processes warned of; the numbers of accounts are masked when a line becomes a row."""
 
     list_display = ("at", "level", "process", "text", "short_tick")
@@ -279,7 +280,7 @@ class TaskForm(forms.ModelForm):
 
 
 @admin.register(PeriodicTask)
-class TaskAdmin(admin.ModelAdmin):
+class TaskAdmin(WithinReach, admin.ModelAdmin):
     """The periodic tasks of `miniqmt/schedule.py`."""
 
     form = TaskForm
@@ -313,11 +314,11 @@ class TaskAdmin(admin.ModelAdmin):
         ),
     )
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(request.user.has_perm(OPERATE))
+        return self.reach(request).is_everything and bool(request.user.has_perm(OPERATE))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only what the code no longer knows may go."""

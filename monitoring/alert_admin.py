@@ -17,6 +17,7 @@ from monitoring.alerts.messages import trial
 from monitoring.models import AlertChannel, Category
 from monitoring.services.alerting import remove_channel, save_channel
 from trading.admin.base import actor_of, say
+from trading.admin.reach import HouseOnly
 from trading.domain.types import Text
 from trading.models.fields import both
 
@@ -88,7 +89,7 @@ class ChannelForm(forms.ModelForm):
 
 
 @admin.register(AlertChannel)
-class ChannelAdmin(admin.ModelAdmin):
+class ChannelAdmin(HouseOnly, admin.ModelAdmin):
     """Where alerts go."""
 
     form = ChannelForm

@@ -22,6 +22,7 @@ from monitoring.record_views import record_page
 from monitoring.services.alerting import acknowledge as note_acknowledged
 from monitoring.templatetags.console import say
 from trading.domain.types import Text
+from trading.services.reach import reach_of
 
 ACKNOWLEDGE = "monitoring.operate"
 #: Alerts that one press of the button acknowledges at most.
@@ -36,15 +37,16 @@ _NO_PLACE = Text(
 @record_page
 def alerts(request: HttpRequest) -> HttpResponse:
     """List alerts, newest first, with what became of them at each channel."""
-    form = AlertForm(request.GET)
+    reach = reach_of(request.user)
+    form = AlertForm(request.GET, reach)
     written = request.GET.get("after", "")
     after = place_of(written) if written else None
-    page = alert_page(form, after)
+    page = alert_page(form, after, reach)
     context: dict[str, Any] = {
         "form": form,
         "page": page,
         "problem": _NO_PLACE if written and after is None else None,
-        "may_acknowledge": request.user.has_perm(ACKNOWLEDGE),
+        "may_acknowledge": request.user.has_perm(ACKNOWLEDGE) and reach.has_any_to_trade,
         "older_link": _link(request, after=page.older),
         "newest_link": _link(request, after=None),
         "is_newest": after is None,
@@ -70,7 +72,8 @@ def acknowledge(request: HttpRequest) -> HttpResponse:
     """Note that this person has seen the alerts whose numbers were sent, then show the page again."""
     numbers = [one for one in request.POST.getlist("alert") if _NUMBER.fullmatch(one)]
     actor = request.user.get_username()
-    noted = note_acknowledged(map(int, numbers[:_MOST]), actor, timezone.now())
+    reach = reach_of(request.user)
+    noted = note_acknowledged(map(int, numbers[:_MOST]), actor, timezone.now(), reach)
     if noted:
         messages.success(request, say(f"Acknowledged: {noted}.", f"已确认 {noted} 条。"))
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -23,6 +24,7 @@ from monitoring.console.paging import place_of
 from monitoring.record_views import NO_PLACE, link, record_page
 from monitoring.templatetags.console import speak
 from trading.domain.types import Text
+from trading.services.reach import reach_of
 
 MAKE = "monitoring.operate"
 VIEW_LOGS = "monitoring.view_logline"
@@ -30,12 +32,18 @@ VIEW_LOGS = "monitoring.view_logline"
 log = logging.getLogger(__name__)
 
 
+def _needs_everything(request: HttpRequest) -> None:
+    """What concerns all accounts is not for somebody who is limited to some. Raises PermissionDenied."""
+    if not reach_of(request.user).is_everything:
+        raise PermissionDenied
+
+
 @record_page
 def backups(request: HttpRequest) -> HttpResponse:
     """List the backups with what is known of each. None can be had from here: they hold everything."""
     context = {
         "page": listing(Path(settings.HOME), timezone.now()),
-        "may_make": request.user.has_perm(MAKE),
+        "may_make": request.user.has_perm(MAKE) and reach_of(request.user).is_everything,
         "second_place": bool(settings.MINIQMT_BACKUP_COPY),
     }
     return render(request, "monitoring/backups.html", context)
@@ -47,6 +55,7 @@ def backups(request: HttpRequest) -> HttpResponse:
 @permission_required((VIEW, MAKE), raise_exception=True)
 def make_backup(request: HttpRequest) -> HttpResponse:
     """Make a backup now; a second press while it is being made is refused in words."""
+    _needs_everything(request)
     try:
         made = by_hand(Path(settings.HOME), timezone.now())
     except NothingDone as problem:
@@ -63,6 +72,7 @@ def make_backup(request: HttpRequest) -> HttpResponse:
 @permission_required(VIEW_LOGS, raise_exception=True)
 def logs(request: HttpRequest) -> HttpResponse:
     """What processes warned of, newest first, from warnings on."""
+    _needs_everything(request)
     form = LogForm(request.GET, timezone.now())
     written = request.GET.get("after", "")
     after = place_of(written) if written else None

@@ -36,6 +36,7 @@ from trading.models import Account, TradingConfig
 from trading.services import config
 from trading.services.clock import market_time
 from trading.services.raised_limits import raised
+from trading.services.reach import reach_of
 from trading.services.shared_quotes import quotes_of_thread
 
 VIEW, CHANGE = "trading.view_tradingconfig", "trading.change_tradingconfig"
@@ -64,7 +65,8 @@ def market_now(account: Account) -> Any:
 @_page
 def configuration(request: HttpRequest) -> HttpResponse:
     """Show every setting; what is typed is judged, shown as before → after, and saved once a reason is given."""
-    accounts = list(Account.objects.filter(config__isnull=False).order_by("pk"))
+    configured = Account.objects.filter(config__isnull=False).order_by("pk")
+    accounts = list(reach_of(request.user).rows(configured))
     account = _chosen(request, accounts)
     if account is None:
         return render(request, "monitoring/configuration.html", {"accounts": ()})
@@ -120,7 +122,7 @@ def _around(request: HttpRequest, account: Account, accounts: Sequence[Account])
     return {
         "account": account,
         "accounts": accounts,
-        "may_change": request.user.has_perm(CHANGE),
+        "may_change": request.user.has_perm(CHANGE) and reach_of(request.user).trades(account.pk),
         "is_live": account.mode == AccountMode.LIVE,
         "with_code": asks_code(request),
     }
@@ -145,7 +147,7 @@ def _unreadable(problem: Exception) -> Text:
 
 
 def _posted(request: HttpRequest, row: TradingConfig, accounts: Sequence[Account]) -> HttpResponse:
-    _needs(request)
+    _needs(request, row)
     typed, seen = typed_in(request.POST), request.POST.get("seen_revision", "")
     if seen != str(row.revision):
         return _stale(request, row, accounts, typed, seen)
@@ -180,8 +182,8 @@ def _posted(request: HttpRequest, row: TradingConfig, accounts: Sequence[Account
     return _done(request, row, done)
 
 
-def _needs(request: HttpRequest) -> None:
-    if not request.user.has_perm(CHANGE):
+def _needs(request: HttpRequest, row: TradingConfig) -> None:
+    if not (request.user.has_perm(CHANGE) and reach_of(request.user).changes(row)):
         raise PermissionDenied
 
 
@@ -286,7 +288,7 @@ def _effects(row: TradingConfig, values: Mapping[str, Any]) -> Effects | None:
 @_page
 def history(request: HttpRequest, pk: int) -> HttpResponse:
     """Show who changed what, when and why; any two revisions can be chosen to be compared."""
-    row = _row(pk)
+    row = _row(request, pk)
     before = request.GET.get("before", "")
     found = stories.history_of(row, int(before) if _is_number(before) else None)
     context = {
@@ -304,7 +306,7 @@ def history(request: HttpRequest, pk: int) -> HttpResponse:
 @_page
 def compare(request: HttpRequest, pk: int) -> HttpResponse:
     """Show any two revisions side by side."""
-    row = _row(pk)
+    row = _row(request, pk)
     asked = {request.GET.get(name, "").strip() for name in ("one", "two")}
     numbers = sorted(int(text) for text in asked if _is_number(text))
     stored = [one for one in (stories.stored_at(row, number) for number in numbers) if one]
@@ -330,8 +332,8 @@ def compare(request: HttpRequest, pk: int) -> HttpResponse:
 @_page
 def roll_back(request: HttpRequest, pk: int, version: int) -> HttpResponse:
     """Show what going back would change, across however many revisions, and do it once a reason is given."""
-    _needs(request)
-    row = _row(pk)
+    row = _row(request, pk)
+    _needs(request, row)
     stored = get_object_or_404(stories.versions_of(row.pk), history_id=version)
     to = stories.version_of(row, stored)
     values = {
@@ -343,7 +345,7 @@ def roll_back(request: HttpRequest, pk: int, version: int) -> HttpResponse:
     try:
         _save(request, row, values)
     except ConfigError as refusal:
-        return _review(request, _row(pk), values, {}, config.explain(refusal), to)
+        return _review(request, _row(request, pk), values, {}, config.explain(refusal), to)
     done = Text(
         f"Rolled back to the settings of revision {to.revision}, as revision {row.revision + 1}.",
         f"已回滚到第 {to.revision} 版的配置，保存为第 {row.revision + 1} 版。",
@@ -377,7 +379,8 @@ def _refused_roll_back(
     return _refused(request, row, values)
 
 
-def _row(pk: int) -> TradingConfig:
+def _row(request: HttpRequest, pk: int) -> TradingConfig:
     if pk > _GREATEST:
         raise Http404
-    return get_object_or_404(TradingConfig.objects.select_related("account"), pk=pk)
+    rows = TradingConfig.objects.select_related("account")
+    return get_object_or_404(reach_of(request.user).rows(rows), pk=pk)

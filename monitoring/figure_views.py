@@ -19,6 +19,7 @@ from monitoring.console.results_page import month_of, results_page
 from monitoring.record_views import record_page
 from trading.domain.types import Text
 from trading.services.calendar import load_calendar
+from trading.services.reach import reach_of
 
 #: Sessions on one page of the list.
 _REPORTS = 30
@@ -49,7 +50,7 @@ class Day:
 @record_page
 def results(request: HttpRequest) -> HttpResponse:
     """What a month brought: by day, by rule, by grid."""
-    accounts = read_accounts(timezone.now())
+    accounts = read_accounts(timezone.now(), reach_of(request.user))
     if not accounts:
         return render(request, "monitoring/nothing_yet.html")
     account, problem = _account(request, accounts)
@@ -86,8 +87,8 @@ def reports(request: HttpRequest) -> HttpResponse:
     """The reported sessions, newest first."""
     written = request.GET.get("after", "")
     after = _day(written) if written else None
-    rows, older = report_rows(after, _REPORTS)
-    accounts = read_accounts(timezone.now())
+    accounts = read_accounts(timezone.now(), reach_of(request.user))
+    rows, older = report_rows(after, _REPORTS, accounts)
     today = max((one.on for one in accounts.values()), default=None)
     context = {
         "rows": rows,
@@ -103,7 +104,8 @@ def reports(request: HttpRequest) -> HttpResponse:
 @record_page
 def report(request: HttpRequest, on: date) -> HttpResponse:
     """One day of all accounts, or of one."""
-    accounts, calendar = read_accounts(timezone.now()), load_calendar()
+    accounts = read_accounts(timezone.now(), reach_of(request.user))
+    calendar = load_calendar()
     shown, problem, chosen = list(accounts.values()), None, "account" in request.GET
     if chosen and accounts:
         one, problem = _account(request, accounts)

@@ -34,6 +34,7 @@ from trading.domain.types import AccountMode, Text
 from trading.models import Account
 from trading.selectors import instrument_of
 from trading.services.calendar import load_calendar
+from trading.services.reach import Reach, reach_of
 from trading.services.shared_quotes import quotes_of_thread
 
 VIEW = "grid.view_gridsession"
@@ -50,13 +51,14 @@ def _page(view: Any) -> Any:
 def grids(request: HttpRequest) -> HttpResponse:
     """All sessions that are not stopped, or every one; the list asks again every five seconds."""
     every = request.GET.get("every") == "on"
-    accounts = read_accounts(timezone.now())
+    reach = reach_of(request.user)
+    accounts = read_accounts(timezone.now(), reach)
     context = {
         "page": grid_list(accounts, quotes_of_thread(), every),
         "every": every,
         "many_accounts": len(accounts) > 1,
         "as_of": next(iter(accounts.values())).now if accounts else None,
-        "may_start": request.user.has_perm(TRADE),
+        "may_start": request.user.has_perm(TRADE) and reach.has_any_to_trade,
     }
     part = "monitoring/grids_body.html" if "HX-Request" in request.headers else None
     return render(request, part or "monitoring/grids.html", context)
@@ -65,7 +67,8 @@ def grids(request: HttpRequest) -> HttpResponse:
 @_page
 def grid(request: HttpRequest, pk: int) -> HttpResponse:
     """One session: what it waits for, its ladder, lots, rounds, decisions, fills and orders."""
-    row = get_object_or_404(GridSession.objects.select_related("account"), pk=pk)
+    reach = reach_of(request.user)
+    row = get_object_or_404(reach.rows(GridSession.objects.select_related("account")), pk=pk)
     now = market_now(row.account)
     found = overview(row, quotes_of_thread(), load_calendar(), now)
     context = {
@@ -80,7 +83,7 @@ def grid(request: HttpRequest, pk: int) -> HttpResponse:
         "facts": session_page(found)["facts"],
         "as_of": now,
         "is_open": row.status != SessionStatus.STOPPED,
-        "may_trade": request.user.has_perm(TRADE),
+        "may_trade": request.user.has_perm(TRADE) and reach.changes(row),
     }
     part = "monitoring/grid_body.html" if "HX-Request" in request.headers else None
     return render(request, part or "monitoring/grid.html", context)
@@ -95,9 +98,10 @@ def grid(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required((VIEW, TRADE), raise_exception=True)
 def start(request: HttpRequest) -> HttpResponse:
     """Ask, show what would come of it, and start it once that was confirmed."""
+    reach = reach_of(request.user)
     if request.method != "POST":
-        return _ask(request, StartForm(initial=_initial(request)))
-    form = StartForm(request.POST)
+        return _ask(request, StartForm(initial=_initial(request, reach), reach=reach))
+    form = StartForm(request.POST, reach=reach)
     if "back" in request.POST or not form.is_valid():
         return _ask(request, form)
     account = form.cleaned_data["account"]
@@ -121,14 +125,15 @@ def start(request: HttpRequest) -> HttpResponse:
     return redirect("grid", pk=row.pk)
 
 
-def _initial(request: HttpRequest) -> dict[str, Any]:
+def _initial(request: HttpRequest, reach: Reach) -> dict[str, Any]:
     """Return what the form begins with: a symbol that was named, or the parameters of the session that is cloned."""
     number = request.GET.get("clone", "")
     if not (number.isascii() and number.isdigit() and len(number) < 18):
-        accounts = list(Account.objects.filter(enabled=True).values_list("pk", flat=True)[:2])
+        enabled = reach.tradable(Account.objects.filter(enabled=True))
+        accounts = list(enabled.values_list("pk", flat=True)[:2])
         only = accounts[0] if len(accounts) == 1 else None
         return {"symbol": request.GET.get("symbol", ""), "account": only}
-    row = get_object_or_404(GridSession, pk=int(number))
+    row = get_object_or_404(reach.rows(GridSession.objects.all()), pk=int(number))
     return {
         **{name: plain(getattr(row, name)) for name in parameter_names(row.style)},
         "account": row.account_id,

@@ -17,6 +17,7 @@ from monitoring import views
 from monitoring.console.access import VIEW
 from monitoring.console.metrics import CONTENT_TYPE, metrics
 from monitoring.services.readiness import Reason, readiness
+from trading.services.reach import reach_of
 
 _View = Callable[..., HttpResponseBase]
 _REFUSED = (
@@ -30,7 +31,8 @@ def _may_look(request: HttpRequest) -> bool:
     scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
     if token and scheme.lower() == "bearer":
         return constant_time_compare(shown.strip(), token)
-    return bool(request.user.is_authenticated and request.user.has_perm(VIEW))
+    # It tells of every account.
+    return request.user.has_perm(VIEW) and reach_of(request.user).is_everything
 
 
 def for_programs(view: _View) -> _View:

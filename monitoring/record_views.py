@@ -36,6 +36,7 @@ from trading.domain.types import Quote, Symbol, Text
 from trading.errors import GatewayUnavailable
 from trading.models import Position
 from trading.services.calendar import load_calendar
+from trading.services.reach import reach_of
 from trading.services.shared_quotes import quotes_of_thread
 
 _View = Callable[..., HttpResponseBase]
@@ -77,7 +78,8 @@ def _asked(request: HttpRequest) -> _Asked:
 @record_page
 def orders(request: HttpRequest) -> HttpResponse:
     """Orders with their re-orders and fills, of today or of any day."""
-    accounts, calendar = read_accounts(timezone.now()), load_calendar()
+    reach = reach_of(request.user)
+    accounts, calendar = read_accounts(timezone.now(), reach), load_calendar()
     form = OrderForm(request.GET, accounts)
     asked = _asked(request)
     form.is_valid()
@@ -85,6 +87,7 @@ def orders(request: HttpRequest) -> HttpResponse:
     context = {
         **_around(request, form, asked, page.older, calendar),
         "page": page,
+        "reach": reach,
         "refreshes": form.scope.is_today and asked.after is None and page.is_moving,
     }
     return render(request, "monitoring/orders_page.html", context)
@@ -93,26 +96,30 @@ def orders(request: HttpRequest) -> HttpResponse:
 @record_page
 def signals(request: HttpRequest) -> HttpResponse:
     """Signals, what became of them, and why."""
-    accounts, calendar = read_accounts(timezone.now()), load_calendar()
+    reach = reach_of(request.user)
+    accounts, calendar = read_accounts(timezone.now(), reach), load_calendar()
     form = SignalForm(request.GET, accounts)
     asked = _asked(request)
     form.is_valid()
     page = signal_page(form, asked.after)
-    context = {**_around(request, form, asked, page.older, calendar), "page": page}
+    context = {**_around(request, form, asked, page.older, calendar), "page": page, "reach": reach}
     return render(request, "monitoring/signals_page.html", context)
 
 
 @record_page
 def holding(request: HttpRequest, pk: int) -> HttpResponse:
     """One holding: what would sell it, and everything that was decided about it."""
-    row = get_object_or_404(Position, pk=pk)
+    reach = reach_of(request.user)
+    row = get_object_or_404(reach.rows(Position.objects.all()), pk=pk)
     real = timezone.now()
-    account = read_accounts(real)[row.account_id]
+    account = read_accounts(real, reach)[row.account_id]
     asked = _asked(request)
     page = holding_page(row, account, _shown(row), load_calendar(), asked.after)
     chart = chart_of(row, page.name, page.levels, _quote(row), account.now)
     context = {
         "page": page,
+        "reach": reach,
+        "may_act": reach.trades(row.account_id),
         "chart": chart,
         "chart_data": chart.data(get_language() or "en"),
         "problem": asked.problem,

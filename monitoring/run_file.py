@@ -16,6 +16,8 @@ from monitoring.processes import write_whole
 NAME = "run.json"
 #: The lock of the `up` that runs; it is touched in every round of its supervisor.
 LOCK = "up.lock"
+#: What the name of an account's gateway begins with; the account's name follows.
+GATEWAY = "gateway-"
 #: Seconds without such a touch after which nobody keeps the file true.
 PATIENCE = 30.0
 

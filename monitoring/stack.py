@@ -18,6 +18,7 @@ from django.conf import settings
 
 from monitoring.loopback import HOST, answers, ask_redis, free_port, reaches, serves
 from monitoring.processes import write_whole
+from monitoring.run_file import GATEWAY
 from monitoring.supervisor import ProcessSpec
 from trading.management.one_instance import (
     MARKET_DATA_LOCK,
@@ -187,7 +188,7 @@ def trading_processes(
     """
     gateways = [
         around.spec(
-            f"gateway-{name}",
+            f"{GATEWAY}{name}",
             *("django", "shadow" if account_id in shadows else "gateway", name),
             alive=SignsOfLife(around.home / gateway_lock(account_id)),
             calm=partial(nothing_under_way, account_id),

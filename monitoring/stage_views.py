@@ -23,6 +23,7 @@ from trading.domain.stages import WORDS, Stage, may_enter
 from trading.domain.types import Text
 from trading.models import Account
 from trading.services.corrections import CorrectionError
+from trading.services.reach import Reach, reach_of
 from trading.services.stages import Path as StagePath
 from trading.services.stages import path_of, paths, set_caps, step_back, step_forward
 
@@ -38,7 +39,8 @@ _OTHER = Text(
 @acting("GET", "HEAD")
 def going_live(request: HttpRequest) -> HttpResponse:
     """List the paths; the only one is shown at once."""
-    found = paths()
+    reach = reach_of(request.user)
+    found = [one for one in paths() if _is_seen(one, reach)]
     if len(found) == 1:
         return redirect("going-live-path", pk=_pk(found[0]))
     rows = [(one, WORDS[one.stage], _pk(one), _masked(one)) for one in found]
@@ -48,9 +50,10 @@ def going_live(request: HttpRequest) -> HttpResponse:
 @acting("GET", "HEAD", "POST")
 def path(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one path (GET), or take one step on it (POST)."""
-    found = _path(pk)
+    found = _path(request, pk)
     if request.method != "POST":
         return _page(request, found)
+    _needs_to_trade(request, found)
     if request.POST.get("seen") != found.stage.value:
         return _page(request, found, problem=_OTHER, status=409)
     return _back(request, found) if "to" in request.POST else _forward(request, found)
@@ -59,11 +62,12 @@ def path(request: HttpRequest, pk: int) -> HttpResponse:
 @acting("GET", "HEAD", "POST")
 def caps(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the caps of a live account, or change them; that takes the second factor."""
-    found = _path(pk)
+    found = _path(request, pk)
     live = found.live
     if live is None:
         raise Http404
     _needs_release(request)
+    _needs_to_trade(request, found)
     page = _look(request, found)
     form = CapsForm(request.POST or None, page.caps)
     problem = None
@@ -87,6 +91,8 @@ def caps(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _forward(request: HttpRequest, found: StagePath) -> HttpResponse:
     _needs_release(request)
+    if not reach_of(request.user).is_everything:
+        raise PermissionDenied  # a step opens a ledger, which nobody who is limited does
     page = _look(request, found)
     form = _form(request, page)
     if form is None:
@@ -196,10 +202,21 @@ def _needs_release(request: HttpRequest) -> None:
         raise PermissionDenied
 
 
-def _path(pk: int) -> StagePath:
+def _is_seen(found: StagePath, reach: Reach) -> bool:
+    """A path is one thing: whoever sees all its ledgers sees it."""
+    return all(reach.sees(row.pk) for row in found.ledgers.values())
+
+
+def _needs_to_trade(request: HttpRequest, found: StagePath) -> None:
+    reach = reach_of(request.user)
+    if not all(reach.trades(row.pk) for row in found.ledgers.values()):
+        raise PermissionDenied
+
+
+def _path(request: HttpRequest, pk: int) -> StagePath:
     number = Account.objects.filter(pk=pk).values_list("broker_account_id", flat=True).first()
     found = None if number is None else path_of(number)
-    if found is None or not found.ledgers:
+    if found is None or not found.ledgers or not _is_seen(found, reach_of(request.user)):
         raise Http404
     return found
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
 from monitoring.console.health import process_views, tick_starts, ticks_of
+from monitoring.console.machines import with_machines
 from monitoring.console.values import ProcessView, TickView
 from monitoring.doctor.signs import Up, alive, up_state
 from monitoring.run_file import read_run_file
@@ -82,6 +84,7 @@ def status_of(home: Path, real: datetime, database: bool = True) -> Status:
     if database:
         try:
             accounts = _accounts(real)
+            views = with_machines(settings.MINIQMT_MACHINE, views)
         except (DatabaseError, InterfaceError) as failure:
             problem = str(failure).strip() or type(failure).__name__
     return Status(

@@ -34,6 +34,7 @@ from monitoring.console.spoken_language import speaking
 from monitoring.console.values import Console
 from monitoring.services.operator import AUTO, operator_of
 from monitoring.templatetags.console import epoch
+from trading.services.reach import reach_of
 from trading.services.shared_quotes import quotes_of_thread
 
 #: Nothing from elsewhere, no script and no style inside a page.
@@ -83,6 +84,11 @@ class Login(LoginView):
         return response if chosen.language == AUTO else speaking(chosen, response)
 
 
+def console_of(request: HttpRequest) -> Console:
+    """Return what whoever asks sees of the newest console."""
+    return console_now.at(timezone.now()).within(reach_of(request.user))
+
+
 @gzip_page  # a megabyte at 1,000 holdings; nothing secret is in it that does not change with each answer
 @require_safe
 @own_content_only
@@ -90,7 +96,7 @@ class Login(LoginView):
 @permission_required(VIEW, raise_exception=True)
 def console(request: HttpRequest) -> HttpResponse:
     """Show the whole page; its script listens to `stream`, or asks for `board`, from then on."""
-    now = console_now.at(timezone.now())
+    now = console_of(request)
     context = {"console": now, "board": _board_of(now, request), "served_at": timezone.now()}
     return render(request, "monitoring/console.html", context)
 
@@ -114,7 +120,7 @@ def board(request: HttpRequest) -> HttpResponse:
 
 @permission_required(VIEW, raise_exception=True)
 def _board(request: HttpRequest) -> HttpResponse:
-    now = console_now.at(timezone.now())
+    now = console_of(request)
     newest = _board_of(now, request)
     etag = f'"{newest.id}"'
     response = get_conditional_response(request, etag=etag) or HttpResponse(newest.html)

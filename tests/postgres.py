@@ -114,6 +114,18 @@ class PostgresServer:
         self.stop()
         self.start()
 
+    def use_tls(self, certificate: Path, key: Path) -> None:
+        """Speak TLS from now on, to whoever asks for it."""
+        for name, source in (("server.crt", certificate), ("server.key", key)):
+            path = self._data / name
+            shutil.copyfile(source, path)
+            path.chmod(0o600)
+            if self._account is not None:
+                shutil.chown(path, self._account, _group_of(self._account))
+        with (self._data / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.write("ssl = on\n")
+        self.restart()
+
     def kept(self) -> subprocess.Popen[bytes]:
         """Return a process that ends the server when its standard input does: also when we are killed."""
         command = [
@@ -167,7 +179,7 @@ class PostgresServer:
             return subprocess.run(
                 [str(self._programs / name), *words],
                 cwd=self.folder,
-                env={**os.environ, "LC_ALL": "C", "PGTZ": "UTC"},
+                env={**os.environ, "LC_ALL": "C", "PGTZ": "UTC", "TZ": "UTC"},
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,

@@ -20,6 +20,7 @@ from trading.admin.base import ReasonForm, say
 from trading.domain.types import Text
 from trading.models import Account
 from trading.models.fields import both
+from trading.services.reach import Reach
 
 #: Choices of `plan` that are no template: the style's own defaults.
 OWN = "own:"
@@ -141,8 +142,12 @@ class StartForm(ParameterForm):
     )
     why = ReasonForm.base_fields["why"]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, reach: Reach, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        account = self.fields["account"]
+        assert isinstance(account, forms.ModelChoiceField)
+        assert account.queryset is not None
+        account.queryset = reach.tradable(account.queryset)
         plan = self.fields["plan"]
         assert isinstance(plan, forms.ChoiceField)
         plan.choices = plans()

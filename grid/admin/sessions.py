@@ -51,7 +51,7 @@ class GridSessionAdmin(Readable):
     actions = ("pause", "resume", "stop")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.has_trade_permission(request)
+        return self.has_trade_permission(request) and self.reach(request).has_any_to_trade
 
     @admin.display(description=both("state", "状态"), ordering="status")
     def state(self, row: GridSession) -> str:
@@ -103,8 +103,10 @@ class GridSessionAdmin(Readable):
         if not self.has_add_permission(request):
             raise PermissionDenied
         if request.method != "POST":
-            return self._ask(request, StartForm(initial=self._initial(request)))
-        form = StartForm(request.POST)
+            return self._ask(
+                request, StartForm(initial=self._initial(request), reach=self.reach(request))
+            )
+        form = StartForm(request.POST, reach=self.reach(request))
         if "back" in request.POST or not form.is_valid():
             return self._ask(request, form)
         account = form.cleaned_data["account"]
@@ -181,7 +183,7 @@ class GridSessionAdmin(Readable):
         context = {
             **self._context(request, Text(f"Grid on {row.symbol}", f"{row.symbol} 网格"), row),
             **session_page(found),
-            "may_trade": self.has_trade_permission(request),
+            "may_trade": self._may_trade(request, row),
             "history_url": _url("history", row.pk),
             "edit_url": _url("edit", row.pk),
             "clone_url": f"{_url('add')}?clone={row.pk}",
@@ -200,7 +202,7 @@ class GridSessionAdmin(Readable):
     def edit_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Change parameters of an open session, all or none, unless somebody else was faster."""
         row = self._row(request, object_id)
-        if not self.has_trade_permission(request):
+        if not self._may_trade(request, row):
             raise PermissionDenied
         form = EditForm(row, request.POST or None)
         if request.method == "POST" and form.is_valid():
@@ -264,9 +266,12 @@ class GridSessionAdmin(Readable):
         }
         return TemplateResponse(request, f"{_PAGES}history.html", context)
 
+    def _may_trade(self, request: HttpRequest, row: GridSession) -> bool:
+        return self.has_trade_permission(request) and self.reach(request).changes(row)
+
     def _row(self, request: HttpRequest, object_id: str) -> GridSession:
-        rows = GridSession.objects.select_related("account")
-        row = get_object_or_404(rows, pk=object_id if object_id.isdecimal() else 0)
+        rows = self.get_queryset(request).select_related("account")
+        row: GridSession = get_object_or_404(rows, pk=object_id if object_id.isdecimal() else 0)
         if not self.has_view_permission(request, row):
             raise PermissionDenied
         return row

@@ -23,6 +23,7 @@ from grid.services.sessions import SessionRefused
 from grid.services.templates import change_template, save_template
 from grid.services.words import parameter_words, plain
 from trading.admin.base import TRADE, say
+from trading.admin.reach import WithinReach
 from trading.domain.types import Text
 from trading.models.fields import both
 
@@ -30,7 +31,7 @@ _PAGES = "admin/grid/"
 
 
 @admin.register(GridTemplate)
-class GridTemplateAdmin(admin.ModelAdmin):
+class GridTemplateAdmin(WithinReach, admin.ModelAdmin):
     """User-made rows; the built-in templates stand above the list, with what they say."""
 
     list_display = ("name", "style_name", "parameters", "created_at")
@@ -38,7 +39,7 @@ class GridTemplateAdmin(admin.ModelAdmin):
     search_fields = ("name",)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(request.user.has_perm(TRADE))
+        return self.reach(request).is_everything and bool(request.user.has_perm(TRADE))
 
     has_change_permission = has_add_permission
     has_delete_permission = has_add_permission

@@ -17,7 +17,7 @@ from monitoring.models import DayReport
 from monitoring.run_file import read_run_file
 from trading.domain import wording
 from trading.domain.types import DenialCode, Purpose, Side, SignalKind, Text
-from trading.models import Denial, Event, EventLevel, Fill, Order, TradingConfig
+from trading.models import AccountLimit, Denial, Event, EventLevel, Fill, Order, TradingConfig
 from trading.services import config
 
 #: Settings that one message names; the others are counted.
@@ -26,6 +26,7 @@ _NAMED = 6
 _ORDINARY = {DenialCode.MARKET_CLOSED, DenialCode.DUPLICATE}
 #: Whose changes concern who may do what.
 _ACCESS_APPS = ("auth", "axes", "otp_totp", "otp_static")
+_LIMIT = AccountLimit._meta.model_name
 _LONGEST = 2000
 
 
@@ -176,7 +177,7 @@ _DID = {
 
 def _access(row: LogEntry) -> Cause | None:
     kind = row.content_type
-    if kind is None or kind.app_label not in _ACCESS_APPS:
+    if kind is None or not (kind.app_label in _ACCESS_APPS or kind.model == _LIMIT):
         return None
     did, what = _DID[row.action_flag], f"{kind.model} {row.object_repr[:80]}"
     text = Text(

@@ -17,6 +17,7 @@ from monitoring.security import step_up
 from monitoring.services.api_tokens import SCOPE_WORDS, Scope, digest_of, recognised, scopes_of
 from trading.domain.types import Text
 from trading.models import Account
+from trading.services.reach import ONLY_LOOK, reach_of
 
 #: Seconds for which a token that was recognised may read without being looked up again.
 _GOOD_FOR = 1.0
@@ -79,6 +80,7 @@ def _of_token(secret: str, real: datetime) -> Caller:
         scopes=scopes_of(token),
         permissions=frozenset(token.user.get_all_permissions()),
         bucket=f"token {token.pk}",
+        reach=reach_of(token.user),
     )
 
 
@@ -98,7 +100,8 @@ def _of_session(request: HttpRequest, *, changes: bool) -> Caller:
             )
             raise Problem(HTTPStatus.FORBIDDEN, Fault("CSRF", text, remedy))
     permissions = frozenset(user.get_all_permissions())
-    return Caller(user, user.get_username()[:64], None, permissions, f"user {user.pk}")
+    bucket = f"user {user.pk}"
+    return Caller(user, user.get_username()[:64], None, permissions, bucket, reach_of(user))
 
 
 def _stranger(en: str, zh: str) -> Problem:
@@ -126,6 +129,17 @@ def check_permission(caller: Caller, name: str) -> None:
         "请向系统管理员申请；令牌的权限不会超过其用户。",
     )
     raise Problem(HTTPStatus.FORBIDDEN, Fault("PERMISSION", text, remedy))
+
+
+def check_reach(caller: Caller, account: Account) -> None:
+    """See whether somebody may act on an account at all. Raises Problem."""
+    if caller.reach.trades(account.pk):
+        return
+    remedy = Text(
+        "Ask whoever looks after users for it; a token never does more than its user.",
+        "请向用户管理员申请；令牌的权限不会超过其用户。",
+    )
+    raise Problem(HTTPStatus.FORBIDDEN, Fault("ONLY_LOOK", ONLY_LOOK, remedy))
 
 
 def check_live(

@@ -88,7 +88,7 @@ class OutcomeStory:
 def outcomes(call: Call) -> Outcomes:
     """List the orders whose outcome is, or was, unknown."""
     query = call.query
-    rows = UnknownOutcome.objects.select_related("order__account")
+    rows = call.caller.reach.rows(UnknownOutcome.objects.select_related("order__account"))
     if not query.all:
         rows = rows.filter(resolved_at=None)
     if query.account is not None:
@@ -205,7 +205,7 @@ class Reports:
 def reports(call: Call) -> Reports:
     """List the day reports."""
     query = call.query
-    rows = DayReport.objects.all()
+    rows = call.caller.reach.rows(DayReport.objects.all())
     if query.account is not None:
         rows = rows.filter(account=query.account)
     if query.on is not None:

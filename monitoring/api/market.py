@@ -30,6 +30,7 @@ from trading.services import quote_sources
 from trading.services.calendar import load_calendar
 from trading.services.clock import market_time
 from trading.services.quote_sources import SourceLine, quotes_mode
+from trading.services.reach import within
 from trading.services.shared_quotes import quotes_of_thread
 
 #: Symbols that can be asked for at once.
@@ -101,7 +102,11 @@ def quotes(call: Call) -> Quotes:
     now = market_time(mode, call.real)
     try:
         found = quote_sources.overview(
-            now, mode, _symbols(query.symbols), trouble_only=query.trouble, page=query.page
+            now,
+            mode,
+            within(call.caller.reach, _symbols(query.symbols)),
+            trouble_only=query.trouble,
+            page=query.page,
         )
     except GatewayUnavailable as problem:
         text = Text(f"No quotes can be read: {problem}", f"无法读取行情：{problem}")
@@ -253,7 +258,7 @@ class GridAnswer:
 def grids(call: Call) -> Grids:
     """List the grid sessions."""
     query = call.query
-    rows = GridSession.objects.all()
+    rows = call.caller.reach.rows(GridSession.objects.all())
     if query.account is not None:
         rows = rows.filter(account=query.account)
     if query.symbol is not None:

@@ -14,17 +14,20 @@ from monitoring.console.values import Console
 from monitoring.services.api_tokens import Scope
 from trading.domain.types import Text
 from trading.models import Account
+from trading.services.reach import Reach
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. `name`: as the journal keeps it; `scopes` None: a session, which may whatever its user may."""
+    """Who asks. `name`: as the journal keeps it; `scopes` None: a session, which may whatever its user may; `reach`: on
+    which accounts."""
 
     user: User
     name: str
     scopes: frozenset[Scope] | None
     permissions: frozenset[str]
     bucket: str
+    reach: Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class Operation:
     permissions: tuple[str, ...] = (VIEW,)
     query: type | None = None
     body: type | None = None
-    target: Callable[[Mapping[str, Any]], Target] | None = None
+    target: Callable[[Mapping[str, Any], Reach], Target] | None = None
     of_console: bool = False
     trades: bool = False
     risky: bool = False

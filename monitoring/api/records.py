@@ -153,7 +153,8 @@ def holdings(call: Call) -> answers.Holdings:
 def health(call: Call) -> answers.Health:
     """Say whether everything runs."""
     now = call.console()
-    found = Finding.objects.select_related("account").order_by("account", "code", "subject")
+    rows = Finding.objects.select_related("account").order_by("account", "code", "subject")
+    found = call.caller.reach.rows(rows)
     return answers.Health(
         taken_at=now.taken_at,
         quotes_problem=now.quotes_problem,
@@ -180,7 +181,7 @@ def health(call: Call) -> answers.Health:
 def holding(call: Call) -> answers.HoldingStory:
     """Tell one life of a holding."""
     row = call.row
-    account = read_accounts(call.real)[row.account_id]
+    account = read_accounts(call.real, call.caller.reach)[row.account_id]
     now = _shown(row.pk, call.console()) if row.closed_at is None else None
     page = holding_page(row, account, now, load_calendar(), place(call.query.after))
     return answers.holding_story(page)
@@ -252,7 +253,7 @@ def _asked(form_type: type[Any], call: Call) -> Any:
     }
     if query.every:
         data["every"] = "on"
-    known: Any = read_accounts(call.real)
+    known: Any = read_accounts(call.real, call.caller.reach)
     if query.account is not None and query.account not in known:
         raise _no_account(query.account)
     form = form_type(data, known)
@@ -268,7 +269,7 @@ def _fault(form: RecordForm, name: str, data: dict[str, Json]) -> Fault:
 
 def account_now(call: Call) -> AccountNow:
     """Return the account a path is about, with its market time."""
-    return read_accounts(call.real)[call.account.pk]
+    return read_accounts(call.real, call.caller.reach)[call.account.pk]
 
 
 def _no_account(pk: int) -> Problem:

@@ -13,6 +13,7 @@ from trading.admin.base import RELEASE, TRADE
 from trading.domain.types import Text, TradingState
 from trading.models import Account
 from trading.services import kill_switch
+from trading.services.reach import Reach
 
 _CONFIG = (VIEW, "trading.view_tradingconfig")
 _OUTCOMES = (VIEW, "trading.view_unknownoutcome")
@@ -117,7 +118,7 @@ def _change(
     summary: Text,
     handler: Callable[[Call], Any],
     body: type | None,
-    target: Callable[[Mapping[str, Any]], Target],
+    target: Callable[[Mapping[str, Any], Reach], Target],
     scope: Scope,
     permission: str,
     *,

@@ -1,4 +1,4 @@
-"""What a path names: a row with its account, or 404."""
+"""What a path names: a row with its account, or 404, as of one that is out of reach."""
 
 from __future__ import annotations
 
@@ -12,57 +12,60 @@ from monitoring.api.operations import Target
 from monitoring.api.problems import not_found
 from trading.domain.types import Text
 from trading.models import Account, Order, Position, TradingConfig, UnknownOutcome
+from trading.services.reach import Reach
 
 #: The largest number a row can have.
 _MOST = 2**63 - 1
 
 
-def account(path: Mapping[str, Any]) -> Target:
+def account(path: Mapping[str, Any], reach: Reach) -> Target:
     """The account `pk`."""
-    row = _row(Account.objects.all(), path["pk"], Text("account", "账户"))
+    row = _row(reach, Account.objects.all(), path["pk"], Text("account", "账户"))
     return Target(row, row)
 
 
-def settings(path: Mapping[str, Any]) -> Target:
+def settings(path: Mapping[str, Any], reach: Reach) -> Target:
     """The settings of the account `pk`."""
     rows = TradingConfig.objects.select_related("account")
-    row = _row(rows, path["pk"], Text("account with settings", "有配置的账户"))
+    row = _row(reach, rows, path["pk"], Text("account with settings", "有配置的账户"))
     return Target(row, row.account)
 
 
-def holding(path: Mapping[str, Any]) -> Target:
+def holding(path: Mapping[str, Any], reach: Reach) -> Target:
     """The holding `pk`, one that was sold too."""
-    return _of_account(Position.objects.select_related("account"), Text("holding", "持仓"))(path)
+    return _of_account(Position.objects.select_related("account"), Text("holding", "持仓"))(
+        path, reach
+    )
 
 
-def order(path: Mapping[str, Any]) -> Target:
+def order(path: Mapping[str, Any], reach: Reach) -> Target:
     """The order `pk`."""
-    return _of_account(Order.objects.select_related("account"), Text("order", "委托"))(path)
+    return _of_account(Order.objects.select_related("account"), Text("order", "委托"))(path, reach)
 
 
-def grid(path: Mapping[str, Any]) -> Target:
+def grid(path: Mapping[str, Any], reach: Reach) -> Target:
     """The grid session `pk`."""
     rows = GridSession.objects.select_related("account")
-    return _of_account(rows, Text("grid session", "网格会话"))(path)
+    return _of_account(rows, Text("grid session", "网格会话"))(path, reach)
 
 
-def outcome(path: Mapping[str, Any]) -> Target:
+def outcome(path: Mapping[str, Any], reach: Reach) -> Target:
     """The unknown outcome of the order `pk`."""
     rows = UnknownOutcome.objects.select_related("order__account")
-    row = _row(rows, path["pk"], Text("unknown outcome", "结果未知的委托"))
+    row = _row(reach, rows, path["pk"], Text("unknown outcome", "结果未知的委托"))
     return Target(row, row.order.account)
 
 
-def _of_account(rows: QuerySet[Any], name: Text) -> Callable[[Mapping[str, Any]], Target]:
-    def load(path: Mapping[str, Any]) -> Target:
-        row = _row(rows, path["pk"], name)
+def _of_account(rows: QuerySet[Any], name: Text) -> Callable[[Mapping[str, Any], Reach], Target]:
+    def load(path: Mapping[str, Any], reach: Reach) -> Target:
+        row = _row(reach, rows, path["pk"], name)
         return Target(row, row.account)
 
     return load
 
 
-def _row(rows: QuerySet[Any], pk: int, name: Text) -> Any:
-    row: Model | None = rows.filter(pk=pk).first() if pk <= _MOST else None
+def _row(reach: Reach, rows: QuerySet[Any], pk: int, name: Text) -> Any:
+    row: Model | None = reach.rows(rows).filter(pk=pk).first() if pk <= _MOST else None
     if row is None:
         text = Text(f"There is no {name.en} {pk}.", f"没有编号为 {pk} 的{name.zh}。")
         raise not_found(text, "pk", pk)

@@ -172,7 +172,9 @@ def _answer(request: HttpRequest, operation: Operation, path: dict[str, Any]) ->
     if operation.of_console:
         now = pages.console_now.at(real)
         written = of_console.at(
-            request.get_full_path(), now, lambda: _read(request, operation, caller, path, real)
+            f"{caller.reach.tag} {request.get_full_path()}",
+            now,
+            lambda: _read(request, operation, caller, path, real),
         )
     else:
         written = _read(request, operation, caller, path, real)
@@ -228,8 +230,8 @@ def _call(
         query=read_query(operation.query, request.GET),
         body=body,
         real=real,
-        console=lambda: pages.console_now.at(real),
-        target=None if operation.target is None else operation.target(path),
+        console=lambda: pages.console_now.at(real).within(caller.reach),
+        target=None if operation.target is None else operation.target(path, caller.reach),
     )
 
 
@@ -255,6 +257,7 @@ def _change(
     body = None if operation.body is None else read(operation.body, parse(raw))
     call = _call(request, operation, caller, path, real, body)
     if call.target is not None:
+        access.check_reach(caller, call.account)
         allowed = settings.MINIQMT_API_TRADES_LIVE
         access.check_live(caller, request, operation, call.account, allowed)
     if key is None:

@@ -16,6 +16,7 @@ from monitoring.models import Alert, AlertChannel, AlertDelivery, Category, Hear
 from trading.domain.types import Text
 from trading.models import Account
 from trading.models.fields import both
+from trading.services.reach import Reach
 
 #: Words of the filter by state.
 UNACKNOWLEDGED, STANDING, OVER, ACKNOWLEDGED = "unacknowledged", "standing", "over", "acknowledged"
@@ -57,11 +58,14 @@ class AlertForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
-    def __init__(self, data: Mapping[str, Any]) -> None:
+    def __init__(self, data: Mapping[str, Any], reach: Reach) -> None:
         super().__init__(data)
         field = self.fields["account"]
         assert isinstance(field, forms.ChoiceField)
-        names = [(str(pk), name) for pk, name in Account.objects.values_list("pk", "name")]
+        names = [
+            (str(pk), name)
+            for pk, name in reach.rows(Account.objects.all()).values_list("pk", "name")
+        ]
         field.choices = [("", both("all", "全部")), *names]
         if len(names) < 2:
             field.widget = forms.HiddenInput()
@@ -161,9 +165,10 @@ class AlertPage:
     heartbeat: Heartbeat | None
 
 
-def alert_page(form: AlertForm, after: Place | None) -> AlertPage:
-    """Read one page; the number of queries does not depend on how much is on it."""
-    rows = Alert.objects.filter(form.rows()).select_related("account")
+def alert_page(form: AlertForm, after: Place | None, reach: Reach) -> AlertPage:
+    """Read one page; of accounts that are seen, and what is of none only for whoever sees all; the number of queries does not depend on how much is on it."""
+    seen = reach.rows(Alert.objects.all())
+    rows = seen.filter(form.rows()).select_related("account")
     page = page_of([Source(rows, "made_at")], after)
     alerts = [row for _, row in page.rows]
     sent: dict[int, list[DeliveryLine]] = {alert.pk: [] for alert in alerts}
@@ -177,12 +182,12 @@ def alert_page(form: AlertForm, after: Place | None) -> AlertPage:
     return AlertPage(
         tuple(_record(alert, tuple(sent[alert.pk])) for alert in alerts),
         page.older,
-        Alert.objects.filter(unacknowledged()).count(),
+        seen.filter(unacknowledged()).count(),
         tuple(
             ChannelLine(one.name, one.masked_url, one.enabled, one.last_sent_at, one.last_problem)
-            for one in AlertChannel.objects.order_by("name")
+            for one in reach.rows(AlertChannel.objects.order_by("name"))
         ),
-        Heartbeat.objects.first(),
+        reach.rows(Heartbeat.objects.all()).first(),
     )
 
 

@@ -15,6 +15,7 @@ from django.utils import translation
 from monitoring.console.parts import ROOT, Frames, sharing, whole
 from monitoring.console.shared import WAIT
 from monitoring.console.values import Console
+from trading.services.reach import EVERYTHING, Reach, reach_of
 
 #: Versions of each board that a stream can resume from: ten seconds and more.
 KEPT = 12
@@ -33,16 +34,18 @@ _LINKS = {
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What two people have in common who see the same board. `rights`: of those that decide about links."""
+    """What two people have in common who see the same board. `rights`: of those that decide about links; `reach`: the
+    accounts."""
 
     language: str
     is_staff: bool
     rights: frozenset[str]
+    reach: Reach = EVERYTHING
 
     @property
     def tag(self) -> str:
         """A short name of it, for versions."""
-        words = "|".join((self.language, str(self.is_staff), *sorted(self.rights)))
+        words = "|".join((self.language, str(self.is_staff), self.reach.tag, *sorted(self.rights)))
         return hashlib.sha256(words.encode()).hexdigest()[:8]
 
 
@@ -67,6 +70,7 @@ class Boards:
 
     def of(self, now: Console, reader: Reader) -> Board:
         """Return this reader's board of what the console says now. Raises TimeoutError."""
+        now = now.within(reader.reach)
         name = f"{now.digest}-{reader.tag}"
         kept = self.kept(reader)
         if kept and kept[-1].id == name:
@@ -93,7 +97,8 @@ class Boards:
 def reader_of(user: AbstractBaseUser | AnonymousUser, language: str) -> Reader:
     """Say what kind of reader a user is."""
     granted = user.get_all_permissions()  # type: ignore[union-attr] # AUTH_USER_MODEL has it
-    return Reader(language, bool(user.is_staff), frozenset(granted & _LINKS))  # type: ignore[union-attr]
+    links = frozenset(granted & _LINKS)
+    return Reader(language, bool(user.is_staff), links, reach_of(user))  # type: ignore[union-attr]
 
 
 def render(now: Console, reader: Reader) -> Frames:

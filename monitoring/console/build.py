@@ -7,15 +7,19 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from django.conf import settings
+
 from monitoring import health
 from monitoring.console.curve import Curves, Point, curve_of
 from monitoring.console.health import last_sign, processes, tick_starts, ticks_of
 from monitoring.console.listings import TodaysRows
+from monitoring.console.machines import with_machines
 from monitoring.console.values import (
     AccountView,
     Console,
     GatewayView,
     HoldingView,
+    ProcessView,
     SwitchView,
 )
 from monitoring.models import DayReport, Finding
@@ -83,9 +87,16 @@ def build(
             )
             for one in builders
         ),
-        processes=processes(read_run_file(home), last_sign(home), real),
+        processes=_processes(home, real),
         quotes_problem=problem,
     )
+
+
+def _processes(home: Path, real: datetime) -> tuple[ProcessView, ...] | None:
+    """Return those of this machine, and of others that share the database; None when nobody reports any."""
+    here = processes(read_run_file(home), last_sign(home), real)
+    found = with_machines(settings.MINIQMT_MACHINE, here or ())
+    return None if here is None and not found else tuple(found)
 
 
 def _warnings() -> Mapping[int, tuple[Text, ...]]:
@@ -133,8 +144,8 @@ class _AccountBuilder:
         now = market_at(self._clock, real)
         self._settings, self._problem = _settings(account.pk)
         # Nobody decides by the defaults: they only let the view be built where nothing valid is stored.
-        settings = self._settings or config.settings_of(TradingConfig())
-        self._view = TickView(account.pk, settings, now, phase_at(calendar, now), quotes, calendar)
+        known = self._settings or config.settings_of(TradingConfig())
+        self._view = TickView(account.pk, known, now, phase_at(calendar, now), quotes, calendar)
         self._view.account = account  # read already
         self.account, self.pk, self.now = account, account.pk, now
 
@@ -186,6 +197,7 @@ class _AccountBuilder:
             orders=todays.orders(names),
             fills=todays.fills(names),
             events=todays.events(),
+            stands=account.standing,
         )
 
     def _gateway(self) -> GatewayView:

@@ -5,10 +5,11 @@ A constant number of queries, each with an end; counted anew whenever somebody l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from django.db.models import Count, Q, Sum
@@ -285,7 +286,7 @@ def _changes(
     rows = TradingConfig.history.filter(account_id=account_id).select_related("history_user")
     versions = list(rows.order_by("-history_id")[: CHANGES + 1])
     found = []
-    for version, before in zip(versions, [*versions[1:], None], strict=True):
+    for version, before in pairwise([*versions, None]):
         at = _market(clock, version.history_date)
         if before is not None and at is not None and window[0] <= at < window[1]:
             who = version.history_user
@@ -340,14 +341,17 @@ class ReportRow:
     books: str
 
 
-def report_rows(after: date | None, most: int) -> tuple[Sequence[ReportRow], date | None]:
-    """Return the newest reports of all accounts up to the session before `after`, whole sessions, and where to go on."""
-    days = DayReport.objects.order_by("-on").values_list("on", flat=True).distinct()
+def report_rows(
+    after: date | None, most: int, accounts: Collection[int]
+) -> tuple[Sequence[ReportRow], date | None]:
+    """Return the newest reports of these accounts (keys) up to the session before `after`, whole sessions, and where to go on."""
+    every = DayReport.objects.filter(account__in=accounts)
+    days = every.order_by("-on").values_list("on", flat=True).distinct()
     if after is not None:
         days = days.filter(on__lt=after)
     wanted = list(days[: most + 1])
     shown = wanted[:most]
-    reports = DayReport.objects.filter(on__in=shown).select_related("account")
+    reports = every.filter(on__in=shown).select_related("account")
     states = {(one.account_id, one.on): one.state for one in DayBooks.objects.filter(on__in=shown)}
     rows = [
         ReportRow(one, states.get((one.account_id, one.on), ""))

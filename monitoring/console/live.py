@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
@@ -30,6 +30,7 @@ from django.utils import translation
 from monitoring.console.boards import Boards, Reader, reader_of
 from monitoring.console.speech import END, HELLO, PRESS, pressed, speech
 from monitoring.console.values import Console
+from trading.services.reach import reaches
 
 #: Seconds between two looks, unless a look takes long: then so many times as long as the last one took, but never more
 #: than `LONGEST`. What looks must leave the machine to what trades.
@@ -207,8 +208,13 @@ class Live:
         """Look once, for all; return whether anybody's board has changed. In the thread."""
         if is_pulse:
             standing = self._allowed({one.session for one in viewers}, self._now())
+            reach = reaches({user.pk: user for user in standing.values()}.values())
             for viewer in viewers:
                 viewer.may_watch = viewer.session in standing
+                if viewer.may_watch:
+                    # Whoever was limited meanwhile is told nothing of the other accounts any more.
+                    limit = reach[standing[viewer.session].pk]
+                    viewer.reader = replace(viewer.reader, reach=limit)
         now = self._look(self._now(), timedelta(seconds=rounds.period))
         rounds.taken = now.taken_at
         is_news = False

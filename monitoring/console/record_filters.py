@@ -19,6 +19,7 @@ from trading.domain.types import CHINA, AccountMode, DenialCode, SignalKind, Sig
 from trading.models import Account, Instrument
 from trading.models.fields import both, choices
 from trading.services.clock import environment_of, market_at, read_clocks
+from trading.services.reach import Reach
 
 #: Symbols a name may stand for; a shorter name is no name to look for.
 _NAMES = 200
@@ -81,10 +82,10 @@ class Scope:
         return rows
 
 
-def read_accounts(real: datetime) -> Mapping[int, AccountNow]:
-    """Return all accounts with their market times at a real time."""
+def read_accounts(real: datetime, reach: Reach) -> Mapping[int, AccountNow]:
+    """Return the accounts that somebody sees, with their market times at a real time."""
     clocks, found = read_clocks(), {}
-    for row in Account.objects.order_by("pk"):
+    for row in reach.rows(Account.objects.order_by("pk")):
         clock = clocks.get(environment_of(AccountMode(row.mode)))
         speed = Decimal(1) if clock is None else clock.speed
         found[row.pk] = AccountNow(row, market_at(clock, real), speed)

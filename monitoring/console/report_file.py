@@ -21,6 +21,7 @@ from monitoring.console.record_filters import read_accounts
 from monitoring.models import DayReport
 from trading.domain.types import Text
 from trading.services.calendar import load_calendar
+from trading.services.reach import EVERYTHING
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,9 @@ def keep_report_files(home: Path, real: datetime) -> int:
 def page_of(on: date, real: datetime) -> str:
     """Return the whole page of a session."""
     calendar = load_calendar()
-    days = [daily_view(account, on, calendar) for account in read_accounts(real).values()]
+    days = [
+        daily_view(account, on, calendar) for account in read_accounts(real, EVERYTHING).values()
+    ]
     context = {
         "on": on,
         "made_at": real,

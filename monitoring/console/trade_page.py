@@ -19,6 +19,7 @@ from trading.domain.types import Quote, SignalState, Symbol, Text
 from trading.errors import GatewayUnavailable
 from trading.models import Account, Denial, Order, Signal, WatchedSymbol
 from trading.selectors import WORKING_STATES, instruments_of
+from trading.services.reach import Reach
 from trading.services.shared_quotes import quotes_of_thread
 
 #: The newest acts that are shown.
@@ -50,9 +51,10 @@ class Steered:
 
 @dataclass(frozen=True, slots=True)
 class AccountPage:
-    """One account on the page."""
+    """One account on the page. `may_act`: whoever looks may act on it, as far as the roles go."""
 
     row: Account
+    may_act: bool
     working: int
     watched: Sequence[Watched]
     grids: Sequence[Steered]
@@ -70,33 +72,36 @@ class Answer:
     moves: bool
 
 
-def trade_page(asked: Mapping[str, Any], real: datetime) -> dict[str, Any]:
+def trade_page(asked: Mapping[str, Any], real: datetime, reach: Reach) -> dict[str, Any]:
     """Return everything the page shows; `asked`: the search."""
-    accounts = list(Account.objects.order_by("pk"))
+    accounts = list(reach.rows(Account.objects.order_by("pk")))
     written = str(asked.get("q", ""))[:40]
     chosen = str(asked.get("account", ""))
-    account = next((row for row in accounts if str(row.pk) == chosen), None)
-    if account is None and accounts:
-        account = accounts[0]
+    tradable = [row for row in accounts if reach.trades(row.pk)]
+    account = next((row for row in tradable if str(row.pk) == chosen), None)
+    if account is None and tradable:
+        account = tradable[0]
     found: Sequence[Found] = ()
     more = False
     if account is not None:
         found, more = find_symbols(account.pk, written)
     return {
-        "accounts": [_account(row) for row in accounts],
+        "accounts": [_account(row, reach.trades(row.pk)) for row in accounts],
+        "tradable": tradable,
         "account": account,
         "written": written,
         "found": found,
         "more": more,
         "acts": [
             (row, LABELS.get(row.action, Text(row.action, row.action)))
-            for row in Act.objects.select_related("account").order_by("-pk")[:ACTS]
+            for row in reach.rows(Act.objects.select_related("account")).order_by("-pk")[:ACTS]
         ],
+        "reach": reach,
         "served_at": real,
     }
 
 
-def _account(row: Account) -> AccountPage:
+def _account(row: Account, may_act: bool) -> AccountPage:
     watched = list(WatchedSymbol.objects.filter(account=row).order_by("symbol"))
     sessions = list(
         GridSession.objects.filter(account=row)
@@ -107,6 +112,7 @@ def _account(row: Account) -> AccountPage:
     names, quotes = instruments_of(symbols), _quotes(symbols)
     return AccountPage(
         row=row,
+        may_act=may_act,
         working=Order.objects.filter(account=row, state__in=WORKING_STATES).count(),
         watched=[
             Watched(

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Generic, TypeVar
 
 from monitoring.console.curve import CurveView
+from monitoring.run_file import GATEWAY
 from trading.domain.calendar import MarketPhase
 from trading.domain.protection import Protection
+from trading.domain.stages import Stage
 from trading.domain.types import (
     AccountMode,
     GatewayStatus,
@@ -27,9 +29,12 @@ from trading.domain.types import (
     TradingState,
 )
 from trading.services.clock import Clock
+from trading.services.reach import Reach
 
 Row = TypeVar("Row")
 
+#: Between the name of a process and that of its machine, where there are several.
+AT = " @ "
 #: Reasons for no protection that are the ordinary course of a day and ask nobody to act.
 ORDINARY = frozenset({Protection.MARKET_CLOSED, Protection.ORDER_WORKING, Protection.T1})
 
@@ -244,6 +249,10 @@ class AccountView:
     orders: Listing[OrderView]
     fills: Listing[FillView]
     events: Listing[EventView]
+    #: Whether whoever looks may act on it as far as the roles go.
+    may_act: bool = True
+    #: Where it stands on the path to live.
+    stands: Stage = Stage.PAPER
 
     @property
     def protected(self) -> int:
@@ -259,6 +268,10 @@ class ProcessView:
     since: datetime | None
     restarts: int
     story: Text
+
+
+def _without_machine(name: str) -> str:
+    return name.partition(AT)[0]
 
 
 @dataclass(frozen=True)
@@ -277,6 +290,23 @@ class Console:
     def digest(self) -> str:
         content = repr((self.accounts, self.processes, self.quotes_problem))
         return hashlib.sha256(content.encode()).hexdigest()[:24]
+
+    def within(self, reach: Reach) -> Console:
+        """Return what somebody of this reach sees of it; nothing is read again."""
+        if reach.is_everything:
+            return self
+        accounts = tuple(
+            one if reach.trades(one.pk) else replace(one, may_act=False)
+            for one in self.accounts
+            if reach.sees(one.pk)
+        )
+        gateways = {f"{GATEWAY}{one.name}" for one in accounts}
+        processes = self.processes and tuple(
+            one
+            for one in self.processes
+            if _without_machine(one.name) in gateways or not one.name.startswith(GATEWAY)
+        )
+        return replace(self, accounts=accounts, processes=processes)
 
     @property
     def holdings(self) -> int:

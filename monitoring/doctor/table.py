@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitoring.doctor import accounts, doors, machine, rows, running
+from monitoring.doctor import accounts, doors, lines, machine, rows, running
 from monitoring.doctor.values import Check
 from trading.domain.types import Text
 
@@ -17,6 +17,7 @@ CHECKS = (
     Check("ports", Text("ports", "端口"), doors.ports),
     Check("database", Text("database", "数据库"), rows.database, deadline=30),
     Check("migrations", Text("migrations", "数据库结构"), rows.migrations, 30, needs_tables=True),
+    Check("lines", Text("lines to other machines", "跨机连接"), lines.lines, deadline=20),
     Check("redis", Text("Redis", "Redis"), running.redis_server),
     Check("processes", Text("processes", "进程"), running.processes),
     Check("calendar", Text("calendar", "交易日历"), rows.calendar, needs_tables=True),

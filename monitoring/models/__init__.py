@@ -13,6 +13,7 @@ from monitoring.models.api import ApiCall, ApiToken
 from monitoring.models.audit import AuditForm, AuditLink
 from monitoring.models.curves import EquityPoint, PricePoint
 from monitoring.models.logs import LogLine, LogMark
+from monitoring.models.machines import Machine
 from monitoring.models.people import Act, OperatorSettings
 from monitoring.models.records import DayReport, Finding, PremarketCheck
 from monitoring.models.shadow import ShadowDay, ShadowOrder
@@ -34,6 +35,7 @@ __all__ = [
     "Heartbeat",
     "LogLine",
     "LogMark",
+    "Machine",
     "OperatorSettings",
     "PremarketCheck",
     "PricePoint",

@@ -17,6 +17,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from monitoring.security import lockout, second_factor
 from monitoring.security.sessions import end_sessions
 from trading.admin.base import ask_and_act, say
+from trading.admin.reach import HouseOnly
 from trading.domain.types import Text
 from trading.models.fields import both
 
@@ -26,7 +27,7 @@ for model in (User, Group, TOTPDevice, StaticDevice):
 
 
 @admin.register(User)
-class PeopleAdmin(UserAdmin):
+class PeopleAdmin(HouseOnly, UserAdmin):
     """An administrator looks after everybody but superusers, and gives roles, not single rights."""
 
     list_display = ("username", "roles", "is_active", "is_staff", "is_superuser", "second_factor")
@@ -106,10 +107,10 @@ class PeopleAdmin(UserAdmin):
 
 
 @admin.register(Group)
-class RolesAdmin(GroupAdmin):
+class RolesAdmin(HouseOnly, GroupAdmin):
     """Roles are read; only a superuser adds groups of another making."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.is_superuser)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

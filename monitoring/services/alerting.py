@@ -12,11 +12,16 @@ from trading.domain.types import AccountMode, Text
 from trading.models import Account, EventLevel
 from trading.services.clock import market_time
 from trading.services.events import journal
+from trading.services.reach import EVERYTHING, Reach
 
 
-def acknowledge(alerts: Iterable[int], actor: str, now: datetime) -> int:
-    """Note that a person has seen these alerts; returns how many nobody had acknowledged before. `now` is real time."""
-    rows = Alert.objects.filter(pk__in=list(alerts), acknowledged_at=None)
+def acknowledge(
+    alerts: Iterable[int], actor: str, now: datetime, reach: Reach = EVERYTHING
+) -> int:
+    """Note that a person has seen these alerts, of accounts within the reach that is acted on; returns how many nobody
+    had acknowledged before. `now` is real time.
+    """
+    rows = reach.tradable(Alert.objects.filter(pk__in=list(alerts), acknowledged_at=None))
     return rows.update(acknowledged_at=now, acknowledged_by=actor[:64])
 
 

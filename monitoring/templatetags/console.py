@@ -43,6 +43,7 @@ _OTHERS = {
     "starting": Text("starting", "启动中"),
     "running": Text("running", "运行中"),
     "silent": Text("hangs", "无响应"),
+    "nowhere": Text("runs nowhere", "未运行"),
     "backing off": Text("ended, starts again soon", "已结束，即将重启"),
     "held back": Text("ended too often, held back", "频繁退出，暂停重启"),
     "stopped": Text("stopped", "已停止"),

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
 from monitoring.console.parts import hole
-from monitoring.console.values import HoldingView
+from monitoring.console.values import AccountView, HoldingView
 from monitoring.templatetags.console import (
     gain,
     gain_percent,
@@ -25,7 +25,6 @@ from monitoring.templatetags.console import (
     trend,
     word,
 )
-from trading.domain.calendar import MarketPhase
 from trading.domain.protection import Protection
 from trading.domain.types import Symbol, Text
 
@@ -53,16 +52,16 @@ class _Row:
 
 
 @register.simple_tag(takes_context=True)
-def holding(context: template.Context, one: HoldingView, phase: MarketPhase) -> SafeString:
+def holding(context: template.Context, one: HoldingView, account: AccountView) -> SafeString:
     """Put a row and its figures among the context's `frames`, and its place here (see `part`)."""
     frames, pk = context["frames"], one.pk
     for name, html in _figures(one):
         frames[f"{name}-{pk}"] = f'<span id="{name}-{pk}" class="num{html}</span>'
     row = _Row(
         pk, one.symbol, one.name, one.quantity, one.sellable, one.cost, one.fresh,
-        None if one.fresh else one.quote_at, phase.continuous, one.status, one.words,
+        None if one.fresh else one.quote_at, account.phase.continuous, one.status, one.words,
     )  # fmt: skip
-    may_trade = bool(context["perms"]["trading"].get("trade_account"))
+    may_trade = account.may_act and bool(context["perms"]["trading"].get("trade_account"))
     frames[f"holding-{pk}"] = _row(row, may_trade, get_language() or "en")
     return mark_safe(hole(f"holding-{pk}"))
 

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from monitoring.templatetags.console import UNKNOWN
 from trading.domain.types import CHINA
+from trading.services.reach import Reach
 
 register = template.Library()
 
@@ -33,6 +34,12 @@ def moment(at: datetime | None) -> SafeString | str:
         f"{local:%m-%d}",
         f"{local:%H:%M:%S}",
     )
+
+
+@register.filter
+def traded_in(account_id: int, reach: Reach) -> bool:
+    """Whether somebody of this reach may act on this account."""
+    return reach.trades(account_id)
 
 
 @register.filter

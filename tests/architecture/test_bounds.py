@@ -139,6 +139,7 @@ THREADS = {
     "monitoring/child_log.py": "one a child of `up`; ends with the child's output",
     "monitoring/doctor/examine.py": "one a check of the doctor; one that hangs ends with the command",
     "monitoring/embedded_redis.py": "at most two a client, and clients are counted",
+    "monitoring/management/machine_report.py": "one `up`: the supervisor never waits for a database",
     "monitoring/processes.py": "one a process: it reads the end of its parent",
     "trading/management/background_feed.py": "one a second source of quotes, made once",
     "trading/management/watchdog.py": "one a gateway",

@@ -348,7 +348,7 @@ def test_a_grid_is_stopped(page, house):
 
 
 def test_the_stop_loss_is_changed_with_a_reason_and_rolled_back(page, house):
-    before = TradingConfig.objects.get()
+    before = TradingConfig.objects.get(pk=house.account)
     clicks = Clicks(page)
     clicks.on("#to-configuration", "document.getElementById('review')")
     write(page, "#f-stop_loss_ratio", "-0.06")
@@ -357,7 +357,7 @@ def test_the_stop_loss_is_changed_with_a_reason_and_rolled_back(page, house):
     clicks.on(
         "#save", "location.pathname === '/configuration/' && document.getElementById('undo')"
     )
-    changed = TradingConfig.objects.get()
+    changed = TradingConfig.objects.get(pk=house.account)
     assert changed.stop_loss_ratio != before.stop_loss_ratio
 
     page.open(page.ask("location.origin"))
@@ -366,5 +366,5 @@ def test_the_stop_loss_is_changed_with_a_reason_and_rolled_back(page, house):
     clicks.on("#undo", "document.getElementById('save')")
     write(page, "#why", "恢复")
     clicks.on("#save", "!location.pathname.includes('/back/')")
-    assert TradingConfig.objects.get().stop_loss_ratio == before.stop_loss_ratio
-    assert TradingConfig.objects.get().revision > changed.revision
+    assert TradingConfig.objects.get(pk=house.account).stop_loss_ratio == before.stop_loss_ratio
+    assert TradingConfig.objects.get(pk=house.account).revision > changed.revision

@@ -82,7 +82,7 @@ class House:
 
     @property
     def holding(self) -> int:
-        return int(Position.objects.get(symbol=HELD).pk)
+        return int(Position.objects.get(account=self.account, symbol=HELD).pk)
 
     @property
     def grid(self) -> int:

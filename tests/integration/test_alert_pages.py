@@ -118,7 +118,7 @@ def test_pages_go_back_to_the_oldest_and_cost_the_same(
     for number in range(PAGE + 2):
         desk.event("ORDER_REJECTED", symbol=f"{600000 + number}.SH")
     desk.round()
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         page = text(reader, "alerts")
     [older] = re.findall(r'href="([^"]+)" id="older"', page)
     assert page.count('<li id="a') == PAGE

@@ -185,6 +185,20 @@ def test_the_demo_says_that_it_is_one(console, reader):
     assert "DEMO" not in text(reader)
 
 
+@pytest.mark.parametrize(
+    ("stage", "says"),
+    [
+        ("live", "LIVE — real money"),
+        ("capped", "LIVE WITH CAPS — real money"),
+        ("withdrawn", "LED BACK FROM LIVE — nothing is sent"),
+    ],
+)
+def test_a_live_account_says_how_far_it_went(console, reader, stage, says):
+    turn_into("live")
+    Account.objects.update(stage=stage)
+    assert says in text(reader)
+
+
 def test_switches_main_switch_and_gateway_are_shown_with_their_reasons(console, reader):
     Account.objects.update(
         trading_state="halted", trading_state_reason={"en": "I broke", "zh": "坏了"},

@@ -29,6 +29,7 @@ from trading.models import Account, BooksState, DayBooks, Event, Fill, Instrumen
 from trading.services import config
 from trading.services.calendar import load_calendar
 from trading.services.clock import set_clock
+from trading.services.reach import EVERYTHING
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db, pytest.mark.usefixtures("calendar")]
 
@@ -82,7 +83,7 @@ def page(language: str = "en", **query: str) -> str:
 
 
 def view(world: World):
-    [account] = read_accounts(REAL).values()
+    [account] = read_accounts(REAL, EVERYTHING).values()
     return daily_view(account, world.on, load_calendar())
 
 

@@ -457,4 +457,4 @@ def test_the_number_of_queries_does_not_grow_with_the_page(world, reader):
     few = cost()
     many(world, 60)
     assert cost() == few
-    assert max(few.values()) <= 26
+    assert max(few.values()) <= 27

@@ -26,6 +26,7 @@ from trading.domain.types import Side, SignalKind
 from trading.models import Account, Close, Event, Fill, Instrument, Order
 from trading.services.calendar import load_calendar
 from trading.services.clock import set_clock
+from trading.services.reach import EVERYTHING
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db, pytest.mark.usefixtures("calendar")]
 
@@ -53,7 +54,7 @@ def world(calendar):
 
 
 def page(first: date = FEBRUARY):
-    [account] = read_accounts(REAL).values()
+    [account] = read_accounts(REAL, EVERYTHING).values()
     return results_page(account, first, load_calendar())
 
 

@@ -20,6 +20,7 @@ from trading.admin.base import (
     say,
     unconfirmed,
 )
+from trading.admin.reach import WithinReach
 from trading.domain.stages import WORDS
 from trading.domain.types import AccountMode, Text, TradingState
 from trading.models import Account
@@ -65,7 +66,7 @@ class AccountForm(forms.ModelForm):
 
 
 @admin.register(Account)
-class AccountAdmin(AsksAgain, PlainNumbers, admin.ModelAdmin):
+class AccountAdmin(WithinReach, AsksAgain, PlainNumbers, admin.ModelAdmin):
     """Opened with its number; after that only `enabled` and the fees change by form, the switch by actions."""
 
     form = AccountForm

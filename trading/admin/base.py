@@ -21,6 +21,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
+from trading.admin.reach import WithinReach, within_reach
 from trading.domain.types import AccountMode, Text
 from trading.models import Account
 from trading.models.fields import ScaledDecimalField, both
@@ -124,7 +125,7 @@ class ReadOnly:
         return False
 
 
-class Readable(PlainNumbers, ReadOnly, admin.ModelAdmin):
+class Readable(WithinReach, PlainNumbers, ReadOnly, admin.ModelAdmin):
     """A list with filters and pages to read; `has_trade_permission` is what `permissions=["trade"]` asks."""
 
     list_per_page = 50
@@ -162,6 +163,9 @@ def ask_and_act(
     """
     if stopped_by is not None:
         page.message_user(request, stopped_by, messages.ERROR)
+        return None
+    rows = within_reach(page, request, rows)
+    if not rows.exists():
         return None
     form = form_class(request.POST if "confirmed" in request.POST else None)
     if form.is_valid():

@@ -14,6 +14,7 @@ from django.urls import path, reverse
 from django.utils.safestring import SafeString
 
 from trading.admin.base import AsksAgain, ReasonForm, say, unconfirmed
+from trading.admin.reach import WithinReach
 from trading.domain.types import Text
 from trading.errors import ConfigError
 from trading.models import TradingConfig
@@ -138,7 +139,7 @@ def _named_in(problem: str, values: dict[str, Any]) -> str | None:
 
 
 @admin.register(TradingConfig)
-class ConfigAdmin(AsksAgain, admin.ModelAdmin):
+class ConfigAdmin(WithinReach, AsksAgain, admin.ModelAdmin):
     """The form, the history and the way back."""
 
     form = ConfigForm
@@ -149,7 +150,7 @@ class ConfigAdmin(AsksAgain, admin.ModelAdmin):
         (both("Why", "变更原因"), {"fields": ("why", "seen_revision")}),
     )
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # opened with its account
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -278,8 +279,8 @@ class ConfigAdmin(AsksAgain, admin.ModelAdmin):
         return TemplateResponse(request, _ROLL_BACK, context)
 
     def _row(self, request: HttpRequest, object_id: str) -> TradingConfig:
-        rows = TradingConfig.objects.select_related("account")
-        row = get_object_or_404(rows, pk=object_id if object_id.isdecimal() else 0)
+        rows = self.get_queryset(request).select_related("account")
+        row: TradingConfig = get_object_or_404(rows, pk=object_id if object_id.isdecimal() else 0)
         if not self.has_view_permission(request, row):
             raise PermissionDenied
         return row

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from trading.admin.base import Readable, ReadOnly, actor_of
+from trading.admin.reach import WithinReach
 from trading.domain.types import Symbol
 from trading.models import DailyBar, DailyIndicator, Instrument, TradingDay
 from trading.models.fields import both
@@ -18,7 +19,7 @@ from trading.services.instruments import FIELDS, correct_instrument, release_cor
 
 
 @admin.register(Instrument)
-class InstrumentAdmin(admin.ModelAdmin):
+class InstrumentAdmin(WithinReach, admin.ModelAdmin):
     """What the sources say of a symbol. A person may correct it: no source changes that field from then on."""
 
     list_display = (
@@ -31,7 +32,7 @@ class InstrumentAdmin(admin.ModelAdmin):
     readonly_fields = ("symbol", "source", "updated_at", "corrected")
     actions = ("release",)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -66,7 +67,7 @@ class InstrumentAdmin(admin.ModelAdmin):
 
 
 @admin.register(TradingDay)
-class TradingDayAdmin(ReadOnly, admin.ModelAdmin):
+class TradingDayAdmin(WithinReach, ReadOnly, admin.ModelAdmin):
     """Known days. One the calendar does not know can be added, one that is disputed decided; no other is changed."""
 
     list_display = ("on", "is_session", "source")
@@ -76,11 +77,13 @@ class TradingDayAdmin(ReadOnly, admin.ModelAdmin):
     fields = ("on", "is_session")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(request.user.has_perm("trading.add_tradingday"))
+        may = request.user.has_perm("trading.add_tradingday")
+        return self.reach(request).is_everything and bool(may)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         disputed = obj is not None and obj.source.startswith(DISPUTED)
-        return disputed and bool(request.user.has_perm("trading.change_tradingday"))
+        may = request.user.has_perm("trading.change_tradingday")
+        return disputed and self.reach(request).is_everything and bool(may)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return () if obj is None else ("on",)

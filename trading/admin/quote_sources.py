@@ -11,17 +11,19 @@ from django.utils import timezone
 from django.utils.translation import get_language
 
 from trading.admin.base import ReadOnly, say
+from trading.admin.reach import WithinReach
 from trading.domain.symbols import SymbolError, parse_symbol
 from trading.domain.types import CHINA, Symbol, Text
 from trading.errors import GatewayUnavailable
 from trading.models import QuoteSource
 from trading.services.clock import market_time
 from trading.services.quote_sources import PAGE, Overview, overview, quotes_mode
+from trading.services.reach import within
 from trading.services.shown_sources import shown
 
 
 @admin.register(QuoteSource)
-class QuoteSourceAdmin(ReadOnly, admin.ModelAdmin):
+class QuoteSourceAdmin(WithinReach, ReadOnly, admin.ModelAdmin):
     """A page without rows of its own; whoever may view it sees what the market data process noted last."""
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -36,7 +38,8 @@ class QuoteSourceAdmin(ReadOnly, admin.ModelAdmin):
         page = _number(request.GET.get("p"))
         problem, found = "", Overview((), (), 0, None, False)
         try:
-            found = overview(now, mode, _asked(query), trouble_only=trouble, page=page)
+            asked = within(self.reach(request), _asked(query))
+            found = overview(now, mode, asked, trouble_only=trouble, page=page)
         except (SymbolError, GatewayUnavailable) as error:
             problem = say(error.text) if isinstance(error, SymbolError) else str(error)
         language = get_language() or "en"

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from trading.admin.base import Readable, actor_of, market_now, say
+from trading.admin.reach import WithinReach
 from trading.domain.stock_pool import Entry
 from trading.domain.symbols import SymbolError, parse_symbol
 from trading.domain.types import Symbol
@@ -34,7 +35,7 @@ class WatchForm(forms.ModelForm):
 
 
 @admin.register(WatchedSymbol)
-class WatchedSymbolAdmin(admin.ModelAdmin):
+class WatchedSymbolAdmin(WithinReach, admin.ModelAdmin):
     """Symbols are added and removed here; files by `manage.py watch import` and `export`."""
 
     form = WatchForm

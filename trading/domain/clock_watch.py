@@ -16,6 +16,20 @@ LEAP = timedelta(seconds=2)
 STEADY = timedelta(seconds=30)
 #: A new quote is seen within three seconds: a clock that agrees within two finds it no older than this.
 NEWEST = timedelta(seconds=5)
+#: Machines whose clocks are farther apart than this do not agree on how old a quote, a signal or an order is.
+APART = timedelta(seconds=1)
+
+
+def apart(ahead: timedelta) -> Text | None:
+    """Return why this machine's clock cannot be relied on beside the database's, of which it is so far ahead."""
+    if abs(ahead) <= APART:
+        return None
+    seconds = ahead / timedelta(seconds=1)
+    return Text(
+        f"this machine's clock differs from the database's by {seconds:+.1f} s; nothing is sent until they agree within"
+        " 1 s: set both by a time server (NTP)",
+        f"本机时钟与数据库相差 {seconds:+.1f} 秒；相差不超过 1 秒之前不发送委托：请用时间服务器（NTP）校准两台机器",
+    )
 
 
 class ClockWatch:

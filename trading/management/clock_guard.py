@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from trading.domain.calendar import MarketPhase
-from trading.domain.clock_watch import ClockWatch
+from trading.domain.clock_watch import ClockWatch, apart
 from trading.domain.pace import Pace
 from trading.domain.types import Text
 from trading.models import EventLevel
@@ -17,9 +17,15 @@ from trading.services.events import journal
 
 log = logging.getLogger(__name__)
 
+#: Seconds between two looks at the database's clock.
+ASK_EVERY = 10.0
+
 
 class ClockGuard:
-    """That of one account; call it in every cycle with the account's market time."""
+    """That of one account; call it in every cycle with the account's market time.
+
+    `ahead`: how far the machine's clock is ahead of the database's, None where they are the same.
+    """
 
     def __init__(
         self,
@@ -28,9 +34,12 @@ class ClockGuard:
         real: Callable[[], datetime],
         monotonic: Callable[[], float],
         pace: Pace = Pace(),  # noqa: B008 - immutable
+        ahead: Callable[[], timedelta | None] = lambda: None,
     ) -> None:
         self._account_id, self._quotes, self._pace = account_id, quotes, pace
         self._real, self._monotonic = real, monotonic
+        self._ahead, self._asked_at = ahead, float("-inf")
+        self._apart: Text | None = None
         self._watch = ClockWatch()
         self._doubted = False
         self._compared: datetime | None = None
@@ -42,10 +51,19 @@ class ClockGuard:
             timedelta(seconds=self._monotonic()),
             lambda: self._quote_age(now) if phase.continuous else None,
         )
+        why = why or self._beside_the_database()
         if (why is not None) is not self._doubted:
             self._doubted = why is not None
             self._tell(why, now)
         return why
+
+    def _beside_the_database(self) -> Text | None:
+        """Ask the database for its time now and then: another machine decides by that one's."""
+        at = self._monotonic()
+        if at - self._asked_at >= ASK_EVERY:
+            self._asked_at, ahead = at, self._ahead()
+            self._apart = None if ahead is None else apart(ahead)
+        return self._apart
 
     def _quote_age(self, now: datetime) -> timedelta | None:
         quotes = self._quotes.latest(list(symbols_of_interest(self._account_id)))

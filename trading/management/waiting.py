@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import time
 from queue import Empty, SimpleQueue
 from types import FrameType
 
+from django.db import DatabaseError, connection
+
+log = logging.getLogger(__name__)
+
 STOP_SIGNALS = ("SIGTERM", "SIGINT", "SIGBREAK")
 #: On Windows a waiting main thread hears of a signal only when its wait is over.
 SLICE = 0.5 if sys.platform == "win32" else 60.0
+#: Seconds a start waits for a database server that does not answer, and between two tries.
+DATABASE_WITHIN, DATABASE_AGAIN = 20.0, 1.0
 
 
 class StopSignal:
@@ -48,3 +55,25 @@ class StopSignal:
     def _take(self, number: int, frame: FrameType | None) -> None:
         self._came = True
         self._calls.put(None)
+
+
+def await_database() -> None:
+    """Wait for a server that cannot be reached: the line to it may be down. Returns when it answers, or after 20 s;
+    whoever asks it next then hears why.
+    """
+    if connection.vendor == "sqlite":
+        return
+    ends, told = time.monotonic() + DATABASE_WITHIN, False
+    while True:
+        try:
+            connection.ensure_connection()
+            return
+        except DatabaseError as problem:
+            if time.monotonic() > ends:
+                return
+            if not told:
+                log.warning(
+                    "the database cannot be reached, nothing is sent until it can: %s", problem
+                )
+                told = True
+        time.sleep(DATABASE_AGAIN)  # noqa: TID251 - before there is anything to do

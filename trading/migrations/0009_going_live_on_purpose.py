@@ -10,17 +10,18 @@ def lead_the_living(apps, schema_editor):
 
     The others were never two accounts; they are switched off, with a number no terminal knows.
     """
-    Account = apps.get_model("trading", "Account")
-    Account.objects.filter(mode="live").update(stage="live")
+    # Of the database that is migrated: `restore` makes an empty one beside ours.
+    rows = apps.get_model("trading", "Account").objects.using(schema_editor.connection.alias)
+    rows.filter(mode="live").update(stage="live")
     kept = set()
-    for row in Account.objects.order_by("-enabled", "-order_counter", "pk"):
+    for row in rows.order_by("-enabled", "-order_counter", "pk"):
         ledger = row.broker_account_id, row.mode
         if ledger not in kept:
             kept.add(ledger)
             continue
         mark = f"#{row.pk}"
         number = row.broker_account_id[: 32 - len(mark)] + mark
-        Account.objects.filter(pk=row.pk).update(broker_account_id=number, enabled=False)
+        rows.filter(pk=row.pk).update(broker_account_id=number, enabled=False)
 
 
 class Migration(migrations.Migration):

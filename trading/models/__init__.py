@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trading.models.access import AccountAccess, AccountLimit
 from trading.models.accounts import Account, GatewayLease, MarketClock, TickLease
 from trading.models.books import BooksState, DayBooks
 from trading.models.config import TradingConfig
@@ -24,7 +25,9 @@ from trading.models.watch import WatchedSymbol
 
 __all__ = [
     "Account",
+    "AccountAccess",
     "AccountCopy",
+    "AccountLimit",
     "BooksState",
     "BrokerEvent",
     "BrokerSnapshot",

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.sqlite3.operations import DatabaseOperations
+from django.db.backends.sqlite3.base import DatabaseWrapper as SQLite
 from django.db.models import Expression, Model, QuerySet
 from django.db.models.base import ModelState
 from django.db.models.query import FlatValuesListIterable
@@ -203,7 +203,7 @@ def _converted(
 
 def _quicker(convert: Any) -> Any:
     """Return what does the same for SQLite's times, of which a tick reads thousands."""
-    its_times = DatabaseOperations.convert_datetimefield_value
+    its_times: Any = SQLite.ops_class.convert_datetimefield_value
     return _in_utc if getattr(convert, "__func__", None) is its_times else convert
 
 

@@ -24,13 +24,21 @@ from trading.models import GatewayLease
 #: How long a lease lasts, how often it is renewed, and after which silence its holder ends itself: before it runs out.
 TTL, RENEW, END_AFTER = timedelta(seconds=10), timedelta(seconds=2), timedelta(seconds=7)
 
+#: Characters of a machine's name that fit into the owner's column.
+_NAME = 24
+
 
 class Lease:
-    """The lease of one account, for one holder. `place`: where the operating system's lock keeps gateways apart."""
+    """The lease of one account, for one holder. `place`: where the operating system's lock keeps gateways apart;
+    `machine`: how people call it."""
 
-    def __init__(self, account_id: int, place: str = "", ttl: timedelta | None = None) -> None:
+    def __init__(
+        self, account_id: int, place: str = "", ttl: timedelta | None = None, machine: str = ""
+    ) -> None:
         self._account_id, self._place, self._ttl = account_id, place, ttl
         self._owner = f"{place}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
+        if machine:
+            self._owner += f":{machine[:_NAME]}"
 
     def take(self) -> GatewayLease:
         """Take the lease with the next epoch, inside the caller's transaction.
@@ -45,7 +53,10 @@ class Lease:
         )
         lease = GatewayLease.objects.get(account_id=self._account_id)
         if not rows:
-            raise StandDown(f"another gateway holds the lease (epoch {lease.epoch})")
+            where = machine_of(lease.owner)
+            raise StandDown(
+                f"another gateway holds the lease (epoch {lease.epoch}){where and f' on {where}'}"
+            )
         return lease
 
     def renew(self, epoch: int) -> None:
@@ -66,6 +77,11 @@ class Lease:
         if self._ttl is None:
             return None
         return ExpressionWrapper(Now() + self._ttl, output_field=DateTimeField())
+
+
+def machine_of(owner: str) -> str:
+    """Return the name of the machine of a lease's holder, empty where it did not say."""
+    return ":".join(owner.split(":")[3:])
 
 
 def unexpired() -> Q:

@@ -33,6 +33,8 @@ _STATES: Mapping[str, Text] = {
     State.BACKING_OFF: Text("starts again soon", "即将重启"),
     State.HELD_BACK: Text("HELD BACK", "已暂停重启"),
     State.STOPPED: Text("stopped", "已停止"),
+    "silent": Text("SILENT", "无报告"),
+    "nowhere": Text("RUNS NOWHERE", "无处运行"),
 }
 _TRADING = {
     TradingState.ACTIVE: Text("active", "正常"),

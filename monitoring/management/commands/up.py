@@ -26,6 +26,14 @@ from monitoring.care.soundness import problem_of_database
 from monitoring.child_log import console
 from monitoring.left_behind import end_left_behind
 from monitoring.loopback import HOST, free_port
+from monitoring.management.machine_report import MachineReport
+from monitoring.management.only import (
+    chosen,
+    has_the_database,
+    leads_elsewhere,
+    names_of,
+    tables_are_missing,
+)
 from monitoring.processes import AlreadyRunning, only_instance, write_whole
 from monitoring.restarts import NAME as RESTARTS
 from monitoring.restarts import Restarts
@@ -69,6 +77,13 @@ class Command(BaseCommand):
             "--flower",
             action="store_true",
             help="Flower beside a live account too 有实盘账户时也启动 Flower",
+        )
+        parser.add_argument(
+            "--only",
+            metavar="NAME[,NAME]",
+            default=settings.MINIQMT_RUNS,
+            help="processes to run on this machine, such as gateway:ACCOUNT,market_data; the others run elsewhere"
+            " (default MINIQMT_RUNS, or all) 本机只运行这些进程",
         )
         parser.add_argument(
             "--replay", metavar="SOURCE", help="play a recorded day instead of the demo 回放行情"
@@ -120,9 +135,11 @@ class Command(BaseCommand):
                 f"--speed must be above 0 and at most {FASTEST:g}; the command `replay` is faster.",
                 f"--speed 必须大于 0 且不超过 {FASTEST:g}；更快请用 replay 命令。",
             )
-        around = self._prepare(home, options["speed"])
-        doors = self._open_doors(home, options)
-        processes = self._processes(around, doors, source, options)
+        wanted = names_of(options["only"])
+        around = self._prepare(home, options["speed"], wanted)
+        doors = self._open_doors(home, options, wanted)
+        processes = chosen(self._processes(around, doors, source, options), wanted)
+        machine = MachineReport(settings.MINIQMT_MACHINE, timezone.now)
         facts = {
             "pid": os.getpid(),
             "source": source,
@@ -135,6 +152,7 @@ class Command(BaseCommand):
         def publish(statuses: Sequence[ProcessStatus]) -> None:
             nonlocal has_said
             rows = [status.as_row() for status in statuses]
+            machine.say(rows)
             write_run_file(home, {**facts, "processes": rows})
             if not has_said and all(status.state is State.RUNNING for status in statuses):
                 has_said = True
@@ -155,15 +173,17 @@ class Command(BaseCommand):
             alive=every_step,
             restarts=Restarts(home / RESTARTS, lambda line: show("up", line)),
         )
+        machine.start()
         try:
             supervisor.run()
         finally:
+            machine.stop()
             end_delivery()
             # Nobody must look for a Redis that is gone.
             write_run_file(home, {"source": source, "redis_url": ""})
         self._say("Everything has stopped.", "已全部停止。")
 
-    def _prepare(self, home: Path, speed: float) -> stack.Surroundings:
+    def _prepare(self, home: Path, speed: float, wanted: frozenset[str]) -> stack.Surroundings:
         """Bring database, account and Redis into being, where nothing of a killed `up` is left."""
         end_left_behind(read_run_file(home).get("processes", ()), console(sys.stdout))
         with suppress(OSError):
@@ -173,15 +193,25 @@ class Command(BaseCommand):
         problem = problem_of_database(home)
         if problem is not None:
             raise _problem(problem.en, problem.zh)
-        call_command("migrate", verbosity=0, interactive=False)
+        given = os.environ.get("REDIS_URL", "")
+        if leads_elsewhere(wanted, given):
+            raise CommandError(str(leads_elsewhere(wanted, given)))
+        if not has_the_database(wanted):
+            if tables_are_missing():
+                raise _problem(
+                    "The database has other tables than this version needs: start `up` on the machine that runs beat"
+                    " first, with the same version.",
+                    "数据库结构与本版本不一致：请先在运行 beat 的机器上用相同版本启动 `up`。",
+                )
+        else:
+            call_command("migrate", verbosity=0, interactive=False)
         self._collect()
-        if ensure_demo_account():
+        if has_the_database(wanted) and ensure_demo_account():
             self._say(
                 "A demo account with invented holdings has been made.",
                 "已建立演示账户及虚构持仓。",
             )
-        given = os.environ.get("REDIS_URL", "")
-        redis = stack.Redis(given) if given else stack.our_redis()
+        redis = stack.Redis(str(settings.REDIS_URL)) if given else stack.our_redis()
         return stack.Surroundings(Path(settings.BASE_DIR), home, redis, speed, _ceiling())
 
     def _collect(self) -> None:
@@ -193,11 +223,13 @@ class Command(BaseCommand):
                 f"网页样式和脚本未能压缩：{problem}。",
             )
 
-    def _open_doors(self, home: Path, options: dict[str, Any]) -> _Doors:
-        password, is_new = _admin(home)
+    def _open_doors(self, home: Path, options: dict[str, Any], wanted: frozenset[str]) -> _Doors:
+        has_web = not options["no_web"] and (not wanted or "web" in wanted)
+        has_flower = _wants_flower(options) and (not wanted or "flower" in wanted)
+        password, is_new = _admin(home) if has_web or has_flower or not wanted else ("", False)
         return _Doors(
-            0 if options["no_web"] else free_port(stack.WEB_PORT),
-            free_port(stack.FLOWER_PORT) if _wants_flower(options) else 0,
+            free_port(stack.WEB_PORT) if has_web else 0,
+            free_port(stack.FLOWER_PORT) if has_flower else 0,
             password,
             is_new,
         )
@@ -245,7 +277,9 @@ class Command(BaseCommand):
             self._say(f"To change things: {_address(doors.web)}admin/", "修改与操作：管理后台。")
         if doors.flower:
             self._say(f"Tasks (Flower): {_address(doors.flower)}", "任务情况（Flower）。")
-        if doors.is_new:
+        if not doors.password:
+            self._say("The console is on another machine.", "控制台在另一台机器上。")
+        elif doors.is_new:
             self._say(
                 f"User {ADMIN}, password {doors.password} (said only now; kept in"
                 f" {home / PASSWORD_FILE})",

@@ -109,6 +109,11 @@ def write_market(
     stocks = [_falling(number, at, chance) for number, at in enumerate(moments)]
     stocks[falls - unsold :] = [replace(stock, depth=0) for stock in stocks[falls - unsold :]]
     stocks += [_grid(LOTS, LOTS_WAY, until, chance), _grid(CENTRED, CENTRED_WAY, until, chance)]
+    return write_day(path, stocks, opens, lasts)
+
+
+def write_day(path: Path, stocks: Sequence[Stock], opens: datetime, lasts: int) -> Market:
+    """Write what the terminal plays: these stocks, for so many seconds from the opening on."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         names = [f"{side}{level}" for side in ("bid", "ask") for level in range(1, LEVELS + 1)]

@@ -23,6 +23,7 @@ WRITERS = {"Event", "journal", "journal_once", "Finding", "Silence", "Cause", "_
 _CODE = re.compile(r"[A-Z_]{5,}")
 #: Words in capitals that are handed to one of these and are no codes of events.
 NO_CODES = {"PERSON", "BAD_KEY", "KEY_MISSING", "HOSTS_OPEN", "REDIS_OPEN", "WEB_PLAIN"}
+NO_CODES |= {"_CERTIFICATE"}  # the doctor's, with the name of a server before it
 #: Codes that are put together: their beginnings, and the codes they become.
 PUT_TOGETHER = {
     "TRADING_": {f"TRADING_{state.name}" for state in TradingState},

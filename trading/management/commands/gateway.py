@@ -7,6 +7,7 @@ import os
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,12 @@ from trading.management.gateway_loop import GatewayLoop, Protection
 from trading.management.known_days import calendar_known_on
 from trading.management.one_instance import Alive, AlreadyRunning, gateway_lock, one_instance
 from trading.management.paper_files import read_token, terminal_address
-from trading.management.waiting import StopSignal
+from trading.management.waiting import StopSignal, await_database
 from trading.management.watchdog import Keeper, Watchdog
 from trading.models import Account, EventLevel
 from trading.paper import tcp_client, xttrader, xttype
 from trading.services.clock import SIMULATED
+from trading.services.database_clock import ahead_of_database
 from trading.services.desk import AccountDesk
 from trading.services.events import journal_once
 from trading.services.gateway_lease import END_AFTER, RENEW, TTL, Lease, place_of
@@ -71,7 +73,7 @@ class Command(BaseCommand):
     def _run(self, account: Account, broker: QmtBroker, stop: StopSignal, alive: Alive) -> None:
         calendar, quotes = calendar_known_on(timezone.localdate()), open_quotes()
         pace = pace_of(AccountMode(account.mode))
-        lease = Lease(account.pk, place_of(Path(settings.HOME)), TTL)
+        lease = Lease(account.pk, place_of(Path(settings.HOME)), TTL, settings.MINIQMT_MACHINE)
         desk = AccountDesk(account.pk, quotes, calendar, pace, lease)
         gateway = Gateway(
             broker,
@@ -83,7 +85,14 @@ class Command(BaseCommand):
         protection = Protection(
             account.pk, quotes, gateway.nudge, timezone.now, time.monotonic, pace=pace
         )
-        clock = ClockGuard(account.pk, quotes, timezone.now, time.monotonic, pace)
+        clock = ClockGuard(
+            account.pk,
+            quotes,
+            timezone.now,
+            time.monotonic,
+            pace,
+            partial(ahead_of_database, timezone.now),
+        )
         loop = GatewayLoop(account.pk, gateway, protection, calendar, timezone.now, clock)
         watchdog = Watchdog(
             lambda: CONNECTING if gateway.connecting else END_AFTER.total_seconds(), time.monotonic
@@ -149,6 +158,7 @@ def _close(gateway: Gateway, loop: GatewayLoop, desk: AccountDesk) -> None:
 
 
 def _account(name: str) -> Account:
+    await_database()
     try:
         return Account.objects.get(name=name)
     except DatabaseError:

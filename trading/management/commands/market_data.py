@@ -30,7 +30,7 @@ from trading.management.one_instance import (
 from trading.management.paper_files import read_token, terminal_address
 from trading.management.quote_line import Line, QuoteLine
 from trading.management.quote_sources import QuoteSources
-from trading.management.waiting import StopSignal
+from trading.management.waiting import StopSignal, await_database
 from trading.market_data.xtquant_feed import CANARIES
 from trading.models import Account
 from trading.paper import tcp_client, xtdata
@@ -71,6 +71,7 @@ class Command(BaseCommand):
 
     def _run(self, home: Path, alive: Alive) -> None:
         stop = StopSignal()
+        await_database()
         calendar = calendar_known_on(timezone.localdate())
         mode = quotes_mode()
         with closing(open_quotes_to_write()) as store:

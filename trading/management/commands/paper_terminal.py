@@ -47,6 +47,7 @@ from trading.paper.tcp import HOST, Server, Source
 from trading.paper.terminal import Terminal
 from trading.selectors import instruments_of
 from trading.services.clock import DEMO, use_real_time
+from trading.services.demo import BROKER_ACCOUNT
 from trading.services.pace import pace_of
 
 STORE = "paper.sqlite3"
@@ -105,7 +106,10 @@ class Command(BaseCommand):
             help="of market time (default: MINIQMT_SPEED, or 1) 倍速",
         )
         parser.add_argument(
-            "--account", default="8800000001", help="opened when the store is empty 资金账号"
+            "--account",
+            action="append",
+            help="opened when the store is empty, repeatable, each with the same cash and holdings (default 8800000001)"
+            " 资金账号，可重复",
         )
         parser.add_argument(
             "--cash", default="1000000", help="yuan of a new account (default 1000000) 初始资金"
@@ -148,9 +152,8 @@ class Command(BaseCommand):
             clock = _clock(options, market, exchange)
             if not exchange.accounts:
                 chosen = market.holdings if holdings is None else holdings
-                _open_account(
-                    exchange, options["account"], _cash(options["cash"]), chosen, clock()
-                )
+                numbers = options["account"] or [BROKER_ACCOUNT]
+                _open_accounts(exchange, numbers, _cash(options["cash"]), chosen, clock())
             server = _listen(terminal, token_for(home), clock, market.source, options["port"])
             try:
                 server.step()  # a book to trade against before anybody is told that we are here
@@ -301,19 +304,20 @@ def _symbols_in(exchange: Exchange) -> set[Symbol]:
     return held | {order.symbol for account in accounts for order in account.orders.values()}
 
 
-def _open_account(
+def _open_accounts(
     exchange: Exchange,
-    account: str,
+    accounts: Sequence[str],
     cash: Decimal,
     holdings: Sequence[DemoHolding],
     now: datetime,
 ) -> None:
-    """Open the account with holdings bought the session before, so that they can be sold today."""
+    """Open each account with holdings bought the session before, so that they can be sold today."""
     before = exchange.calendar.previous_session(now.date()) or now.date() - timedelta(days=1)
     exchange.advance(datetime.combine(before, BOOKS_CLOSED, CHINA))
-    exchange.open_account(account, cash, FeeSchedule())
-    for one in holdings:
-        exchange.seed_position(account, one.symbol, one.quantity, one.cost, before)
+    for account in accounts:
+        exchange.open_account(account, cash, FeeSchedule())
+        for one in holdings:
+            exchange.seed_position(account, one.symbol, one.quantity, one.cost, before)
 
 
 def _listen(
