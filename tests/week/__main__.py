@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.week.market import AFTERNOON
 from tests.week.play import Day, Plan, play
 
 
@@ -34,6 +35,7 @@ def main() -> int:
         options.speed,
         options.every,
         options.seed,
+        options.lasts,
         only=tuple(options.only),
     )
     finished = options.finished or folder / "finished.jsonl"
@@ -63,6 +65,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--home", type=Path, help="folder of the week (default: a new one)")
     parser.add_argument("--json", type=Path, help="write the report here")
     parser.add_argument("--finished", type=Path, help="a line for each session that is over")
+    parser.add_argument(
+        "--lasts",
+        type=int,
+        default=AFTERNOON[1],
+        help="seconds of each session in which something happens (default: all of it)",
+    )
     parser.add_argument("--only", action="append", default=[], help="only this fault, repeatable")
     return parser.parse_args()
 

@@ -27,7 +27,7 @@ QUIET = 1_800
 #: Real seconds at the end of a day until everything must hold.
 SETTLED = 240.0
 #: How much slower than real time the market is when a day that is looked at is nearly over.
-STILL = 0.02
+STILL = 0.1
 
 
 @dataclass
