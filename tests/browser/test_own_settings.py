@@ -75,7 +75,7 @@ def test_the_table_is_as_its_reader_wants_it_while_the_board_changes(world, live
 
         save_operator(user, DEFAULTS.__class__(rows="10", columns=("price",), colours="green_up"))
         page.open(live_server.url)
-        assert page.ask(COLOUR) == "rgb(10, 125, 56)"
+        assert page.ask(COLOUR) == "rgb(8, 114, 47)"
         assert page.ask("getComputedStyle(document.querySelector('.c-cost')).display") == "none"
         assert len(page.ask(SHOWN).split(",")) == 10
         page.ask("document.getElementById('show-all').click()")

@@ -186,7 +186,7 @@ def test_settings_use_the_embedded_redis_unless_an_address_is_given(tmp_path):
     environment = {**os.environ, "MINIQMT_HOME": str(tmp_path), "MINIQMT_READ_DOTENV": "false"}
     environment.pop("REDIS_URL", None)
     found = []
-    for given in ({}, {"REDIS_URL": "redis://elsewhere:6379/0"}):
+    for given in ({}, {"REDIS_URL": "redis://127.0.0.1:7002/0"}):
         result = subprocess.run(
             [sys.executable, "-c", code],
             cwd=ROOT,
@@ -195,4 +195,4 @@ def test_settings_use_the_embedded_redis_unless_an_address_is_given(tmp_path):
             encoding="utf-8",
         )
         found.append(json.loads(result.stdout))
-    assert found == [["redis://:secret@127.0.0.1:7001/0"] * 2, ["redis://elsewhere:6379/0"] * 2]
+    assert found == [["redis://:secret@127.0.0.1:7001/0"] * 2, ["redis://127.0.0.1:7002/0"] * 2]
