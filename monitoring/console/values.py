@@ -258,6 +258,12 @@ class AccountView:
     def protected(self) -> int:
         return sum(holding.is_protected for holding in self.holdings)
 
+    @property
+    def rests(self) -> bool:
+        """Switched off with nothing to show today: the ledger of an earlier stage, or an account that was given up."""
+        lists = (self.signals, self.denials, self.orders, self.fills, self.events)
+        return not (self.is_enabled or self.holdings or any(one.rows for one in lists))
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessView:

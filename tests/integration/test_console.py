@@ -244,6 +244,16 @@ def test_a_disabled_account_protects_nobody(console, reader):
     assert "unprotected: the account is disabled" in text(reader)
 
 
+@pytest.mark.parametrize("enabled", [False, True])
+def test_an_account_that_rests_is_named_and_takes_no_room(console, reader, enabled):
+    other = Account.objects.create(
+        name="two", broker_account_id="77", mode="paper", enabled=enabled
+    )
+    page = reader.get("/").content.decode()
+    assert f'id="head-{other.pk}"' in page
+    assert (f'id="holdings-{other.pk}"' in page) is enabled
+
+
 def test_denials_and_alarms_are_told_and_only_todays(console, reader):
     at = console.world.moment("09:31:00")
     for day, words in ((at, "no cash"), (at - timedelta(days=1), "of yesterday")):
