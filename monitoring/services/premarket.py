@@ -44,6 +44,8 @@ def check_before_the_open(real: datetime, quotes: QuoteReader, home: Path) -> in
     calendar, clocks = load_calendar(), read_clocks()
     told = 0
     for account in Account.objects.filter(enabled=True).order_by("pk"):
+        if account.mode == AccountMode.DEMO and account.snapshot_at is None:
+            continue  # its first day begins ten seconds before the open
         clock = clocks.get(environment_of(AccountMode(account.mode)))
         now = market_at(clock, real)
         today = now.date()

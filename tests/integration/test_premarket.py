@@ -14,6 +14,7 @@ from django.utils import timezone
 from monitoring.models import PremarketCheck
 from monitoring.services.premarket import check_before_the_open
 from tests.integration.days import BANK
+from tests.ledgers import turn_into
 from tests.world import World
 from trading.domain.source_health import FALLBACK
 from trading.domain.types import Symbol, TradingState
@@ -112,3 +113,14 @@ def test_the_command_says_it_in_words_and_by_its_exit_code(world: World) -> None
         )  # its own quotes: there are none here
     assert "quotes" in out.getvalue()
     assert "STOP" in out.getvalue()
+
+
+@pytest.mark.parametrize(("mode", "told_of"), [("demo", []), ("paper", ["PREMARKET_NOT_READY"])])
+def test_only_a_demo_that_was_never_read_is_left_in_peace(
+    world: World, tmp_path: Path, mode: str, told_of: list[str]
+) -> None:
+    turn_into(mode)
+    Account.objects.update(snapshot_at=None)
+    set_clock("demo", REAL, world.moment("09:29:50"))
+    check_before_the_open(REAL, world.store, tmp_path)
+    assert told() == told_of
