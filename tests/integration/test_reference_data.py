@@ -197,6 +197,7 @@ def test_next_year_is_learned_from_the_terminal_and_the_past_is_only_told():
 def test_the_premarket_check_stops_on_a_disputed_day(account, tmp_path):
     cross_check(sessions(date(2026, 6, 1), date(2026, 7, 31)) - {FRIDAY}, "terminal", FRIDAY)
     now = datetime(2026, 7, 3, 9, 5, tzinfo=CHINA)
+    Account.objects.update(snapshot_at=now)
     assert check_before_the_open(now, MemoryQuoteStore(), tmp_path) == 1
     [calendar] = [one for one in PremarketCheck.objects.get().items if one["name_en"] == "calendar"]  # fmt: skip
     assert calendar["verdict"] == "stop"
