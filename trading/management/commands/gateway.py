@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 from django.utils import timezone
 
 from trading.broker import vendor
@@ -25,20 +25,19 @@ from trading.domain.types import AccountMode, Text
 from trading.errors import GatewayUnavailable, StandDown
 from trading.management.clock_guard import ClockGuard
 from trading.management.gateway_loop import GatewayLoop, Protection
+from trading.management.gateway_run import run_gateway
 from trading.management.known_days import calendar_known_on
 from trading.management.one_instance import Alive, AlreadyRunning, gateway_lock, one_instance
 from trading.management.paper_files import read_token, terminal_address
 from trading.management.waiting import StopSignal, await_database
-from trading.management.watchdog import Keeper, Watchdog
 from trading.models import Account, EventLevel
 from trading.paper import tcp_client, xttrader, xttype
 from trading.services.clock import SIMULATED
 from trading.services.database_clock import ahead_of_database
 from trading.services.desk import AccountDesk
 from trading.services.events import journal_once
-from trading.services.gateway_lease import END_AFTER, RENEW, TTL, Lease, place_of
+from trading.services.gateway_lease import END_AFTER, TTL, Lease, place_of
 from trading.services.kill_switch import kill_file
-from trading.services.nudges import NudgeListener
 from trading.services.pace import pace_of
 from trading.services.shared_quotes import open_quotes
 
@@ -46,8 +45,6 @@ log = logging.getLogger(__name__)
 
 #: Seconds the terminal may need to let us in.
 CONNECTING = 30.0
-#: Seconds to wait after a cycle that failed: the database may be coming back.
-AFTER_TROUBLE = 1.0
 
 
 class Command(BaseCommand):
@@ -94,52 +91,22 @@ class Command(BaseCommand):
             partial(ahead_of_database, timezone.now),
         )
         loop = GatewayLoop(account.pk, gateway, protection, calendar, timezone.now, clock)
-        watchdog = Watchdog(
-            lambda: CONNECTING if gateway.connecting else END_AFTER.total_seconds(), time.monotonic
-        )
-        keeper = Keeper(desk.renew, watchdog, RENEW.total_seconds(), time.monotonic)
-        listener = NudgeListener(settings.REDIS_URL, account.pk, stop.wake)
-        listener.start()
-        watchdog.start()
         self.stdout.write(f"Gateway of {account.name} is running. 网关已启动。")
         self.stdout.flush()
-        try:
-            while not stop.asked() and gateway.over is None:
-                alive()
-                if stop.wait(_cycle(loop, keeper)):
-                    gateway.nudge()
-        except StandDown as problem:
-            _tell_stood_down(account, loop, problem)
-            raise _problem(
-                f"Another gateway acts for {account.name}; this one stands down.",
-                f"账户 {account.name} 已由另一个网关负责，本网关退出。",
-            ) from None
-        finally:
-            watchdog.feed()  # the terminal's library may hang when it is stopped, too
-            listener.stop()
-            _close(gateway, loop, desk)
-            watchdog.stop()
-        if gateway.over is not None:
-            raise _problem(
-                f"The session of {account.name} is over ({gateway.over.en}): a new process opens the next one.",
-                f"账户 {account.name} 的会话已结束（{gateway.over.zh}）：将由新进程重新建立。",
-            )
+        run_gateway(
+            account,
+            gateway,
+            desk,
+            loop,
+            stop,
+            alive,
+            timezone.now,
+            lambda: CONNECTING if gateway.connecting else END_AFTER.total_seconds(),
+            partial(_stood_down, account, loop),
+        )
 
 
-def _cycle(loop: GatewayLoop, keeper: Keeper) -> float:
-    close_old_connections()
-    try:
-        keeper.keep()
-        return loop.cycle()
-    except StandDown:
-        raise
-    except Exception:
-        # Whatever it was, the account must not be left alone: the next cycle looks at everything again.
-        log.exception("a cycle of the gateway failed")
-        return AFTER_TROUBLE
-
-
-def _tell_stood_down(account: Account, loop: GatewayLoop, problem: StandDown) -> None:
+def _stood_down(account: Account, loop: GatewayLoop, problem: StandDown) -> CommandError:
     log.warning("standing down: %s", problem)
     text = Text(
         f"A second gateway of {account.name} was started and stood down: {problem}.",
@@ -147,14 +114,10 @@ def _tell_stood_down(account: Account, loop: GatewayLoop, problem: StandDown) ->
     )
     now = loop.now() or timezone.now()
     journal_once(account.pk, EventLevel.WARNING, "GATEWAY_STOOD_DOWN", text, now)
-
-
-def _close(gateway: Gateway, loop: GatewayLoop, desk: AccountDesk) -> None:
-    try:
-        gateway.close(loop.now() or timezone.now())
-        desk.release()
-    except DatabaseError:
-        log.exception("the gateway could not say goodbye")
+    return _problem(
+        f"Another gateway acts for {account.name}; this one stands down.",
+        f"账户 {account.name} 已由另一个网关负责，本网关退出。",
+    )
 
 
 def _account(name: str) -> Account:

@@ -19,7 +19,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 from django.utils import timezone
 
 from trading.broker.gateway import Gateway
@@ -27,13 +27,12 @@ from trading.broker.qmt import QmtBroker
 from trading.domain.calendar import TradingCalendar
 from trading.domain.instruments import Instrument
 from trading.domain.types import AccountMode, GatewayStatus, Symbol, Text
-from trading.errors import StandDown
 from trading.management.clock_guard import ClockGuard
 from trading.management.gateway_loop import GatewayLoop, Protection
+from trading.management.gateway_run import run_gateway
 from trading.management.known_days import calendar_known_on
-from trading.management.one_instance import AlreadyRunning, gateway_lock, one_instance
+from trading.management.one_instance import Alive, AlreadyRunning, gateway_lock, one_instance
 from trading.management.waiting import StopSignal
-from trading.management.watchdog import Keeper, Watchdog
 from trading.models import Account, AccountCopy
 from trading.paper import xttrader, xttype
 from trading.paper.exchange import Exchange
@@ -44,9 +43,8 @@ from trading.selectors import instruments_of, symbols_of_interest
 from trading.services.accounts import fee_schedule
 from trading.services.clock import market_time
 from trading.services.desk import AccountDesk
-from trading.services.gateway_lease import END_AFTER, RENEW, TTL, Lease, place_of
+from trading.services.gateway_lease import END_AFTER, TTL, Lease, place_of
 from trading.services.kill_switch import kill_file
-from trading.services.nudges import NudgeListener
 from trading.services.shadow import begin_with, copy_to_begin_with, goes_on, holdings_of
 from trading.services.shared_quotes import open_quotes
 
@@ -56,7 +54,6 @@ log = logging.getLogger(__name__)
 LOCKED_OUT = ("xtquant", "xtquant.xttrader", "xtquant.xtdata", "xtquant.xttype")
 #: Seconds the reading of the real account may take; it is a process of its own.
 READING = 60.0
-AFTER_TROUBLE = 1.0
 
 
 class Command(BaseCommand):
@@ -77,7 +74,7 @@ class Command(BaseCommand):
                 f"{account.name} is already running.", f"账户 {account.name} 已在运行。"
             ) from None
 
-    def _run(self, account: Account, home: Path, alive: Callable[[], None]) -> None:
+    def _run(self, account: Account, home: Path, alive: Alive) -> None:
         stop = StopSignal()
         calendar, quotes = calendar_known_on(timezone.localdate()), open_quotes()
         _read_again(account)
@@ -98,43 +95,29 @@ class Command(BaseCommand):
         calendar: TradingCalendar,
         quotes: QuoteReader,
         stop: StopSignal,
-        alive: Callable[[], None],
+        alive: Alive,
     ) -> None:
         protection = Protection(account.pk, quotes, gateway.nudge, timezone.now, time.monotonic)
         clock = ClockGuard(account.pk, quotes, timezone.now, time.monotonic)
         loop = GatewayLoop(account.pk, gateway, protection, calendar, timezone.now, clock)
-        watchdog = Watchdog(lambda: END_AFTER.total_seconds(), time.monotonic)
-        keeper = Keeper(desk.renew, watchdog, RENEW.total_seconds(), time.monotonic)
-        listener = NudgeListener(settings.REDIS_URL, account.pk, stop.wake)
-        listener.start()
-        watchdog.start()
         self.stdout.write(
             f"Shadow {account.name} is running; nothing is sent. 影子账户已启动，不发出委托。"
         )
         self.stdout.flush()
-        try:
-            while not stop.asked() and gateway.over is None:
-                alive()
-                if stop.wait(_cycle(loop, keeper)):
-                    gateway.nudge()
-        except StandDown:
-            raise _problem(
+        run_gateway(
+            account,
+            gateway,
+            desk,
+            loop,
+            stop,
+            alive,
+            timezone.now,
+            END_AFTER.total_seconds,
+            lambda problem: _problem(
                 f"Another process acts for {account.name}; this one ends.",
                 f"账户 {account.name} 已由另一进程负责，本进程退出。",
-            ) from None
-        finally:
-            listener.stop()
-            try:
-                gateway.close(loop.now() or timezone.now())
-                desk.release()
-            except DatabaseError:
-                log.exception("the shadow could not say goodbye")
-            watchdog.stop()
-        if gateway.over is not None:
-            raise _problem(
-                f"The session of {account.name} is over ({gateway.over.en}): a new process opens the next one.",
-                f"账户 {account.name} 的会话已结束（{gateway.over.zh}）：将由新进程重新建立。",
-            )
+            ),
+        )
 
 
 def lock_out() -> None:
@@ -259,18 +242,6 @@ def _read_again(account: Account) -> None:
         log.warning(
             "the real account was not read: %s", done.stderr.decode("utf-8", "replace")[-300:]
         )
-
-
-def _cycle(loop: GatewayLoop, keeper: Keeper) -> float:
-    close_old_connections()
-    try:
-        keeper.keep()
-        return loop.cycle()
-    except StandDown:
-        raise
-    except Exception:
-        log.exception("a cycle of the shadow failed")
-        return AFTER_TROUBLE
 
 
 def _account(name: str) -> Account:

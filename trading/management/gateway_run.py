@@ -1,0 +1,101 @@
+"""A gateway's process from its first turn to its last, whichever terminal it works with."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.db import DatabaseError, close_old_connections
+
+from trading.domain.types import Text
+from trading.errors import StandDown
+from trading.management.gateway_loop import GatewayLoop, Steppable
+from trading.management.one_instance import Alive
+from trading.management.waiting import StopSignal
+from trading.management.watchdog import Keeper, Watchdog
+from trading.models import Account
+from trading.services.desk import AccountDesk
+from trading.services.gateway_lease import RENEW
+from trading.services.nudges import NudgeListener
+
+log = logging.getLogger(__name__)
+
+#: Seconds to wait after a cycle that failed: the database may be coming back.
+AFTER_TROUBLE = 1.0
+
+
+class AnyGateway(Steppable, Protocol):
+    """The gateway, as far as its process is concerned."""
+
+    @property
+    def over(self) -> Text | None: ...
+
+    def close(self, now: datetime) -> None: ...
+
+
+def run_gateway(
+    account: Account,
+    gateway: AnyGateway,
+    desk: AccountDesk,
+    loop: GatewayLoop,
+    stop: StopSignal,
+    alive: Alive,
+    real: Callable[[], datetime],
+    patience: Callable[[], float],
+    stood_down: Callable[[StandDown], CommandError],
+) -> None:
+    """Turn until a signal says stop. `patience`: seconds a turn may take now, before the process ends itself.
+
+    Raises what `stood_down` makes of it when another process acts for the account, and CommandError when the session
+    is over: a new process opens the next one.
+    """
+    watchdog = Watchdog(patience, time.monotonic)
+    keeper = Keeper(desk.renew, watchdog, RENEW.total_seconds(), time.monotonic)
+    listener = NudgeListener(settings.REDIS_URL, account.pk, stop.wake)
+    listener.start()
+    watchdog.start()
+    try:
+        while not stop.asked() and gateway.over is None:
+            alive()
+            if stop.wait(_cycle(loop, keeper)):
+                gateway.nudge()
+    except StandDown as problem:
+        raise stood_down(problem) from None
+    finally:
+        watchdog.feed()  # the terminal's library may hang when it is stopped, too
+        listener.stop()
+        _close(gateway, loop, desk, real)
+        watchdog.stop()
+    if gateway.over is not None:
+        raise CommandError(
+            f"The session of {account.name} is over ({gateway.over.en}): a new process opens the next one."
+            f" 账户 {account.name} 的会话已结束（{gateway.over.zh}）：将由新进程重新建立。"
+        )
+
+
+def _cycle(loop: GatewayLoop, keeper: Keeper) -> float:
+    close_old_connections()
+    try:
+        keeper.keep()
+        return loop.cycle()
+    except StandDown:
+        raise
+    except Exception:
+        # Whatever it was, the account must not be left alone: the next cycle looks at everything again.
+        log.exception("a cycle of the gateway failed")
+        return AFTER_TROUBLE
+
+
+def _close(
+    gateway: AnyGateway, loop: GatewayLoop, desk: AccountDesk, real: Callable[[], datetime]
+) -> None:
+    try:
+        gateway.close(loop.now() or real())
+        desk.release()
+    except DatabaseError:
+        log.exception("the gateway could not say goodbye")
