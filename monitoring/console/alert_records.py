@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from monitoring.alerts.names import name_of
 from monitoring.console.paging import Place, Source, page_of
+from monitoring.console.search_fields import choice, containing
 from monitoring.models import Alert, AlertChannel, AlertDelivery, Category, Heartbeat, Severity
 from trading.domain.types import Text
 from trading.models import Account
@@ -32,25 +33,15 @@ _DELIVERED = {
     AlertDelivery.State.FAILED: "bad",
     AlertDelivery.State.WAITING: "calm",
 }
-_REFUSED = both("“%(value)s” is none of the choices.", "“%(value)s”不在可选范围内。")
-
-
-def _choice(label: Any, options: Any) -> forms.ChoiceField:
-    return forms.ChoiceField(
-        label=label,
-        required=False,
-        choices=[("", both("all", "全部")), *options],
-        error_messages={"invalid_choice": _REFUSED},
-    )
 
 
 class AlertForm(forms.Form):
     """What to look for; a bad value is named and not applied, every other one is."""
 
-    severity = _choice(both("Severity from", "最低级别"), Severity.choices)
-    category = _choice(both("Category", "类别"), Category.choices)
-    state = _choice(both("State", "状态"), _STATES)
-    account = _choice(both("Account", "账户"), [])
+    severity = choice(both("Severity from", "最低级别"), Severity.choices)
+    category = choice(both("Category", "类别"), Category.choices)
+    state = choice(both("State", "状态"), _STATES)
+    account = choice(both("Account", "账户"), [])
     words = forms.CharField(
         label=both("Code, symbol or words", "代码或关键词"),
         required=False,
@@ -82,12 +73,7 @@ class AlertForm(forms.Form):
         if asked.get("account"):
             wanted &= Q(account=int(asked["account"]))
         if asked.get("words"):
-            words = asked["words"]
-            fields = ("code", "symbol", "text_zh", "text_en")
-            said = Q()
-            for field in fields:
-                said |= Q(**{f"{field}__icontains": words})
-            wanted &= said
+            wanted &= containing(asked["words"], "code", "symbol", "text_zh", "text_en")
         return wanted & _in_state(asked.get("state", ""))
 
 

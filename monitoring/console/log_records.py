@@ -11,6 +11,7 @@ from django import forms
 from django.db.models import Count, Q
 
 from monitoring.console.paging import Place, Source, page_of
+from monitoring.console.search_fields import choice, containing
 from monitoring.models import LogLine
 from trading.domain.types import Text
 from trading.models.fields import both
@@ -29,27 +30,17 @@ _SINCE_WORDS = [
     ("day", both("the last 24 hours", "最近 24 小时")),
     ("week", both("the last 7 days", "最近 7 天")),
 ]
-_REFUSED = both("“%(value)s” is none of the choices.", "“%(value)s”不在可选范围内。")
-
-
-def _choice(label: Any, options: Any) -> forms.ChoiceField:
-    return forms.ChoiceField(
-        label=label,
-        required=False,
-        choices=[("", both("all", "全部")), *options],
-        error_messages={"invalid_choice": _REFUSED},
-    )
 
 
 class LogForm(forms.Form):
     """What to look for; a bad value is named and not applied, every other one is. `now`: the real time."""
 
-    level = _choice(
+    level = choice(
         both("Level from", "最低级别"),
         [(name, both(words.en, words.zh)) for name, words in LEVELS.items()],
     )
-    process = _choice(both("Process", "进程"), [])
-    since = _choice(both("Since", "时间范围"), _SINCE_WORDS)
+    process = choice(both("Process", "进程"), [])
+    since = choice(both("Since", "时间范围"), _SINCE_WORDS)
     words = forms.CharField(
         label=both("Words, logger or number of the tick", "关键词、记录器或任务编号"),
         required=False,
@@ -77,10 +68,7 @@ class LogForm(forms.Form):
         if asked.get("since"):
             wanted &= Q(at__gte=self._now - _SINCE[asked["since"]])
         if asked.get("words"):
-            said = Q()
-            for name in ("text", "trace", "logger", "tick"):
-                said |= Q(**{f"{name}__icontains": asked["words"]})
-            wanted &= said
+            wanted &= containing(asked["words"], "text", "trace", "logger", "tick")
         return wanted
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -14,6 +14,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 
 from monitoring.console.denial_words import gist
+from monitoring.console.search_fields import choice
 from trading.domain.orders import OrderState
 from trading.domain.types import CHINA, AccountMode, DenialCode, SignalKind, SignalState
 from trading.models import Account, Instrument
@@ -92,16 +93,6 @@ def read_accounts(real: datetime, reach: Reach) -> Mapping[int, AccountNow]:
     return found
 
 
-def _choice(label: Any, options: Sequence[Any], nothing: Any) -> forms.ChoiceField:
-    refused = both("“%(value)s” is none of the choices.", "“%(value)s”不在可选范围内。")
-    return forms.ChoiceField(
-        label=label,
-        required=False,
-        choices=[("", nothing), *options],
-        error_messages={"invalid_choice": refused},
-    )
-
-
 def _text(label: Any, longest: int, hint: Any) -> forms.CharField:
     field = forms.CharField(
         label=label, required=False, max_length=longest,
@@ -121,7 +112,7 @@ class RecordForm(forms.Form):
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}),
     )
-    account = _choice(both("Account", "账户"), [], both("all", "全部"))
+    account = choice(both("Account", "账户"), [], both("all", "全部"))
     symbol = _text(
         both("Symbol or name", "代码或名称"), 20, both("600036 or a name", "600036 或名称")
     )
@@ -183,7 +174,7 @@ class RecordForm(forms.Form):
 class OrderForm(RecordForm):
     """Orders: by state besides. A chain is shown when one of its orders is in the state."""
 
-    state = _choice(
+    state = choice(
         both("State", "状态"),
         [(WORKING, both("still works", "未结束")), *choices(OrderState)],
         both("any", "全部"),
@@ -194,9 +185,9 @@ class OrderForm(RecordForm):
 class SignalForm(RecordForm):
     """Signals and denials: by state, kind, code and words besides."""
 
-    state = _choice(both("State", "状态"), choices(SignalState), both("any", "全部"))
-    kind = _choice(both("Kind", "类型"), choices(SignalKind), both("any", "全部"))
-    code = _choice(
+    state = choice(both("State", "状态"), choices(SignalState), both("any", "全部"))
+    kind = choice(both("Kind", "类型"), choices(SignalKind), both("any", "全部"))
+    code = choice(
         both("Denial code", "拒绝代码"),
         [(code, both(*(f"{code}: {said}" for said in gist(code)))) for code in DenialCode],
         both("any", "全部"),
