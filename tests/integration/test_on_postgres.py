@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from tests.integration.scenes import falling, stop_gateway
 from trading.domain.types import TradingState
 from trading.errors import StandDown
-from trading.management.commands import gateway
+from trading.management import gateway_run
 from trading.models import Account, GatewayLease, Order, Position, Signal, TradingConfig
 from trading.services import config, kill_switch
 from trading.services.corrections import CorrectionError
@@ -268,6 +268,6 @@ def test_a_gateway_looks_at_its_connection_before_each_cycle(world):
         def cycle(self):
             return Account.objects.count()
 
-    assert gateway._cycle(Asks(), Asks()) == 1
+    assert gateway_run._cycle(Asks(), Asks()) == 1
     cut(connection)
-    assert gateway._cycle(Asks(), Asks()) == 1
+    assert gateway_run._cycle(Asks(), Asks()) == 1
