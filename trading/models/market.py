@@ -75,6 +75,8 @@ class TradingDay(models.Model):
     source = models.CharField(both("source", "来源"), max_length=32)
 
     class Meta:
+        # Every look at the calendar asks how many days each source says what of: it is counted in this index alone.
+        indexes = [models.Index(fields=["is_session", "source"], name="days_by_source")]
         verbose_name = both("trading day", "交易日历")
         verbose_name_plural = both("trading days", "交易日历")
 

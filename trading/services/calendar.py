@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, Subquery
 
 from trading.domain.calendar import TradingCalendar
 from trading.models import TradingDay
@@ -50,22 +50,21 @@ def calendar_rows(first: date) -> list[TradingDay]:
 
 def load_calendar() -> TradingCalendar:
     """Return the calendar; reads all rows only when they changed."""
-    facts = TradingDay.objects.aggregate(
-        days=Count("on"),
-        sessions=Count("on", filter=Q(is_session=True)),
-        decided=Count("on", filter=Q(source__startswith=HAND)),
-        disputed=Count("on", filter=Q(source__startswith=DISPUTED)),
-        first=Min("on"),
-        last=Max("on"),
+    by_source = TradingDay.objects.order_by("is_session", "source").values_list(
+        "is_session", "source"
     )
-    counts = tuple(facts[name] for name in ("days", "sessions", "decided", "disputed"))
-    return _load(counts, facts["first"], facts["last"])
+    days = TradingDay.objects.order_by("on").values("on")
+    # The days are counted in an index; Min and Max beside that would read every row.
+    first, last = Subquery(days[:1]), Subquery(days.reverse()[:1])
+    return _load(tuple(by_source.annotate(days=Count("*"), first=first, last=last)))
 
 
 @lru_cache(maxsize=2)
-def _load(counts: tuple[int, ...], first: date | None, last: date | None) -> TradingCalendar:
-    if first is None or last is None:
+def _load(stated: tuple[tuple[bool, str, int, date, date], ...]) -> TradingCalendar:
+    """Read the rows; `stated`: how many days each source calls a session, and closed; the first and the last known."""
+    if not stated:
         return TradingCalendar((), date.min, date.min)
+    *_, first, last = stated[0]
     dates = TradingDay.objects.filter(is_session=True).values_list("on", flat=True)
     return TradingCalendar(dates, first, last)
 
