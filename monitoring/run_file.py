@@ -36,6 +36,16 @@ def write_run_file(home: Path, content: Mapping[str, Any]) -> None:
     write_whole(home / NAME, json.dumps(content, ensure_ascii=False, indent=1, default=str))
 
 
+def started_again(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the rows of processes that an `up` started again, the newest of each; what the one before it left, too.
+
+    The next `up` carries them on: an alert about them may not have been made yet.
+    """
+    rows = [*run.get("earlier", ()), *run.get("processes", ())]
+    found = [row for row in rows if isinstance(row, Mapping) and row.get("restarts")]
+    return list({row.get("name"): row for row in found}.values())
+
+
 def held_back(home: Path, real: datetime) -> Sequence[str]:
     """Return the names of the processes that the running `up` keeps down because they ended too often."""
     try:

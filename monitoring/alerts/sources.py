@@ -203,9 +203,12 @@ _LONGEST_NAME = 13
 
 
 def starts(home: Path, known: Mapping[str, int]) -> list[Cause]:
-    """Return the starts of processes that `up` tells of and are not `known` (short name → second since 1970)."""
-    found = []
-    for row in read_run_file(home).get("processes", ()):
+    """Return the starts of processes that `up` tells of and are not `known` (short name → second since 1970).
+
+    Also those of the `up` before, which may have been killed before anybody looked.
+    """
+    found, run = [], read_run_file(home)
+    for row in (*run.get("earlier", ()), *run.get("processes", ())):
         try:
             name, restarts = str(row["name"]), int(row["restarts"])
             since = datetime.fromisoformat(row["since"])

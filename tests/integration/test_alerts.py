@@ -15,6 +15,7 @@ from monitoring.alerts import rules
 from monitoring.alerts.collect import collect
 from monitoring.alerts.rules import ChannelRules
 from monitoring.models import Alert, AlertCursor, AlertDelivery, DayReport, Severity
+from monitoring.run_file import read_run_file, started_again
 from monitoring.services.alerting import acknowledge
 from tests.integration.alert_scenes import NUMBER, REAL, AlertDesk
 from tests.integration.scenes import STOCK, falling
@@ -363,6 +364,27 @@ def test_a_start_is_told_once_and_so_is_each_restart(desk):
     desk.round()
     assert desk.alerts() == ["STARTED", "PROCESS_RESTARTED"]
     assert "web" in Alert.objects.last().text_en
+
+
+def test_a_restart_that_nobody_was_told_of_before_up_was_killed_is_told_by_the_next(desk):
+    def row(name: str, restarts: int, at: str) -> dict[str, object]:
+        return {"name": name, "restarts": restarts, "since": f"2026-08-10T{at}+00:00", "pid": 1}
+
+    def runs(**content: object) -> None:
+        (desk.home / "run.json").write_text(json.dumps(content), encoding="utf-8")
+
+    runs(processes=[row("worker", 0, "03:59:00"), row("web", 1, "03:59:30")])
+    desk.round()
+    runs(processes=[row("worker", 1, "04:01:00"), row("web", 2, "04:00:30")])
+    for at in ("04:02:00", "04:03:00"):  # killed twice, and no round in between
+        earlier = started_again(read_run_file(desk.home))
+        runs(earlier=earlier, processes=[row("worker", 0, at), row("web", 0, at)])
+    desk.round()
+    desk.round()
+
+    said = {f"{one.code} {one.text_en.split()[2]}": one.count for one in Alert.objects.all()}
+    again = "PROCESS_RESTARTED"
+    assert said == {"STARTED has": 2, f"{again} web": 2, f"{again} worker": 1}
 
 
 def test_processes_whose_long_names_begin_alike_are_told_apart_and_by_their_whole_names(desk):

@@ -37,7 +37,7 @@ from monitoring.management.only import (
 from monitoring.processes import AlreadyRunning, only_instance, write_whole
 from monitoring.restarts import NAME as RESTARTS
 from monitoring.restarts import Restarts
-from monitoring.run_file import LOCK, read_run_file, redis_url, write_run_file
+from monitoring.run_file import LOCK, read_run_file, redis_url, started_again, write_run_file
 from monitoring.security.checks import refuse_to_serve
 from monitoring.static_files import collect
 from monitoring.supervisor import ProcessSpec, ProcessStatus, StartError, State, Supervisor
@@ -146,6 +146,7 @@ class Command(BaseCommand):
             "redis_url": around.redis.url if around.redis.port else "",
             "web": _address(doors.web),
             "flower": _address(doors.flower),
+            "earlier": started_again(read_run_file(home)),
         }
         has_said = False
 
@@ -180,7 +181,8 @@ class Command(BaseCommand):
             machine.stop()
             end_delivery()
             # Nobody must look for a Redis that is gone.
-            write_run_file(home, {"source": source, "redis_url": ""})
+            earlier = started_again(read_run_file(home))
+            write_run_file(home, {"source": source, "redis_url": "", "earlier": earlier})
         self._say("Everything has stopped.", "已全部停止。")
 
     def _prepare(self, home: Path, speed: float, wanted: frozenset[str]) -> stack.Surroundings:
