@@ -19,8 +19,9 @@ from tests.world import World
 from trading.broker.reading import AccountReading
 from trading.domain.symbols import parse_symbol
 from trading.domain.types import CHINA, AccountMode, Side, Symbol
-from trading.errors import GatewayUnavailable
+from trading.errors import GatewayUnavailable, StandDown
 from trading.management.commands.shadow import OpenMarket, open_market
+from trading.management.gateway_run import desk_of
 from trading.models import (
     Account,
     AccountCopy,
@@ -128,6 +129,18 @@ def test_a_shadow_day_records_its_orders_and_sends_none(rehearsal):
     assert {op for op in rehearsal.asked_of_the_real_one if "order_stock" in op} == set()
     assert rehearsal.exchange.account(BROKER_ACCOUNT).orders == {}
     assert rehearsal.exchange.account(BROKER_ACCOUNT).positions[Symbol(STOCK)].quantity == 1000
+
+
+def test_a_second_shadow_elsewhere_stands_down_and_says_which_machine_has_it(
+    rehearsal, settings, tmp_path
+):
+    def desk(machine: str) -> AccountDesk:
+        settings.MINIQMT_MACHINE, settings.HOME = machine, tmp_path / machine
+        return desk_of(rehearsal.shadow, rehearsal.store, rehearsal.calendar)
+
+    desk("windows").take_over(rehearsal.begins)
+    with pytest.raises(StandDown, match="windows"):
+        desk("linux").take_over(rehearsal.begins)
 
 
 def test_nothing_of_the_shadow_is_seen_in_the_ledger_beside_it(rehearsal):

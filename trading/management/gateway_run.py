@@ -6,22 +6,29 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import DatabaseError, close_old_connections
 
-from trading.domain.types import Text
+from trading.domain.calendar import TradingCalendar
+from trading.domain.types import AccountMode, Text
 from trading.errors import StandDown
-from trading.management.gateway_loop import GatewayLoop, Steppable
+from trading.management.clock_guard import ClockGuard
+from trading.management.gateway_loop import GatewayLoop, Protection, Steppable
 from trading.management.one_instance import Alive
-from trading.management.waiting import StopSignal
+from trading.management.waiting import StopSignal, await_database
 from trading.management.watchdog import Keeper, Watchdog
 from trading.models import Account
+from trading.ports import QuoteReader
+from trading.services.database_clock import ahead_of_database
 from trading.services.desk import AccountDesk
-from trading.services.gateway_lease import RENEW
+from trading.services.gateway_lease import RENEW, TTL, Lease, place_of
 from trading.services.nudges import NudgeListener
+from trading.services.pace import pace_of
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +43,38 @@ class AnyGateway(Steppable, Protocol):
     def over(self) -> Text | None: ...
 
     def close(self, now: datetime) -> None: ...
+
+
+def account_named(name: str) -> Account | None:
+    """Return the account; waits for a database that cannot be reached. Raises CommandError when it still cannot."""
+    await_database()
+    try:
+        return Account.objects.filter(name=name).first()
+    except DatabaseError:
+        raise CommandError(
+            "The database cannot be read: see DATABASE_URL; a new one needs `python manage.py migrate` first."
+            " 无法读取数据库：请检查 DATABASE_URL；新数据库须先运行 `python manage.py migrate`。"
+        ) from None
+
+
+def desk_of(account: Account, quotes: QuoteReader, calendar: TradingCalendar) -> AccountDesk:
+    """Return the account's desk under the lease that only one process of all machines holds."""
+    lease = Lease(account.pk, place_of(Path(settings.HOME)), TTL, settings.MINIQMT_MACHINE)
+    return AccountDesk(account.pk, quotes, calendar, pace_of(AccountMode(account.mode)), lease)
+
+
+def loop_of(
+    account: Account,
+    gateway: AnyGateway,
+    quotes: QuoteReader,
+    calendar: TradingCalendar,
+    real: Callable[[], datetime],
+) -> GatewayLoop:
+    """Return what the process does again and again: step, protect, and doubt the machine's clock."""
+    pace, clock = pace_of(AccountMode(account.mode)), time.monotonic
+    protection = Protection(account.pk, quotes, gateway.nudge, real, clock, pace=pace)
+    guard = ClockGuard(account.pk, quotes, real, clock, pace, partial(ahead_of_database, real))
+    return GatewayLoop(account.pk, gateway, protection, calendar, real, guard)
 
 
 def run_gateway(

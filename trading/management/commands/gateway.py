@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from argparse import ArgumentParser
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +12,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
 from django.utils import timezone
 
 from trading.broker import vendor
@@ -23,20 +21,17 @@ from trading.broker.refusals import NoSession
 from trading.broker.userdata import Sessions, first_session, folder_problem
 from trading.domain.types import AccountMode, Text
 from trading.errors import GatewayUnavailable, StandDown
-from trading.management.clock_guard import ClockGuard
-from trading.management.gateway_loop import GatewayLoop, Protection
-from trading.management.gateway_run import run_gateway
+from trading.management.gateway_loop import GatewayLoop
+from trading.management.gateway_run import account_named, desk_of, loop_of, run_gateway
 from trading.management.known_days import calendar_known_on
 from trading.management.one_instance import Alive, AlreadyRunning, gateway_lock, one_instance
 from trading.management.paper_files import read_token, terminal_address
-from trading.management.waiting import StopSignal, await_database
+from trading.management.waiting import StopSignal
 from trading.models import Account, EventLevel
 from trading.paper import tcp_client, xttrader, xttype
 from trading.services.clock import SIMULATED
-from trading.services.database_clock import ahead_of_database
-from trading.services.desk import AccountDesk
 from trading.services.events import journal_once
-from trading.services.gateway_lease import END_AFTER, TTL, Lease, place_of
+from trading.services.gateway_lease import END_AFTER
 from trading.services.kill_switch import kill_file
 from trading.services.pace import pace_of
 from trading.services.shared_quotes import open_quotes
@@ -69,28 +64,15 @@ class Command(BaseCommand):
 
     def _run(self, account: Account, broker: QmtBroker, stop: StopSignal, alive: Alive) -> None:
         calendar, quotes = calendar_known_on(timezone.localdate()), open_quotes()
-        pace = pace_of(AccountMode(account.mode))
-        lease = Lease(account.pk, place_of(Path(settings.HOME)), TTL, settings.MINIQMT_MACHINE)
-        desk = AccountDesk(account.pk, quotes, calendar, pace, lease)
+        desk = desk_of(account, quotes, calendar)
         gateway = Gateway(
             broker,
             desk,
-            pace,
+            pace_of(AccountMode(account.mode)),
             lambda: kill_file(account.name),
             one_session=account.mode == AccountMode.LIVE,
         )
-        protection = Protection(
-            account.pk, quotes, gateway.nudge, timezone.now, time.monotonic, pace=pace
-        )
-        clock = ClockGuard(
-            account.pk,
-            quotes,
-            timezone.now,
-            time.monotonic,
-            pace,
-            partial(ahead_of_database, timezone.now),
-        )
-        loop = GatewayLoop(account.pk, gateway, protection, calendar, timezone.now, clock)
+        loop = loop_of(account, gateway, quotes, calendar, timezone.now)
         self.stdout.write(f"Gateway of {account.name} is running. 网关已启动。")
         self.stdout.flush()
         run_gateway(
@@ -121,18 +103,10 @@ def _stood_down(account: Account, loop: GatewayLoop, problem: StandDown) -> Comm
 
 
 def _account(name: str) -> Account:
-    await_database()
-    try:
-        return Account.objects.get(name=name)
-    except DatabaseError:
-        raise _problem(
-            "The database cannot be read: see DATABASE_URL; a new one needs `python manage.py migrate` first.",
-            "无法读取数据库：请检查 DATABASE_URL；新数据库须先运行 `python manage.py migrate`。",
-        ) from None
-    except Account.DoesNotExist:
-        raise _problem(
-            f"There is no account named {name!r}.", f"没有名为“{name}”的账户。"
-        ) from None
+    account = account_named(name)
+    if account is None:
+        raise _problem(f"There is no account named {name!r}.", f"没有名为“{name}”的账户。")
+    return account
 
 
 def _broker(account: Account, home: Path, arrived: Callable[[], None]) -> QmtBroker:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
-import time
 from argparse import ArgumentParser
 from collections.abc import Callable
 from contextlib import closing
@@ -19,7 +18,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
 from django.utils import timezone
 
 from trading.broker.gateway import Gateway
@@ -27,9 +25,7 @@ from trading.broker.qmt import QmtBroker
 from trading.domain.calendar import TradingCalendar
 from trading.domain.instruments import Instrument
 from trading.domain.types import AccountMode, GatewayStatus, Symbol, Text
-from trading.management.clock_guard import ClockGuard
-from trading.management.gateway_loop import GatewayLoop, Protection
-from trading.management.gateway_run import run_gateway
+from trading.management.gateway_run import account_named, desk_of, loop_of, run_gateway
 from trading.management.known_days import calendar_known_on
 from trading.management.one_instance import Alive, AlreadyRunning, gateway_lock, one_instance
 from trading.management.waiting import StopSignal
@@ -43,7 +39,7 @@ from trading.selectors import instruments_of, symbols_of_interest
 from trading.services.accounts import fee_schedule
 from trading.services.clock import market_time
 from trading.services.desk import AccountDesk
-from trading.services.gateway_lease import END_AFTER, TTL, Lease, place_of
+from trading.services.gateway_lease import END_AFTER
 from trading.services.kill_switch import kill_file
 from trading.services.shadow import begin_with, copy_to_begin_with, goes_on, holdings_of
 from trading.services.shared_quotes import open_quotes
@@ -81,43 +77,27 @@ class Command(BaseCommand):
         path = home / f"shadow-{account.pk}.sqlite3"
         shadow = open_market(account, path, calendar, quotes, timezone.now())
         with closing(shadow):
-            desk = AccountDesk(
-                account.pk, quotes, calendar, lease=Lease(account.pk, place_of(home), TTL)
-            )
+            desk = desk_of(account, quotes, calendar)
             gateway = shadow.gateway(account, desk, stop.wake)
-            self._loop(account, gateway, desk, calendar, quotes, stop, alive)
-
-    def _loop(
-        self,
-        account: Account,
-        gateway: Shadowing,
-        desk: AccountDesk,
-        calendar: TradingCalendar,
-        quotes: QuoteReader,
-        stop: StopSignal,
-        alive: Alive,
-    ) -> None:
-        protection = Protection(account.pk, quotes, gateway.nudge, timezone.now, time.monotonic)
-        clock = ClockGuard(account.pk, quotes, timezone.now, time.monotonic)
-        loop = GatewayLoop(account.pk, gateway, protection, calendar, timezone.now, clock)
-        self.stdout.write(
-            f"Shadow {account.name} is running; nothing is sent. 影子账户已启动，不发出委托。"
-        )
-        self.stdout.flush()
-        run_gateway(
-            account,
-            gateway,
-            desk,
-            loop,
-            stop,
-            alive,
-            timezone.now,
-            END_AFTER.total_seconds,
-            lambda problem: _problem(
-                f"Another process acts for {account.name}; this one ends.",
-                f"账户 {account.name} 已由另一进程负责，本进程退出。",
-            ),
-        )
+            loop = loop_of(account, gateway, quotes, calendar, timezone.now)
+            self.stdout.write(
+                f"Shadow {account.name} is running; nothing is sent. 影子账户已启动，不发出委托。"
+            )
+            self.stdout.flush()
+            run_gateway(
+                account,
+                gateway,
+                desk,
+                loop,
+                stop,
+                alive,
+                timezone.now,
+                END_AFTER.total_seconds,
+                lambda problem: _problem(
+                    f"Another process acts for {account.name}; this one ends.",
+                    f"账户 {account.name} 已由另一进程负责，本进程退出。",
+                ),
+            )
 
 
 def lock_out() -> None:
@@ -245,13 +225,7 @@ def _read_again(account: Account) -> None:
 
 
 def _account(name: str) -> Account:
-    try:
-        account = Account.objects.filter(name=name).first()
-    except DatabaseError:
-        raise _problem(
-            "The database cannot be read: see DATABASE_URL; a new one needs `python manage.py migrate` first.",
-            "无法读取数据库：请检查 DATABASE_URL；新数据库须先运行 `python manage.py migrate`。",
-        ) from None
+    account = account_named(name)
     if account is None or account.mode != AccountMode.SHADOW:
         raise _problem(
             f"There is no shadow account named {name!r}: the console's page “Going live” makes it.",
