@@ -34,8 +34,9 @@ DAY = 86_400
 SELDOM, OFTEN, AROUND = 60, 6, 120
 #: Holdings that fall in a session, and how long a grid's price stays where it is.
 FALLS, STEP = 6, 300
-#: How long no quote at all comes, once a session: more than a look of the health tick at 20 times the speed.
-SILENCE = 2_000
+#: How long no quote at all comes, once a session: at 20 times the speed time for a worker that hangs meanwhile to be
+#: started again, and then for two looks of the health tick.
+SILENCE = 3_000
 _TICK = Decimal("0.01")
 _HEADER = ["time", "symbol", "last", "previous_close", "volume", "amount"]
 
