@@ -197,6 +197,9 @@ SOURCES = (
     Source("access", lambda: LogEntry.objects.select_related("user", "content_type"), _access),
 )
 
+#: Those whose rows have the market time of their account; the others have real time.
+IN_MARKET_TIME = frozenset({"event", "order", "fill", "denial"})
+
 #: The process whose first start stands for the start of everything.
 _FIRST = "worker"
 _LONGEST_NAME = 13

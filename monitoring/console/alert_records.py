@@ -11,6 +11,7 @@ from django import forms
 from django.db.models import Q
 
 from monitoring.alerts.names import name_of
+from monitoring.alerts.sources import IN_MARKET_TIME
 from monitoring.console.paging import Place, Source, page_of
 from monitoring.console.search_fields import choice, containing
 from monitoring.models import Alert, AlertChannel, AlertDelivery, Category, Heartbeat, Severity
@@ -104,7 +105,7 @@ class DeliveryLine:
 
 @dataclass(frozen=True, slots=True)
 class AlertRecord:
-    """One alert as it is shown; `first`, `last`, `over_at` are market time, the others real."""
+    """One alert as it is shown; `first`, `last`, `over_at` are market time if `of_market`, everything else is real."""
 
     pk: int
     account: str
@@ -118,6 +119,7 @@ class AlertRecord:
     count: int
     first: datetime
     last: datetime
+    of_market: bool
     made_at: datetime
     is_end: bool
     over_at: datetime | None
@@ -192,6 +194,7 @@ def _record(alert: Alert, deliveries: tuple[DeliveryLine, ...]) -> AlertRecord:
         count=alert.count,
         first=alert.first_at,
         last=alert.last_at,
+        of_market=alert.source in IN_MARKET_TIME,
         made_at=alert.made_at,
         is_end=alert.about_id is not None,
         over_at=alert.over_at,

@@ -63,6 +63,15 @@ def test_the_page_shows_each_alert_and_what_became_of_it(desk, reader):
     assert "Critical alerts to be acknowledged: 1" in page
 
 
+def test_only_what_the_market_clock_timed_is_called_market_time(desk, reader):
+    told(desk, ("ORDER_UNKNOWN", "order unknown", ""))
+    assert "market time" in words_of(text(reader, "alerts"))
+    Alert.objects.update(source="settings")
+    page = words_of(text(reader, "alerts"))
+    assert "market time" not in page
+    assert "happened" in page
+
+
 def test_neither_an_address_nor_a_number_is_on_the_page(desk, reader):
     desk.channel(url=ADDRESS)
     desk.works = False
