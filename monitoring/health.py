@@ -41,6 +41,10 @@ NAMED = 5
 #: From this month on next year's trading days should be known (rules §5); so long before the end it is an alarm.
 WARN_FROM_MONTH = 11
 ENDS_SOON = timedelta(days=30)
+_ADD = Text(
+    " Add next year's days (`manage.py trading_days`), or update the program.",
+    "请补充下一年的交易日（`manage.py trading_days`），或更新程序。",
+)
 #: What is said again every day it lasts, and not only when it begins.
 DAILY = frozenset({"CALENDAR_ENDS", "CALENDAR_ENDS_SOON", "CALENDAR_DISPUTED"})
 
@@ -324,21 +328,21 @@ def _calendar(calendar: CalendarFacts) -> Iterator[Finding]:
         yield Finding("CALENDAR_DISPUTED", Level.ALARM, text)
     if today > until:
         text = Text(
-            f"The trading calendar ends on {until}: every later day counts as closed. Add trading days in the admin.",
-            f"交易日历止于 {until}：之后的日期一律视为休市。请在管理页面补充交易日。",
+            f"The trading calendar ends on {until}: every later day counts as closed.{_ADD.en}",
+            f"交易日历止于 {until}：之后的日期一律视为休市。{_ADD.zh}",
         )
         yield Finding("CALENDAR_UNKNOWN", Level.ALARM, text)
     elif until - today <= ENDS_SOON:
         text = Text(
-            f"The trading calendar ends on {until}, in less than a month: then nothing is traded, no stop-loss either. "
-            "Add the days that follow, or update the program.",
-            f"交易日历止于 {until}，不足一个月：此后不再交易，止损也不会发出。请补充之后的交易日，或更新程序。",
+            f"The trading calendar ends on {until}, in less than a month: then nothing is traded, no stop-loss either."
+            f"{_ADD.en}",
+            f"交易日历止于 {until}，不足一个月：此后不再交易，止损也不会发出。{_ADD.zh}",
         )
         yield Finding("CALENDAR_ENDS_SOON", Level.ALARM, text)
     elif today.month >= WARN_FROM_MONTH and until.year <= today.year:
         text = Text(
-            f"The trading calendar ends on {until}; add next year's days before then, or update the program.",
-            f"交易日历止于 {until}；请在此之前补充下一年的交易日，或更新程序。",
+            f"The trading calendar ends on {until}.{_ADD.en}",
+            f"交易日历止于 {until}。{_ADD.zh}",
         )
         yield Finding("CALENDAR_ENDS", Level.WARNING, text)
 

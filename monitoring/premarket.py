@@ -142,7 +142,7 @@ def _calendar(facts: Facts) -> _Judged:
         return _stop(f"{facts.on} is no session", f"{facts.on} 不是交易日")
     if facts.known_until - facts.on < HORIZON:
         return _warning(
-            f"known until {facts.known_until} only: update or add next year's days",
+            f"known until {facts.known_until} only: update, or add next year's days (`manage.py trading_days`)",
             f"仅已知至 {facts.known_until}：请更新或补充明年的交易日",
         )
     return _ok(

@@ -114,8 +114,8 @@ def calendar(case: Case) -> Iterator[Diagnosis]:
         )
         return
     remedy = Text(
-        "Update the program, or add the days under Trading days in the administration.",
-        "请更新程序，或在管理后台的“交易日历”中补充。",
+        "Update the program, or add next year's days: `python manage.py trading_days`.",
+        "请更新程序，或补充下一年的交易日：`python manage.py trading_days`。",
     )
     if until - today <= ENDS_SOON:
         text = Text(

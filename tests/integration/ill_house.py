@@ -368,7 +368,7 @@ FAULTS: dict[str, tuple[Callable[[House], None], Severity, str]] = {
     "PROCESS_DOWN": (process_down, FAIL, "logs/worker.log"),
     "PROCESS_RESTARTS": (process_restarts, WARN, "logs/worker.log"),
     "DRAFTS_LEFT": (drafts_left, WARN, "--fix"),
-    "CALENDAR_ENDS": (calendar_ends, FAIL, "Trading days"),
+    "CALENDAR_ENDS": (calendar_ends, FAIL, "trading_days"),
     "TASK_MISSING": (task_missing, WARN, "--fix"),
     "TASK_DIFFERS": (task_differs, FAIL, "--fix"),
     "TASK_PAUSED": (task_paused, FAIL, "Resume"),

@@ -19,6 +19,7 @@ from trading.domain.types import AccountMode, Text
 from trading.errors import StandDown
 from trading.management.clock_guard import ClockGuard
 from trading.management.gateway_loop import GatewayLoop, Protection, Steppable
+from trading.management.known_days import CalendarWatch
 from trading.management.one_instance import Alive
 from trading.management.waiting import StopSignal, await_database
 from trading.management.watchdog import Keeper, Watchdog
@@ -87,19 +88,21 @@ def run_gateway(
     real: Callable[[], datetime],
     patience: Callable[[], float],
     stood_down: Callable[[StandDown], CommandError],
+    calendar: TradingCalendar,
 ) -> None:
     """Turn until a signal says stop. `patience`: seconds a turn may take now, before the process ends itself.
 
     Raises what `stood_down` makes of it when another process acts for the account, and CommandError when the session
-    is over: a new process opens the next one.
+    is over, or the trading days are others than the `calendar` it began with: a new process opens the next one.
     """
+    days = CalendarWatch(calendar)
     watchdog = Watchdog(patience, time.monotonic)
     keeper = Keeper(desk.renew, watchdog, RENEW.total_seconds(), time.monotonic)
     listener = NudgeListener(settings.REDIS_URL, account.pk, stop.wake)
     listener.start()
     watchdog.start()
     try:
-        while not stop.asked() and gateway.over is None:
+        while not stop.asked() and gateway.over is None and not days.changed():
             alive()
             if stop.wait(_cycle(loop, keeper)):
                 gateway.nudge()
@@ -114,6 +117,11 @@ def run_gateway(
         raise CommandError(
             f"The session of {account.name} is over ({gateway.over.en}): a new process opens the next one."
             f" 账户 {account.name} 的会话已结束（{gateway.over.zh}）：将由新进程重新建立。"
+        )
+    if not stop.asked():
+        raise CommandError(
+            f"The trading days have changed: a new process of {account.name} begins with them."
+            f" 交易日历已变更：账户 {account.name} 将由新进程按新日历运行。"
         )
 
 

@@ -55,7 +55,7 @@ SEVEN = tuple(f"60000{n}.SH" for n in range(7))
         ({"is_session": None}, Verdict.STOP, "add it under Trading days"),
         ({"is_session": False}, Verdict.STOP, "no session"),
         ({"is_session": False, "disputed": True}, Verdict.STOP, "decide under Trading days"),
-        ({"known_until": date(2026, 9, 1)}, Verdict.WARNING, "update or add"),
+        ({"known_until": date(2026, 9, 1)}, Verdict.WARNING, "update, or add"),
         ({"gateway_alive": False}, Verdict.STOP, "silent"),
         ({"gateway": GatewayStatus.OBSERVING, "gateway_reason": Text("no login", "未登录")}, Verdict.STOP, "no login"),
         ({"snapshot_age": None}, Verdict.STOP, "never read"),

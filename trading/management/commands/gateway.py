@@ -85,6 +85,7 @@ class Command(BaseCommand):
             timezone.now,
             lambda: CONNECTING if gateway.connecting else END_AFTER.total_seconds(),
             partial(_stood_down, account, loop),
+            calendar,
         )
 
 

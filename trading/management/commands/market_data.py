@@ -20,7 +20,7 @@ from trading.domain.calendar import MarketPhase, TradingCalendar, phase_at
 from trading.domain.types import AccountMode, Symbol, Text
 from trading.errors import GatewayUnavailable
 from trading.management.fallback import fallback_feeds
-from trading.management.known_days import calendar_known_on
+from trading.management.known_days import CalendarWatch, calendar_known_on
 from trading.management.one_instance import (
     MARKET_DATA_LOCK,
     Alive,
@@ -82,8 +82,14 @@ class Command(BaseCommand):
                 interest = _Interest(CANARIES if mode is AccountMode.LIVE else ())
                 self.stdout.write("Market data is running. 行情进程已启动。")
                 self.stdout.flush()
+                days = CalendarWatch(calendar)
                 while not stop.asked():
                     alive()
+                    if days.changed():
+                        raise _problem(
+                            "The trading days have changed: a new process begins with them.",
+                            "交易日历已变更：将由新进程按新日历运行。",
+                        )
                     stop.wait(_step(sources, interest, mode, calendar))
 
 

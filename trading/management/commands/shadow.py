@@ -97,6 +97,7 @@ class Command(BaseCommand):
                     f"Another process acts for {account.name}; this one ends.",
                     f"账户 {account.name} 已由另一进程负责，本进程退出。",
                 ),
+                calendar,
             )
 
 
