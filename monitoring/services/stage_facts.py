@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,7 +66,7 @@ def facts_of(
         simulated=_simulated(path),
         compared=_compared(ledger),
         premarket_ready=_premarket(ledger, real),
-        probe_age=_age(real, _probed(home / PROBES, path.number)),
+        probed=_probed(home / PROBES, path.number),
         channel_age=_age(real, _delivered()),
         backup_age=_age(real, _backed_up(home)),
         has_factor=has_factor,
@@ -126,17 +127,20 @@ def _premarket(ledger: Account | None, real: datetime) -> bool | None:
     return checks.values_list("ready", flat=True).first()
 
 
-def _probed(folder: Path, number: str) -> datetime | None:
-    """Return when the newest report about this account was made; one that cannot be read is none."""
-    for file in sorted(folder.glob("probe-*.json"), reverse=True):
+def _probed(folder: Path, number: str) -> Mapping[str, str]:
+    """Return the newest outcome of each question about this account; what the twin answered, or cannot be read, is none."""
+    found: dict[str, str] = {}
+    for file in sorted(folder.glob("probe-*.json")):
         try:
             report = json.loads(file.read_text(encoding="utf-8"))
-            account, at = str(report["account"]), datetime.fromisoformat(report["at"])
+            if (
+                str(report["account"])[-4:] == number[-4:]
+                and report["about"]["terminal"] != "paper"
+            ):
+                found |= {str(one["question"]): str(one["outcome"]) for one in report["answers"]}
         except (OSError, ValueError, KeyError, TypeError):
             continue
-        if at.tzinfo is not None and account[-4:] == number[-4:]:
-            return at
-    return None
+    return found
 
 
 def _delivered() -> datetime | None:

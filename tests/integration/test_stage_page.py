@@ -59,15 +59,21 @@ def kept_well(row: Account, first: int = 10) -> None:
         DayBooks.objects.create(account=row, on=date(2026, 8, first + number), state="matched")
 
 
+def probed(home: Path, at: str, outcomes: dict[str, str], terminal: str = "C:/QMT") -> None:
+    answers = [{"question": one, "outcome": outcome} for one, outcome in outcomes.items()]
+    report = {"account": "…3456", "about": {"terminal": terminal}, "answers": answers}
+    folder = home / "probe"
+    folder.mkdir(exist_ok=True)
+    (folder / f"probe-{at}.json").write_text(json.dumps(report), "utf-8")
+
+
 def ready_for_caps(monkeypatch, home) -> None:
     """Bring about what the step to live with caps asks."""
     shadow = Account.objects.get(mode=AccountMode.SHADOW)
     kept_well(shadow, first=11)  # the step was made after the close of the 10th
     monkeypatch.setattr(stage_facts, "_compared", lambda ledger: 5)
     PremarketCheck.objects.create(account=shadow, on=NOW.date(), ready=True, looked_at=NOW)
-    (home / "probe").mkdir()
-    report = {"account": "…3456", "at": NOW.isoformat()}
-    (home / "probe" / "probe-20260810-100000.json").write_text(json.dumps(report), "utf-8")
+    probed(home, "20260810-100000", {"P5": "answered", "P15": "answered"})
     AlertChannel.objects.create(name="phone", url="json://x", last_sent_at=NOW)
     folder = backup_files.private_folder(home)
     file = folder / backup_files.name_for(NOW, Why.BY_HAND, Engine.SQLITE)
@@ -318,3 +324,15 @@ def test_the_command_shows_the_path_and_leads_back_never_on(paper):
     assert "NOT PROTECTED" in said
     assert "不受保护" in said
     assert path_of(NUMBER).stage is Stage.SHADOW
+
+
+def test_only_the_newest_answers_of_the_real_client_count_as_a_probe(tmp_path):
+    def open_questions() -> dict[str, str]:
+        return dict(stage_facts._probed(tmp_path / "probe", NUMBER))
+
+    assert open_questions() == {}
+    probed(tmp_path, "20260810-100000", {"P5": "answered", "P15": "failed"})
+    probed(tmp_path, "20260811-100000", {"P15": "answered"})
+    probed(tmp_path, "20260812-100000", {"P1": "answered"}, terminal="paper")
+    (tmp_path / "probe" / "probe-20260813-100000.json").write_text("{", "utf-8")
+    assert open_questions() == {"P5": "answered", "P15": "answered"}

@@ -79,7 +79,8 @@ class Facts:
     `clean_sessions`: sessions since the present stage began whose books agree or are explained; `differing`: those that
     are not. `working`: orders at work in the present ledger. `alarms`: what the health check finds wrong, by code.
     `quotes`: where quotes of the real market come from, "" nowhere. `simulated`: other accounts that are enabled and
-    live in an invented market. `compared`: shadow sessions that were compared with the market.
+    live in an invented market. `compared`: shadow sessions that were compared with the market. `probed`: the newest outcome
+    of each question that was put to the real client, in words of the probe's report.
     """
 
     clean_sessions: int
@@ -92,7 +93,7 @@ class Facts:
     simulated: Sequence[str]
     compared: int
     premarket_ready: bool | None
-    probe_age: timedelta | None
+    probed: Mapping[str, str]
     channel_age: timedelta | None
     backup_age: timedelta | None
     has_factor: bool
@@ -263,17 +264,29 @@ def _premarket(facts: Facts, needs: Needs) -> Check:
     )
 
 
-def _probe(facts: Facts, needs: Needs) -> Check:
-    return _check(
-        "PROBE",
-        Text("Probe of the QMT client", "QMT 客户端探测"),
-        facts.probe_age is not None,
-        Text("A report about this account is there; read it.", "已有本账户的探测报告，请阅读。"),
-        Text(
-            "No report about this account: `python manage.py qmt_probe ACCOUNT` (it only reads).",
-            "没有本账户的探测报告：`python manage.py qmt_probe 账户`（只读）。",
-        ),
-    )
+#: Questions of the probe without whose answer nobody goes on (docs/live-qmt.md): those it asks by reading, and those
+#: that take an order, or fills, of the capped account.
+_BY_READING, _BY_ORDERS = ("P5", "P15"), ("P1", "P2", "P11")
+
+
+def _probe(asked: Sequence[str], how: str) -> _Judge:
+    def judge(facts: Facts, needs: Needs) -> Check:
+        open_ = ", ".join(one for one in asked if facts.probed.get(one) != "answered")
+        failed = ", ".join(one for one, outcome in facts.probed.items() if outcome == "failed")
+        good = Text(
+            f"{', '.join(asked)} are answered; read the reports."
+            + f" Failed: {failed}." * bool(failed),
+            f"{'、'.join(asked)} 已有答案，请阅读报告。"
+            + f"失败的问题：{failed}。" * bool(failed),
+        )
+        bad = Text(
+            f"The real client has not answered {open_} yet: `python manage.py qmt_probe {how}`.",
+            f"真实客户端尚未回答 {open_}：`python manage.py qmt_probe {how}`。",
+        )
+        name = Text("Probe of the QMT client", "QMT 客户端探测")
+        return _check("PROBE", name, not open_, good, bad)
+
+    return judge
 
 
 def _factor(facts: Facts, needs: Needs) -> Check:
@@ -368,11 +381,21 @@ _CHECKS: Mapping[Stage, tuple[_Judge, ...]] = {
         *(_factor, _DOCTOR),
     ),
     Stage.CAPPED: (
-        *(_shadow_sessions, _compared, _unknown, _working, _health, _premarket, _probe),
-        *(_simulated, _channel, _backup, _factor, _caps, _REPORTED, _STOPPING),
+        *(_shadow_sessions, _compared, _unknown, _working, _health, _premarket),
+        *(
+            _probe(_BY_READING, "ACCOUNT"),
+            _simulated,
+            _channel,
+            _backup,
+            _factor,
+            _caps,
+            _REPORTED,
+            _STOPPING,
+        ),
     ),
     Stage.LIVE: (
-        *(_capped_sessions, _unknown, _health, _premarket, _channel, _backup, _factor),
+        *(_capped_sessions, _unknown, _health, _premarket),
+        *(_probe(_BY_ORDERS, "ACCOUNT --with-orders"), _channel, _backup, _factor),
         _COMPARED_BY_HAND,
     ),
 }

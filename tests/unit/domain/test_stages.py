@@ -37,7 +37,7 @@ READY = Facts(
     simulated=(),
     compared=5,
     premarket_ready=True,
-    probe_age=3 * DAY,
+    probed=dict.fromkeys(("P1", "P2", "P5", "P11", "P15"), "answered"),
     channel_age=DAY,
     backup_age=DAY,
     has_factor=True,
@@ -84,7 +84,9 @@ def test_what_only_a_person_knows_needs_a_reason(to):
         ("COPY", {"copy_age": None}, (Stage.SHADOW,)),
         ("COPY", {"copy_age": 8 * DAY}, (Stage.SHADOW,)),
         ("COMPARED", {"compared": 4}, (Stage.CAPPED,)),
-        ("PROBE", {"probe_age": None}, (Stage.CAPPED,)),
+        ("PROBE", {"probed": {}}, (Stage.CAPPED, Stage.LIVE)),
+        ("PROBE", {"probed": {**READY.probed, "P15": "failed"}}, (Stage.CAPPED,)),
+        ("PROBE", {"probed": {**READY.probed, "P11": "partly"}}, (Stage.LIVE,)),
         ("CAPS", {"caps_problem": Text("none", "无")}, (Stage.CAPPED,)),
         ("PREMARKET", {"premarket_ready": None}, (Stage.CAPPED, Stage.LIVE)),
         ("PREMARKET", {"premarket_ready": False}, (Stage.CAPPED, Stage.LIVE)),
@@ -111,7 +113,7 @@ def test_a_check_that_fails_is_not_vouched_for():
 @pytest.mark.parametrize("worst", [False, True])
 def test_every_check_speaks_both_languages(to, worst):
     nothing = Facts(
-        0, 0, 1, 1, ("X",), "", None, ("demo",), 0, None, None, None, None, False, Text("?", "？")
+        0, 0, 1, 1, ("X",), "", None, ("demo",), 0, None, {}, None, None, False, Text("?", "？")
     )
     for check in entry_checks(to, nothing if worst else READY, NEEDS):
         assert all((check.name.en, check.name.zh, check.text.en, check.text.zh)), check
