@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from monitoring.processes import PARENT_PIPE
+from monitoring.weight import Weight
 
 #: How much nicer a process is that yields: it still gets a third of what another one gets of the same processor.
 NICER = 5
@@ -91,6 +92,49 @@ class ProcessStatus:
         since = None if self.since is None else self.since.isoformat()
         due = None if self.due is None else self.due.isoformat()
         return {**asdict(self), "since": since, "due": due}
+
+
+class Child:
+    """One process of a supervisor, over all its starts. Moments are of its monotonic timer."""
+
+    def __init__(self, spec: ProcessSpec, stage: int) -> None:
+        self.spec, self.stage = spec, stage
+        self.state = State.WAITING
+        self.process: subprocess.Popen[bytes] | None = None
+        self.since: datetime | None = None
+        self.started_at = 0.0
+        self.alive_at = 0.0
+        self.asked_at = 0.0  # whether it is alive
+        self.start_at = 0.0  # when it is due again
+        self.ends_in_a_row = 0
+        self.restarts = 0
+        self.last_exit: int | None = None
+        self.is_hung = self.was_hung = False
+        self.weight = Weight(spec.ceiling, 0.0)
+        self.heavy = self.was_heavy = 0  # MB
+        self.asked_to_end_at = 0.0
+        self.leaving_since = 0.0
+        self.due: datetime | None = None
+        self.born = ""
+
+    @property
+    def is_up(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def status(self) -> ProcessStatus:
+        pid = self.process.pid if self.process is not None and self.is_up else None
+        return ProcessStatus(
+            self.spec.name,
+            self.state,
+            pid,
+            self.since,
+            self.restarts,
+            self.last_exit,
+            self.was_hung,
+            self.was_heavy,
+            self.due,
+            self.born if pid is not None else "",
+        )
 
 
 def spawn(

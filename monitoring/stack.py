@@ -7,7 +7,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -175,27 +175,8 @@ def paper_terminal(
     )
 
 
-def trading_processes(
-    around: Surroundings,
-    accounts: Iterable[tuple[int, str]],
-    nothing_under_way: Callable[[int], bool] = lambda _account_id: True,
-    shadows: Collection[int] = frozenset(),
-) -> list[ProcessSpec]:
-    """Run quotes, a gateway for each account (id, name), and what decides: worker and beat.
-
-    A gateway is not asked to end, within limits, while an order of its account is under way. `shadows`: the accounts
-    whose gateway is the one that cannot send.
-    """
-    gateways = [
-        around.spec(
-            f"{GATEWAY}{name}",
-            *("django", "shadow" if account_id in shadows else "gateway", name),
-            alive=SignsOfLife(around.home / gateway_lock(account_id)),
-            calm=partial(nothing_under_way, account_id),
-            stage=TRADING,
-        )
-        for account_id, name in accounts
-    ]
+def trading_processes(around: Surroundings, gateways: Iterable[ProcessSpec]) -> list[ProcessSpec]:
+    """Run quotes, these gateways, and what decides: worker and beat."""
     celery = ("celery", "-A", "miniqmt")
     # Nobody else works here: no need to ask for others at the start, or to listen to them.
     worker = ("worker", "--pool=threads", "-c", "4", "--without-gossip", "--without-mingle")
@@ -229,6 +210,27 @@ def trading_processes(
             stage=DECIDING,
         ),
     ]
+
+
+def gateway(
+    around: Surroundings,
+    account_id: int,
+    name: str,
+    nothing_under_way: Callable[[int], bool] = lambda _account_id: True,
+    *,
+    is_shadow: bool = False,
+) -> ProcessSpec:
+    """Run the gateway of an account; `is_shadow`: the one that cannot send.
+
+    It is not asked to end, within limits, while an order of its account is under way.
+    """
+    return around.spec(
+        f"{GATEWAY}{name}",
+        *("django", "shadow" if is_shadow else "gateway", name),
+        alive=SignsOfLife(around.home / gateway_lock(account_id)),
+        calm=partial(nothing_under_way, account_id),
+        stage=TRADING,
+    )
 
 
 def flower(around: Surroundings, port: int, user: str, password: str) -> ProcessSpec:

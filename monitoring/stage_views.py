@@ -128,9 +128,8 @@ def _moved(account: Account, to: Stage) -> Text:
             "现已进入实盘：实盘上限不再生效，以风控配置的限额为准。",
         )
     return Text(
-        f"It stands at {words.en} now, in the ledger {account.name}. Stop `up` and start it again: then its gateway"
-        " runs.",
-        f"现处于“{words.zh}”，账簿为 {account.name}。请停止并重新启动 `up`，其网关随之运行。",
+        f"It stands at {words.en} now, in the ledger {account.name}. `up` starts its gateway within half a minute.",
+        f"现处于“{words.zh}”，账簿为 {account.name}。`up` 将在半分钟内启动其网关。",
     )
 
 

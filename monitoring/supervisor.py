@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from monitoring.child_log import copy_output
 from monitoring.child_process import (
+    Child,
     ProcessSpec,
     ProcessStatus,
     State,
@@ -54,48 +54,6 @@ class StartError(Exception):
     """An essential process did not become ready; everything started so far was stopped."""
 
 
-class _Child:
-    """One process of ours, over all its starts."""
-
-    def __init__(self, spec: ProcessSpec, stage: int) -> None:
-        self.spec, self.stage = spec, stage
-        self.state = State.WAITING
-        self.process: subprocess.Popen[bytes] | None = None
-        self.since: datetime | None = None
-        self.started_at = 0.0
-        self.alive_at = 0.0
-        self.asked_at = 0.0  # whether it is alive
-        self.start_at = 0.0  # when it is due again
-        self.ends_in_a_row = 0
-        self.restarts = 0
-        self.last_exit: int | None = None
-        self.is_hung = self.was_hung = False
-        self.weight = Weight(spec.ceiling, 0.0)
-        self.heavy = self.was_heavy = 0  # MB
-        self.asked_to_end_at = 0.0
-        self.due: datetime | None = None
-        self.born = ""
-
-    @property
-    def is_up(self) -> bool:
-        return self.process is not None and self.process.poll() is None
-
-    def status(self) -> ProcessStatus:
-        pid = self.process.pid if self.process is not None and self.is_up else None
-        return ProcessStatus(
-            self.spec.name,
-            self.state,
-            pid,
-            self.since,
-            self.restarts,
-            self.last_exit,
-            self.was_hung,
-            self.was_heavy,
-            self.due,
-            self.born if pid is not None else "",
-        )
-
-
 class Supervisor:
     """Runs the given processes. `step` does what is due and returns; `run` steps until it is told to stop.
 
@@ -118,10 +76,11 @@ class Supervisor:
         weigh: Callable[[int], int | None] = resident_bytes,
     ) -> None:
         self._children = [
-            _Child(spec, place if spec.stage is None else spec.stage)
+            Child(spec, place if spec.stage is None else spec.stage)
             for place, spec in enumerate(specs)
         ]
         self._logs, self._wall, self._monotonic = logs, wall, monotonic
+        self._leaving: list[Child] = []
         self._publish, self._show, self._alive = publish, show, alive
         self._restarts, self._weigh = restarts or Restarts(), weigh
         self._published: tuple[ProcessStatus, ...] = ()
@@ -132,6 +91,22 @@ class Supervisor:
     def statuses(self) -> tuple[ProcessStatus, ...]:
         """Return the state of all processes, in the order they start."""
         return tuple(child.status() for child in self._children)
+
+    def keep(self, begins: str, specs: Iterable[ProcessSpec]) -> None:
+        """Of the processes whose names begin so, run these from now on: new ones start, the others end in order.
+
+        Call it from the thread that steps.
+        """
+        wanted = {spec.name: spec for spec in specs}
+        for child in [one for one in self._children if one.spec.name.startswith(begins)]:
+            spec = wanted.get(child.spec.name)
+            if spec is not None and spec.argv == child.spec.argv:
+                del wanted[spec.name]
+                continue
+            child.leaving_since = self._monotonic()
+            self._children.remove(child)
+            self._leaving.append(child)
+        self._children += [Child(spec, spec.stage or 0) for spec in wanted.values()]
 
     def want_stop(self) -> None:
         """Make `run` stop everything; asked twice, it kills what is left at once. Safe in a signal handler."""
@@ -154,6 +129,8 @@ class Supervisor:
         """Do what is due: start the next, notice the ready, the ended and the hung, start again. Raises StartError."""
         now = self._monotonic()
         self._alive()
+        for child in list(self._leaving):
+            self._see_off(child, now)
         for child in self._children:
             if child.state is State.WAITING and self._may_start_first(child, now):
                 self._start(child)
@@ -164,13 +141,14 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop everything, the last started first, each within its own time; safe to call twice."""
-        for stage in sorted({child.stage for child in self._children}, reverse=True):
-            self._stop_together([child for child in self._children if child.stage == stage])
+        children = [*self._children, *self._leaving]
+        for stage in sorted({child.stage for child in children}, reverse=True):
+            self._stop_together([child for child in children if child.stage == stage])
         self._tell()
 
     # --- one child ---
 
-    def _start(self, child: _Child) -> None:
+    def _start(self, child: Child) -> None:
         spec, now = child.spec, self._monotonic()
         child.started_at = child.alive_at = now
         child.since = self._wall()
@@ -192,7 +170,7 @@ class Supervisor:
                 lambda: self._wakes.put(None),
             )
 
-    def _look_at(self, child: _Child, now: float) -> None:
+    def _look_at(self, child: Child, now: float) -> None:
         if child.state in (State.STARTING, State.RUNNING):
             if child.process is not None and not child.is_up:
                 self._ended(child, child.process.returncode)
@@ -207,13 +185,13 @@ class Supervisor:
             child.restarts += 1
             self._start(child)
 
-    def _may_start_first(self, child: _Child, now: float) -> bool:
+    def _may_start_first(self, child: Child, now: float) -> bool:
         # Without an essential one nothing runs at all, and `up` itself ends when it does not get ready.
         if child.spec.essential or not self._restarts.after_a_crash:
             return True
         return self._may_start_again(child, now)
 
-    def _may_start_again(self, child: _Child, now: float) -> bool:
+    def _may_start_again(self, child: Child, now: float) -> bool:
         wait = self._restarts.take(child.spec.name, self._wall())
         if not wait:
             return True
@@ -227,7 +205,7 @@ class Supervisor:
         child.start_at = now + wait.total_seconds()
         return False
 
-    def _await_ready(self, child: _Child, now: float) -> None:
+    def _await_ready(self, child: Child, now: float) -> None:
         spec = child.spec
         if spec.ready is None or _holds(spec.ready):
             child.state, child.alive_at = State.RUNNING, now
@@ -237,7 +215,7 @@ class Supervisor:
             self._show(spec.name, f"not ready after {spec.ready_within:.0f} s")
             child.state, child.alive_at = State.RUNNING, now
 
-    def _check_alive(self, child: _Child, now: float) -> None:
+    def _check_alive(self, child: Child, now: float) -> None:
         spec = child.spec
         if spec.alive is None or now - child.asked_at < spec.alive_every:
             return
@@ -251,7 +229,7 @@ class Supervisor:
             child.process.kill()
             child.alive_at, child.is_hung = now, True
 
-    def _check_weight(self, child: _Child, now: float) -> None:
+    def _check_weight(self, child: Child, now: float) -> None:
         if child.process is None:
             return
         if child.heavy:  # it was asked to end
@@ -273,7 +251,7 @@ class Supervisor:
         )
         _ask_to_end(child)
 
-    def _ended(self, child: _Child, code: int | None) -> None:
+    def _ended(self, child: Child, code: int | None) -> None:
         now = self._monotonic()
         is_first = child.restarts == 0 and child.state in (State.WAITING, State.STARTING)
         if child.spec.essential and is_first:
@@ -289,9 +267,21 @@ class Supervisor:
         wait = child.start_at - now
         self._show(child.spec.name, f"ended with {code}; starts again in {wait:.1f} s")
 
+    def _see_off(self, child: Child, now: float) -> None:
+        if child.process is None or not child.is_up:
+            close_pipes(child.process)
+            self._leaving.remove(child)
+            self._show(child.spec.name, "is not wanted any more: stopped")
+        elif not child.asked_to_end_at:
+            if _is_calm(child.spec) or now - child.leaving_since >= CALM_AT_STOP:
+                child.asked_to_end_at = now
+                _ask_to_end(child)
+        elif now - child.asked_to_end_at >= child.spec.stop_within:
+            child.process.kill()
+
     # --- stopping ---
 
-    def _stop_together(self, children: Sequence[_Child]) -> None:
+    def _stop_together(self, children: Sequence[Child]) -> None:
         self._await_calm([child for child in children if child.is_up])
         asked_at = time.monotonic()
         for child in children:
@@ -317,7 +307,7 @@ class Supervisor:
                 self._show(child.spec.name, f"stopped, exit code {child.last_exit}")
             child.process, child.state = None, State.STOPPED
 
-    def _await_calm(self, children: Sequence[_Child]) -> None:
+    def _await_calm(self, children: Sequence[Child]) -> None:
         began = time.monotonic()
         busy = [child for child in children if not _is_calm(child.spec)]
         while busy and self._stops_wanted < 2 and time.monotonic() - began < CALM_AT_STOP:
@@ -357,7 +347,7 @@ def _holds(question: Callable[[], bool]) -> bool:
         return False
 
 
-def _ask_to_end(child: _Child) -> None:
+def _ask_to_end(child: Child) -> None:
     if child.process is None or not child.is_up:
         return
     if child.spec.stop is not None:

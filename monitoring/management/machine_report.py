@@ -17,10 +17,18 @@ log = logging.getLogger(__name__)
 
 
 class MachineReport:
-    """Says every ten seconds what it was told last. A database that is away is asked again at the next turn."""
+    """Says every ten seconds what it was told last, and has `look` look at the database.
 
-    def __init__(self, name: str, real: Callable[[], datetime]) -> None:
-        self._name, self._real = name, real
+    One that is away is asked again at the next turn.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        real: Callable[[], datetime],
+        look: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._name, self._real, self._look = name, real, look
         self._rows: Sequence[Mapping[str, Any]] = ()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="machine report", daemon=True)
@@ -45,7 +53,8 @@ class MachineReport:
     def _tell(self, rows: Sequence[Mapping[str, Any]]) -> None:
         try:
             report(self._name, rows, ahead_of_database(self._real))
+            self._look()
         except (DatabaseError, InterfaceError) as problem:
-            log.warning("this machine cannot report to the database: %s", problem)
+            log.warning("this machine cannot speak with the database: %s", problem)
         finally:
             connection.close()

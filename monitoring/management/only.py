@@ -36,9 +36,12 @@ def names_of(written: str) -> frozenset[str]:
 
 
 def chosen(processes: Sequence[ProcessSpec], wanted: frozenset[str]) -> list[ProcessSpec]:
-    """Return those that run here. Raises CommandError for a gateway of an account there is not."""
-    if not wanted:
-        return list(processes)
+    """Return those that run here."""
+    return [one for one in processes if not wanted or _is_wanted(one.name, wanted)]
+
+
+def refuse_strangers(processes: Sequence[ProcessSpec], wanted: frozenset[str]) -> None:
+    """Raise CommandError for a gateway of an account there is not."""
     there = {one.name for one in processes}
     strange = [name for name in wanted if name.startswith(GATEWAY) and name not in there]
     if strange:
@@ -47,7 +50,6 @@ def chosen(processes: Sequence[ProcessSpec], wanted: frozenset[str]) -> list[Pro
             f"--only gateway:{name}: there is no enabled account of this name that has a gateway.",
             f"--only gateway:{name}：没有此名称且已启用的账户。",
         )
-    return [one for one in processes if _is_wanted(one.name, wanted)]
 
 
 def _is_wanted(name: str, wanted: frozenset[str]) -> bool:

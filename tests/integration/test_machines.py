@@ -13,7 +13,13 @@ from monitoring import stack
 from monitoring.console.machines import with_machines
 from monitoring.console.values import Console, ProcessView
 from monitoring.management.machine_report import MachineReport
-from monitoring.management.only import chosen, has_the_database, leads_elsewhere, names_of
+from monitoring.management.only import (
+    chosen,
+    has_the_database,
+    leads_elsewhere,
+    names_of,
+    refuse_strangers,
+)
 from monitoring.models import Machine
 from monitoring.services.machines import SILENT_AFTER, report
 from monitoring.status import status_of
@@ -58,7 +64,9 @@ def states(views: list[ProcessView]) -> dict[str, str]:
 
 def test_a_machine_runs_what_it_is_told_and_the_rest_is_elsewhere():
     around = stack.Surroundings(Path(), Path("home"), stack.Redis("redis://elsewhere"))
-    every = stack.trading_processes(around, [(1, "main"), (2, "second")])
+    every = stack.trading_processes(
+        around, [stack.gateway(around, 1, "main"), stack.gateway(around, 2, "second")]
+    )
 
     def run_here(written: str) -> list[str]:
         return [one.name for one in chosen(every, names_of(written))]
@@ -68,7 +76,7 @@ def test_a_machine_runs_what_it_is_told_and_the_rest_is_elsewhere():
     assert run_here("gateways") == ["gateway-main", "gateway-second"]
     assert run_here("") == [one.name for one in every]
     with pytest.raises(CommandError, match="gateway:third"):
-        run_here("gateway:third")
+        refuse_strangers(every, names_of("gateway:third"))
 
 
 @pytest.mark.parametrize("written", ["gatway:main", "gateway:", "celery"])

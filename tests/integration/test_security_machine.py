@@ -27,6 +27,7 @@ from monitoring.care import backup
 from monitoring.care.errors import NothingDone
 from monitoring.care.restore import restore
 from monitoring.management.commands import up
+from monitoring.management.enabled_accounts import enabled_accounts
 from monitoring.moving_in.installation import read_installation
 from monitoring.security import checks
 from tests.database_files import NOW
@@ -199,7 +200,7 @@ def test_no_secret_reaches_a_log_however_much_is_logged(calendar, caplog, settin
         stack.redis_process(around),
         stack.web(around, 1),
         stack.flower(around, 1, up.ADMIN, password),
-        *stack.trading_processes(around, [(1, "one")]),
+        *stack.trading_processes(around, [stack.gateway(around, 1, "one")]),
     ]
     session = client.cookies["sessionid"].value
     planted = (
@@ -244,7 +245,8 @@ def test_no_page_has_script_or_style_inside_which_the_policy_would_refuse():
 )
 def test_flower_stays_off_beside_a_live_account_unless_asked_for(mode, options, starts):
     Account.objects.create(name="one", broker_account_id="1", mode=mode)
-    assert up._wants_flower({"flower": False, "no_flower": False, **options}) is starts
+    options = {"flower": False, "no_flower": False, **options}
+    assert up._wants_flower(options, enabled_accounts()) is starts
 
 
 def test_no_header_says_where_a_request_came_from_unless_a_server_stands_before():

@@ -51,7 +51,9 @@ def test_f127_who_asks_stops_before_who_answers(tmp_path):
     specs = [
         stack.redis_process(around),
         stack.paper_terminal(around, ()),
-        *stack.trading_processes(around, [(1, "one"), (2, "two")]),
+        *stack.trading_processes(
+            around, [stack.gateway(around, 1, "one"), stack.gateway(around, 2, "two")]
+        ),
         stack.web(around, 8000),
         stack.flower(around, 5555, "admin", "secret"),
     ]

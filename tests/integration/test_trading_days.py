@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
-from trading.management.known_days import LOOK_EVERY, CalendarWatch
+from trading.management.change_watch import LOOK_EVERY, ChangeWatch
 from trading.models import TradingDay
 from trading.services.calendar import cross_check, fill_calendar, load_calendar, settle_day
 
@@ -88,7 +88,7 @@ def test_a_process_notices_that_a_day_was_decided_since_it_began():
     today = date(2026, 11, 30)
     cross_check([date(2026, 11, 27), date(2026, 12, 1)], "terminal", today)
     timer = Timer()
-    watch = CalendarWatch(load_calendar(), timer)
+    watch = ChangeWatch(load_calendar(), load_calendar, timer)
     timer.seconds = LOOK_EVERY
     assert not watch.changed()
     assert settle_day(today, True, "wang")
@@ -99,7 +99,7 @@ def test_a_process_notices_that_a_day_was_decided_since_it_began():
 
 def test_a_calendar_that_cannot_be_read_has_not_changed():
     timer = Timer()
-    watch = CalendarWatch(load_calendar(), timer)
+    watch = ChangeWatch(load_calendar(), load_calendar, timer)
     timer.seconds = LOOK_EVERY
 
     def away(*_: object, **__: object) -> None:

@@ -130,35 +130,22 @@ def _check(code: str, name: Text, passed: bool, good: Text, bad: Text) -> Check:
     return Check(code, name, passed, good if passed else bad)
 
 
-def _sessions(count: int, least: int, differing: int) -> Check:
-    name = Text("Sessions with clean books", "账目一致的交易日")
-    if differing:
-        return Check(
-            "SESSIONS",
-            name,
-            False,
-            Text(
+def _sessions(least_of: Callable[[Needs], int]) -> _Judge:
+    def judge(facts: Facts, needs: Needs) -> Check:
+        count, least, differing = facts.clean_sessions, least_of(needs), facts.differing
+        said = Text(
+            f"{count} of at least {least} since this stage began.",
+            f"本阶段开始以来 {count} 个，至少需要 {least} 个。",
+        )
+        if differing:
+            said = Text(
                 f"The books of {differing} sessions differ and nobody has explained it. Explain it under “Books of the days”.",
                 f"有 {differing} 个交易日的账目存在差异且未说明。请在“日终对账”中说明。",
-            ),
-        )
-    said = Text(
-        f"{count} of at least {least} since this stage began.",
-        f"本阶段开始以来 {count} 个，至少需要 {least} 个。",
-    )
-    return Check("SESSIONS", name, count >= least, said)
+            )
+        name = Text("Sessions with clean books", "账目一致的交易日")
+        return Check("SESSIONS", name, not differing and count >= least, said)
 
-
-def _paper_sessions(facts: Facts, needs: Needs) -> Check:
-    return _sessions(facts.clean_sessions, needs.paper_sessions, facts.differing)
-
-
-def _shadow_sessions(facts: Facts, needs: Needs) -> Check:
-    return _sessions(facts.clean_sessions, needs.shadow_sessions, facts.differing)
-
-
-def _capped_sessions(facts: Facts, needs: Needs) -> Check:
-    return _sessions(facts.clean_sessions, needs.capped_sessions, facts.differing)
+    return judge
 
 
 def _compared(facts: Facts, needs: Needs) -> Check:
@@ -375,27 +362,21 @@ _COMPARED_BY_HAND = _asked(
     ),
 )
 
+_IN_PAPER = _sessions(lambda needs: needs.paper_sessions)
+_IN_SHADOW = _sessions(lambda needs: needs.shadow_sessions)
+_WITH_CAPS = _sessions(lambda needs: needs.capped_sessions)
+_READ, _ORDERED = _probe(_BY_READING, "ACCOUNT"), _probe(_BY_ORDERS, "ACCOUNT --with-orders")
+
 _CHECKS: Mapping[Stage, tuple[_Judge, ...]] = {
     Stage.SHADOW: (
-        *(_paper_sessions, _unknown, _working, _health, _quotes, _copy, _simulated),
-        *(_factor, _DOCTOR),
+        *(_IN_PAPER, _unknown, _working, _health, _quotes, _copy, _simulated, _factor, _DOCTOR),
     ),
     Stage.CAPPED: (
-        *(_shadow_sessions, _compared, _unknown, _working, _health, _premarket),
-        *(
-            _probe(_BY_READING, "ACCOUNT"),
-            _simulated,
-            _channel,
-            _backup,
-            _factor,
-            _caps,
-            _REPORTED,
-            _STOPPING,
-        ),
+        *(_IN_SHADOW, _compared, _unknown, _working, _health, _premarket, _READ, _simulated),
+        *(_channel, _backup, _factor, _caps, _REPORTED, _STOPPING),
     ),
     Stage.LIVE: (
-        *(_capped_sessions, _unknown, _health, _premarket),
-        *(_probe(_BY_ORDERS, "ACCOUNT --with-orders"), _channel, _backup, _factor),
+        *(_WITH_CAPS, _unknown, _health, _premarket, _ORDERED, _channel, _backup, _factor),
         _COMPARED_BY_HAND,
     ),
 }

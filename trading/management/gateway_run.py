@@ -17,14 +17,15 @@ from django.db import DatabaseError, close_old_connections
 from trading.domain.calendar import TradingCalendar
 from trading.domain.types import AccountMode, Text
 from trading.errors import StandDown
+from trading.management.change_watch import ChangeWatch
 from trading.management.clock_guard import ClockGuard
 from trading.management.gateway_loop import GatewayLoop, Protection, Steppable
-from trading.management.known_days import CalendarWatch
 from trading.management.one_instance import Alive
 from trading.management.waiting import StopSignal, await_database
 from trading.management.watchdog import Keeper, Watchdog
 from trading.models import Account
 from trading.ports import QuoteReader
+from trading.services.calendar import load_calendar
 from trading.services.database_clock import ahead_of_database
 from trading.services.desk import AccountDesk
 from trading.services.gateway_lease import RENEW, TTL, Lease, place_of
@@ -95,7 +96,8 @@ def run_gateway(
     Raises what `stood_down` makes of it when another process acts for the account, and CommandError when the session
     is over, or the trading days are others than the `calendar` it began with: a new process opens the next one.
     """
-    days = CalendarWatch(calendar)
+    # The same object as long as no day changed.
+    days = ChangeWatch(calendar, load_calendar)
     watchdog = Watchdog(patience, time.monotonic)
     keeper = Keeper(desk.renew, watchdog, RENEW.total_seconds(), time.monotonic)
     listener = NudgeListener(settings.REDIS_URL, account.pk, stop.wake)

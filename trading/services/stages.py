@@ -258,8 +258,8 @@ def _what_it_means(account: Account, to: Stage, path: Path) -> Text:
     stands = Text(f"It stands at {words.en} now.", f"现处于“{words.zh}”。")
     if to is not Stage.CAPPED and ledger is not None and ledger.enabled:
         stands = Text(
-            f"{stands.en} Start `up` anew: {ledger.name} then has a gateway.",
-            f"{stands.zh}请重新启动 `up`，{ledger.name} 的网关随之运行。",
+            f"{stands.en} `up` gives {ledger.name} a gateway within half a minute.",
+            f"{stands.zh}`up` 将在半分钟内启动 {ledger.name} 的网关。",
         )
     elif to is Stage.PAPER:
         stands = Text(

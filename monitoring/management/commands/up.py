@@ -26,18 +26,27 @@ from monitoring.care.soundness import problem_of_database
 from monitoring.child_log import console
 from monitoring.left_behind import end_left_behind
 from monitoring.loopback import HOST, free_port
+from monitoring.management.enabled_accounts import AccountsWatch, Enabled, enabled_accounts
 from monitoring.management.machine_report import MachineReport
 from monitoring.management.only import (
     chosen,
     has_the_database,
     leads_elsewhere,
     names_of,
+    refuse_strangers,
     tables_are_missing,
 )
 from monitoring.processes import AlreadyRunning, only_instance, write_whole
 from monitoring.restarts import NAME as RESTARTS
 from monitoring.restarts import Restarts
-from monitoring.run_file import LOCK, read_run_file, redis_url, started_again, write_run_file
+from monitoring.run_file import (
+    GATEWAY,
+    LOCK,
+    read_run_file,
+    redis_url,
+    started_again,
+    write_run_file,
+)
 from monitoring.security.checks import refuse_to_serve
 from monitoring.static_files import collect
 from monitoring.supervisor import ProcessSpec, ProcessStatus, StartError, State, Supervisor
@@ -46,7 +55,7 @@ from trading.domain.pace import FASTEST
 from trading.domain.types import AccountMode, Text
 from trading.management.one_instance import Alive
 from trading.management.paper_files import remove_notice
-from trading.models import Account, Order
+from trading.models import Order
 from trading.services.demo import ensure_demo_account
 
 ADMIN, PASSWORD_FILE = "admin", "admin-password.txt"
@@ -137,9 +146,12 @@ class Command(BaseCommand):
             )
         wanted = names_of(options["only"])
         around = self._prepare(home, options["speed"], wanted)
-        doors = self._open_doors(home, options, wanted)
-        processes = chosen(self._processes(around, doors, source, options), wanted)
-        machine = MachineReport(settings.MINIQMT_MACHINE, timezone.now)
+        accounts = enabled_accounts()
+        doors = self._open_doors(home, options, wanted, accounts)
+        processes = self._processes(around, doors, source, options, accounts)
+        refuse_strangers(processes, wanted)
+        watch = AccountsWatch(accounts)
+        machine = MachineReport(settings.MINIQMT_MACHINE, timezone.now, watch.look)
         facts = {
             "pid": os.getpid(),
             "source": source,
@@ -164,9 +176,14 @@ class Command(BaseCommand):
         def every_step() -> None:
             alive()
             tell()
+            others = watch.changed()
+            if others is not None:
+                supervisor.keep(GATEWAY, chosen(_gateways(around, others), wanted))
+                if not _wants_flower(options, others):
+                    supervisor.keep("flower", [])
 
         supervisor = Supervisor(
-            processes,
+            chosen(processes, wanted),
             home / "logs",
             wall=timezone.now,
             publish=publish,
@@ -225,9 +242,15 @@ class Command(BaseCommand):
                 f"网页样式和脚本未能压缩：{problem}。",
             )
 
-    def _open_doors(self, home: Path, options: dict[str, Any], wanted: frozenset[str]) -> _Doors:
+    def _open_doors(
+        self,
+        home: Path,
+        options: dict[str, Any],
+        wanted: frozenset[str],
+        accounts: Sequence[Enabled],
+    ) -> _Doors:
         has_web = not options["no_web"] and (not wanted or "web" in wanted)
-        has_flower = _wants_flower(options) and (not wanted or "flower" in wanted)
+        has_flower = _wants_flower(options, accounts) and (not wanted or "flower" in wanted)
         password, is_new = _admin(home) if has_web or has_flower or not wanted else ("", False)
         return _Doors(
             free_port(stack.WEB_PORT) if has_web else 0,
@@ -237,24 +260,22 @@ class Command(BaseCommand):
         )
 
     def _processes(
-        self, around: stack.Surroundings, doors: _Doors, source: str, options: dict[str, Any]
+        self,
+        around: stack.Surroundings,
+        doors: _Doors,
+        source: str,
+        options: dict[str, Any],
+        accounts: Sequence[Enabled],
     ) -> list[ProcessSpec]:
         market = ["--source", source]
         for position in options["position"]:
             market += ["--position", position]
         if options["misbehave"]:
             market += ["--misbehave", options["misbehave"]]
-        accounts = Account.objects.filter(enabled=True)
-        shadows = accounts.filter(mode=AccountMode.SHADOW).values_list("pk", flat=True)
         processes = [
             *([stack.redis_process(around)] if around.redis.port else []),
             stack.paper_terminal(around, market, holds_recording=source != DEMO),
-            *stack.trading_processes(
-                around,
-                list(accounts.values_list("pk", "name")),
-                _nothing_under_way,
-                frozenset(shadows),
-            ),
+            *stack.trading_processes(around, _gateways(around, accounts)),
         ]
         if doors.web:
             processes.append(stack.web(around, doors.web, proxied=settings.HTTPS))
@@ -301,6 +322,15 @@ class Command(BaseCommand):
             self.stdout.flush()
 
 
+def _gateways(around: stack.Surroundings, accounts: Sequence[Enabled]) -> list[ProcessSpec]:
+    return [
+        stack.gateway(
+            around, one.pk, one.name, _nothing_under_way, is_shadow=one.mode is AccountMode.SHADOW
+        )
+        for one in accounts
+    ]
+
+
 def _source(home: Path, replay: str | None) -> str:
     """Return what is played. Raises CommandError when this data directory has seen another market."""
     source = str(Path(replay).resolve()) if replay else DEMO
@@ -316,11 +346,11 @@ def _source(home: Path, replay: str | None) -> str:
     return source
 
 
-def _wants_flower(options: dict[str, Any]) -> bool:
+def _wants_flower(options: dict[str, Any], accounts: Sequence[Enabled]) -> bool:
     """It can end and send tasks: beside a live account only for who asks for it."""
     if options["no_flower"] or options["flower"]:
         return not options["no_flower"]
-    return not Account.objects.filter(enabled=True, mode=AccountMode.LIVE).exists()
+    return all(one.mode is not AccountMode.LIVE for one in accounts)
 
 
 def _admin(home: Path) -> tuple[str, bool]:

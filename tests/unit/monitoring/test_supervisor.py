@@ -16,6 +16,7 @@ from monitoring.child_process import NICER, spawn
 from monitoring.restarts import MOST, REFILL, Restarts
 from monitoring.supervisor import (
     BACKOFF,
+    CALM_AT_STOP,
     PROVED,
     ProcessSpec,
     ProcessStatus,
@@ -24,6 +25,7 @@ from monitoring.supervisor import (
     Supervisor,
 )
 from monitoring.weight import LIVES
+from tests.stack import is_there
 from trading.management.progress import Answers, mark
 
 pytestmark = [pytest.mark.system, pytest.mark.unattended]
@@ -523,3 +525,68 @@ def test_who_only_looks_comes_after_what_trades(yields, more):
     with spawn([sys.executable, "-c", script], {}, None, yields) as child:
         said, _ = child.communicate()
     assert int(said) == os.getpriority(os.PRIO_PROCESS, 0) + more
+
+
+# -- which processes there are may change
+
+
+def test_a_process_that_is_wanted_later_starts_and_one_that_is_not_any_more_ends(supervise):
+    lines = []
+    supervisor = supervise(
+        child("gateway-a"), child("worker"), show=lambda *line: lines.append(line)
+    )
+    step_until(supervisor, is_in(supervisor, "worker", State.RUNNING))
+    worker = status(supervisor, "worker").pid
+
+    supervisor.keep("gateway-", [child("gateway-b"), child("gateway-c")])
+    step_until(supervisor, is_in(supervisor, "gateway-c", State.RUNNING))
+    step_until(supervisor, lambda: ("gateway-a", "is not wanted any more: stopped") in lines)
+
+    assert [one.name for one in supervisor.statuses()] == ["worker", "gateway-b", "gateway-c"]
+    assert status(supervisor, "worker").pid == worker
+    assert status(supervisor, "gateway-b").restarts == 0
+
+
+def test_what_is_wanted_as_before_goes_on(supervise):
+    supervisor = supervise(child("gateway-a"))
+    step_until(supervisor, is_in(supervisor, "gateway-a", State.RUNNING))
+    pid = status(supervisor, "gateway-a").pid
+    supervisor.keep("gateway-", [child("gateway-a"), child("gateway-b")])
+    step_until(supervisor, is_in(supervisor, "gateway-b", State.RUNNING))
+    assert status(supervisor, "gateway-a").pid == pid
+
+
+def test_another_command_of_the_same_name_replaces_it(supervise):
+    supervisor = supervise(child("gateway-a"))
+    step_until(supervisor, is_in(supervisor, "gateway-a", State.RUNNING))
+    pid = status(supervisor, "gateway-a").pid
+    supervisor.keep("gateway-", [child("gateway-a", WAITS + "  # a shadow now")])
+    step_until(supervisor, is_in(supervisor, "gateway-a", State.RUNNING))
+    assert status(supervisor, "gateway-a").pid != pid
+
+
+def test_one_that_is_not_wanted_ends_when_nothing_is_under_way_and_is_not_waited_for_long(
+    supervise, clock
+):
+    supervisor = supervise(child("gateway-a", DEAF, calm=lambda: False, stop_within=5))
+    step_until(supervisor, is_in(supervisor, "gateway-a", State.RUNNING))
+    pid = status(supervisor, "gateway-a").pid
+    supervisor.keep("gateway-", [])
+    for _ in range(5):
+        supervisor.step()
+    assert is_there(pid)
+    clock.now += CALM_AT_STOP  # asked, and deaf
+    supervisor.step()
+    clock.now += 5
+    step_until(supervisor, lambda: not is_there(pid))
+
+
+def test_a_stop_ends_what_is_just_leaving_too(supervise):
+    supervisor = supervise(child("gateway-a", calm=lambda: False), child("worker"))
+    step_until(supervisor, is_in(supervisor, "worker", State.RUNNING))
+    pid = status(supervisor, "gateway-a").pid
+    supervisor.keep("gateway-", [])
+    supervisor.want_stop()
+    supervisor.want_stop()
+    supervisor.stop()
+    assert not is_there(pid)

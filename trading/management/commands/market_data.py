@@ -19,8 +19,9 @@ from trading.broker import vendor
 from trading.domain.calendar import MarketPhase, TradingCalendar, phase_at
 from trading.domain.types import AccountMode, Symbol, Text
 from trading.errors import GatewayUnavailable
+from trading.management.change_watch import ChangeWatch
 from trading.management.fallback import fallback_feeds
-from trading.management.known_days import CalendarWatch, calendar_known_on
+from trading.management.known_days import calendar_known_on
 from trading.management.one_instance import (
     MARKET_DATA_LOCK,
     Alive,
@@ -35,6 +36,7 @@ from trading.market_data.xtquant_feed import CANARIES
 from trading.models import Account
 from trading.paper import tcp_client, xtdata
 from trading.selectors import wanted_quotes
+from trading.services.calendar import load_calendar
 from trading.services.clock import market_time
 from trading.services.pace import pace_of
 from trading.services.pricing import limits_by_rule
@@ -82,13 +84,13 @@ class Command(BaseCommand):
                 interest = _Interest(CANARIES if mode is AccountMode.LIVE else ())
                 self.stdout.write("Market data is running. 行情进程已启动。")
                 self.stdout.flush()
-                days = CalendarWatch(calendar)
+                began = ChangeWatch((calendar, mode), lambda: (load_calendar(), quotes_mode()))
                 while not stop.asked():
                     alive()
-                    if days.changed():
+                    if began.changed():
                         raise _problem(
-                            "The trading days have changed: a new process begins with them.",
-                            "交易日历已变更：将由新进程按新日历运行。",
+                            "The trading days, or whose market the quotes are of, have changed: a new process begins with it.",
+                            "交易日历或行情所属市场已变更：将由新进程按新情况运行。",
                         )
                     stop.wait(_step(sources, interest, mode, calendar))
 

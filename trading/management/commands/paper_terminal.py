@@ -28,6 +28,7 @@ from trading.domain.types import CHINA, AccountMode, Symbol, Text
 from trading.errors import SourceError
 from trading.management.known_days import calendar_known_on
 from trading.management.one_instance import TERMINAL_LOCK, Alive, AlreadyRunning, one_instance
+from trading.management.paper_accounts import LaterAccounts, simulated_accounts
 from trading.management.paper_files import remove_notice, token_for, write_notice
 from trading.management.simulated_time import SimulatedTime
 from trading.management.waiting import StopSignal
@@ -108,8 +109,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--account",
             action="append",
-            help="opened when the store is empty, repeatable, each with the same cash and holdings (default 8800000001)"
-            " 资金账号，可重复",
+            help="opened when the store is empty, repeatable, each with the same cash and holdings (default: the simulated"
+            " accounts of the database; those that are added later are opened without holdings) 资金账号，可重复",
         )
         parser.add_argument(
             "--cash", default="1000000", help="yuan of a new account (default 1000000) 初始资金"
@@ -135,13 +136,8 @@ class Command(BaseCommand):
 
     def _run(self, home: Path, options: dict[str, Any], alive: Alive) -> None:
         stop = StopSignal()
-
-        def stopping() -> bool:
-            alive()
-            return stop.asked()
-
         calendar = _calendar()
-        holdings = _holdings(options["position"])
+        cash, holdings = _cash(options["cash"]), _holdings(options["position"])
         market = _market(options["source"], options["seed"], calendar)
         instruments = dict(instruments_of([one.symbol for one in holdings or ()]))
         instruments.update(market.instruments)
@@ -152,8 +148,17 @@ class Command(BaseCommand):
             clock = _clock(options, market, exchange)
             if not exchange.accounts:
                 chosen = market.holdings if holdings is None else holdings
-                numbers = options["account"] or [BROKER_ACCOUNT]
-                _open_accounts(exchange, numbers, _cash(options["cash"]), chosen, clock())
+                _open_first(exchange, _accounts(options["account"]), cash, chosen, clock())
+            later = LaterAccounts(
+                exchange.accounts,
+                lambda number, fees: exchange.open_account(number, cash, fees),
+            )
+
+            def stopping() -> bool:
+                alive()
+                later.look()
+                return stop.asked()
+
             server = _listen(terminal, token_for(home), clock, market.source, options["port"])
             try:
                 server.step()  # a book to trade against before anybody is told that we are here
@@ -204,6 +209,14 @@ def _calendar() -> TradingCalendar:
             "The database cannot be read: see DATABASE_URL; a new one needs `python manage.py migrate` first.",
             "无法读取数据库：请检查 DATABASE_URL；新数据库须先运行 `python manage.py migrate`。",
         ) from None
+
+
+def _accounts(numbers: Sequence[str] | None) -> dict[str, FeeSchedule]:
+    """Return the accounts of an empty store: those that were asked for, or the simulated ones of the database."""
+    known = simulated_accounts()
+    if not numbers:
+        return known or {BROKER_ACCOUNT: FeeSchedule()}
+    return {number: known.get(number, FeeSchedule()) for number in numbers}
 
 
 def _holdings(given: Sequence[str] | None) -> list[DemoHolding] | None:
@@ -304,20 +317,20 @@ def _symbols_in(exchange: Exchange) -> set[Symbol]:
     return held | {order.symbol for account in accounts for order in account.orders.values()}
 
 
-def _open_accounts(
+def _open_first(
     exchange: Exchange,
-    accounts: Sequence[str],
+    accounts: Mapping[str, FeeSchedule],
     cash: Decimal,
     holdings: Sequence[DemoHolding],
     now: datetime,
 ) -> None:
-    """Open each account with holdings bought the session before, so that they can be sold today."""
+    """Open accounts in an empty exchange, with holdings bought the session before: they can be sold today."""
     before = exchange.calendar.previous_session(now.date()) or now.date() - timedelta(days=1)
     exchange.advance(datetime.combine(before, BOOKS_CLOSED, CHINA))
-    for account in accounts:
-        exchange.open_account(account, cash, FeeSchedule())
+    for number, fees in accounts.items():
+        exchange.open_account(number, cash, fees)
         for one in holdings:
-            exchange.seed_position(account, one.symbol, one.quantity, one.cost, before)
+            exchange.seed_position(number, one.symbol, one.quantity, one.cost, before)
 
 
 def _listen(
