@@ -330,6 +330,36 @@ def test_a_fill_asks_for_the_snapshot_that_shows_what_it_paid(desk):
     assert desk.agenda().snapshot_wanted == TEN
 
 
+def _paid(cash: str, *more: BrokerPosition) -> Snapshot:
+    held = sum((one.market_value for one in (HELD, *more)), Decimal(0))
+    asset = BrokerAsset(Decimal(cash), Decimal(0), held, Decimal(cash) + held)
+    return replace(WHOLE, asset=asset, positions=(HELD, *more))
+
+
+def test_seed_25222_a_gateway_that_was_frozen_puts_no_old_picture_back_and_keeps_its_fills(desk):
+    _read(desk, WHOLE, WHOLE)
+    account = Account.objects.get()
+    second = AccountDesk(account.pk, desk._quotes, desk._calendar)
+    second.take_over(TEN + timedelta(seconds=20))
+    _read(second, _paid("900"), _paid("900"), _paid("900"))
+    assert Account.objects.get().cash == 900
+
+    told = replace(BOUGHT, traded_id="T3")
+    late = replace(WHOLE, taken_at=TEN + timedelta(seconds=10), trades=(BOUGHT, told))
+    desk.record([Event(late, 1, TEN + timedelta(seconds=40))], TEN + timedelta(seconds=40))
+    assert Account.objects.get().cash == 900
+    assert Fill.objects.filter(traded_id="T3").exists()
+
+
+def test_seed_25222_what_was_shown_before_a_picture_that_waits_is_shown_again(desk):
+    """A holding of a stranger is waited for; meanwhile the rows are of no picture that was settled."""
+    strange = replace(HELD, symbol=Symbol(OTHER), yesterday=0, sellable=0)
+    _read(desk, WHOLE, WHOLE, _paid("500", strange))
+    assert Account.objects.get().cash == 500
+    _read(desk, WHOLE)
+    assert Account.objects.get().cash == 1000
+
+
 def test_what_a_failed_transaction_read_is_read_again(desk):
     faults.arm(faults.parse("sync.positions_projected:1:raise"))
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -14,7 +14,7 @@ from trading.domain.instruments import tick_size
 from trading.domain.orders import OrderState
 from trading.domain.reconcile import NewFill
 from trading.domain.reports import BrokerOrder, BrokerState, Event
-from trading.domain.types import ZERO, Side, Symbol, Text
+from trading.domain.types import CHINA, ZERO, Side, Symbol, Text
 from trading.models import Event as Entry
 from trading.models import Order
 from trading.models.prepared import Prepared
@@ -22,6 +22,7 @@ from trading.selectors import instrument_of
 
 #: The journal's word for an order somebody made elsewhere; its detail is the broker's row.
 EXTERNAL_ORDER = "EXTERNAL_ORDER"
+_CLOSE = time(15)
 
 
 def local_order(order: Order) -> LocalOrder:
@@ -123,3 +124,8 @@ def _json(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     return value.value if isinstance(value, Enum) else value
+
+
+def ended_with_the_day(order: Order, now: datetime) -> bool:
+    """Whether a cancel that we did not ask for is the exchange's own, after the close."""
+    return order.cancel_tries == 0 and now.astimezone(CHINA).time() >= _CLOSE

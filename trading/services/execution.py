@@ -7,7 +7,7 @@ The caller opens the transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db.models import Q
@@ -36,6 +36,7 @@ from trading.services.adoption import Opening, books_are_open
 from trading.services.booking import adopt_fills, book_fill, settle_chain
 from trading.services.broker_rows import (
     broker_event,
+    ended_with_the_day,
     first_told,
     lives,
     local_order,
@@ -43,6 +44,7 @@ from trading.services.broker_rows import (
 )
 from trading.services.day_books import Bookkeeper
 from trading.services.events import journal
+from trading.services.gateway_lease import still_leased
 from trading.services.loss_watch import LossWatch
 from trading.services.moves import move
 from trading.services.strangers import Strangers
@@ -167,6 +169,10 @@ class Execution:
                 pass  # the gateway's own business
 
     def _snapshot(self, snapshot: Snapshot, now: datetime) -> None:
+        if not still_leased(self._account_id, self.epoch):
+            # Another gateway has gone on while we were frozen: what we read is old. Its fills happened.
+            self._book(snapshot.trades or (), now)
+            return
         self._open = self._open or self._opening.look(snapshot, now)
         if not self._open:
             return
@@ -287,7 +293,7 @@ class Execution:
             and not order.end_confirmed
         ):
             fields["end_confirmed"] = True
-        if new in _CANCELLED and old not in _CANCELLED and _ended_with_the_day(order, now):
+        if new in _CANCELLED and old not in _CANCELLED and ended_with_the_day(order, now):
             fields["end_reason"] = "DAY_END"
         if new is OrderState.REJECTED and old is not OrderState.REJECTED:
             if fields:
@@ -387,11 +393,5 @@ _KEYS = Prepared(
 )
 
 
-def _ended_with_the_day(order: Order, now: datetime) -> bool:
-    """Whether a cancel that we did not ask for is the exchange's own, after the close."""
-    return order.cancel_tries == 0 and now.astimezone(CHINA).time() >= _CLOSE
-
-
-_CLOSE = time(15)
 _CANCELLED = (OrderState.CANCELLED, OrderState.PARTIALLY_CANCELLED)
 _IN_DOUBT = (OrderState.SUBMITTING, OrderState.UNKNOWN)

@@ -20,6 +20,7 @@ from django.db.models.functions import Now
 
 from trading.errors import StandDown
 from trading.models import GatewayLease
+from trading.models.prepared import Prepared
 
 #: How long a lease lasts, how often it is renewed, and after which silence its holder ends itself: before it runs out.
 TTL, RENEW, END_AFTER = timedelta(seconds=10), timedelta(seconds=2), timedelta(seconds=7)
@@ -77,6 +78,21 @@ class Lease:
         if self._ttl is None:
             return None
         return ExpressionWrapper(Now() + self._ttl, output_field=DateTimeField())
+
+
+def still_leased(account_id: int, epoch: int) -> bool:
+    """Whether the lease has this epoch; inside the caller's transaction, and nobody takes it over before its end."""
+    return bool(_LEASED(account_id, epoch))
+
+
+#: Locked, where the database can; SQLite has one writer.
+_LEASED = Prepared(
+    lambda account, epoch: (
+        GatewayLease.objects.select_for_update()
+        .filter(account_id=account, epoch=epoch)
+        .values_list("pk")
+    )
+)
 
 
 def machine_of(owner: str) -> str:

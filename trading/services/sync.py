@@ -153,8 +153,8 @@ def project(account_id: int, now: datetime) -> None:
     crash_point("sync.positions_projected")
     cash, frozen = (Decimal(text) for text in snapshot.payload["cash"])
     _VALUES(account_id, cash=cash, frozen_cash=frozen)
-    if settled:
-        _PROJECTED(account_id, snapshot.digest, projected_digest=snapshot.digest)
+    # Until it is settled the rows are those of no digest: the one before may come back, and must be projected again.
+    _PROJECTED(account_id, snapshot.digest, projected_digest=snapshot.digest if settled else "")
 
 
 def _positions_of(payload: Mapping[str, Any]) -> dict[Symbol, BrokerPosition]:
