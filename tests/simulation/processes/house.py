@@ -30,6 +30,8 @@ KILLED = 137
 STOPS_WITHIN = 8.0
 #: Real seconds between two looks at the processes.
 LOOK = 0.05
+#: How often a process is stopped anew that was in the middle of a write.
+_TRIES = 40
 
 REDIS, PAPER, QUOTES, GATEWAY, WORKER, BEAT = (
     *("redis", "terminal", "market_data", "gateway"),
@@ -217,6 +219,31 @@ class House(Folder):
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
+
+    @contextmanager
+    def frozen_between_writes(self, name: str) -> Iterator[None]:
+        """As `frozen`, but it holds no lock of the database: with SQLite's nobody else could write."""
+        with contextlib.ExitStack() as held:
+            for _ in range(_TRIES):
+                held.enter_context(self.frozen(name))
+                if self.can_be_written():
+                    break
+                held.close()  # it goes on, and ends what it writes
+            else:
+                raise AssertionError(f"{name} writes all the time")
+            yield
+
+    def can_be_written(self) -> bool:
+        """Whether nobody keeps the write lock of the product's database for longer than a write takes."""
+        try:
+            with closing(
+                sqlite3.connect(self.home / PRODUCT, timeout=1, isolation_level=None)
+            ) as here:
+                here.execute("BEGIN IMMEDIATE")
+                here.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            return False
+        return True
 
     def stop_in_order(self) -> list[str]:
         """Ask gateway, market data and terminal to stop, in this order; returns who did not within its time, or failed."""

@@ -60,11 +60,13 @@ def redis_emptied(stage: Stage) -> None:
 
 
 def worker_away(stage: Stage) -> None:
-    """The worker is killed whenever it starts, or frozen."""
+    """The worker is killed whenever it starts, or frozen between two writes."""
     _ready(stage)
     frozen = stage.chance.random() < 0.5
     stage.notes["how"] = "frozen" if frozen else "killed"
-    _outage(stage, stage.house.frozen(WORKER) if frozen else stage.house.away(WORKER))
+    _outage(
+        stage, stage.house.frozen_between_writes(WORKER) if frozen else stage.house.away(WORKER)
+    )
 
 
 def beat_dead(stage: Stage) -> None:
