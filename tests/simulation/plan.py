@@ -160,3 +160,15 @@ def _deeds(stocks: tuple[Stock, ...], seconds: int, chance: random.Random) -> tu
             )
         )
     return tuple(sorted(found, key=lambda deed: deed.second))
+
+
+#: Where a pause of the gateway lets the others run: outside any transaction.
+PAUSES = frozenset(
+    {
+        "gateway.claimed",
+        "gateway.checked",
+        "gateway.submitted",
+        "gateway.cancel_claimed",
+        "gateway.drained",
+    }
+)

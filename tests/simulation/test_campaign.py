@@ -27,7 +27,7 @@ OTHERS = range(40)
 
 
 #: Seeds that once broke an invariant.
-ONCE_BROKEN = (2354, 2629, 3980, 25222)
+ONCE_BROKEN = (2354, 2629, 3980, 25222, 39772, 43186)
 
 
 @pytest.mark.parametrize("seed", ONCE_BROKEN)

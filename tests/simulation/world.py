@@ -25,7 +25,7 @@ from tests.simulation.database import ACCOUNT, BROKER_ACCOUNT, TODAY, Database
 from tests.simulation.logged import LoggedErrors
 from tests.simulation.market import EVERY, Prices
 from tests.simulation.people import act, steer
-from tests.simulation.plan import SETTLE, Plan
+from tests.simulation.plan import PAUSES, SETTLE, Plan
 from tests.simulation.wire import Arrived, Crash, WatchedExchange, Wire
 from trading import faults
 from trading.broker.gateway import Gateway
@@ -68,6 +68,7 @@ AWAKE, LEAP = timedelta(seconds=10), timedelta(seconds=3)
 _TICKS = {SYNC: 3, STRATEGY: 1, ORDERS: 0, GRID: 2}
 _names = itertools.count()
 log = logging.getLogger("trading.simulation")
+ARMED = GatewayStatus.ARMED
 
 
 @dataclass(eq=False, slots=True)
@@ -112,6 +113,7 @@ class World:
         self.calm = self.closed = self._opened = False
         self._periods = dict.fromkeys(_TICKS, -1)
         self._looked: tuple[object, tuple[bool, bool]] = None, (True, True)
+        self._wish: datetime | None = None  # for a snapshot that shows what had happened by then
         self._done = 0, 0
         self.prices = Prices(plan)
         self.store = MemoryQuoteStore()
@@ -264,7 +266,7 @@ class World:
                 program.told.clear()
             self.log("FAULT", f"database is locked at {name}")
             raise OperationalError("database is locked")
-        if plan.delays and name in _PAUSES and self.chance.random() < plan.delays:
+        if plan.delays and name in PAUSES and self.chance.random() < plan.delays:
             self._meanwhile(name)
 
     def _meanwhile(self, name: str) -> None:
@@ -357,11 +359,15 @@ class World:
             self.now += LEAP
 
     def _is_quiet(self) -> bool:
-        """Whether nothing is open, the gateway armed and the last price known: what is to come has come."""
-        armed = any(p.alive and p.gateway.status is GatewayStatus.ARMED for p in self.programs)
+        """Whether nothing is open, the gateway armed, and last price and account read: what is to come has come."""
+        acting = [p.gateway for p in self.programs if p.alive and p.gateway.status is ARMED]
         # An order may begin and end within one second.
         done, self._done = self._done, (len(self.wire.sent), len(self.account.trades))
-        return armed and done == self._done and not self._open[0] and self.prices.known(self.store)
+        if done != self._done or self._open[0] or not self.prices.known(self.store):
+            return False
+        return any(
+            self._wish is None or (one.snapshot_at or STARTS) >= self._wish for one in acting
+        )
 
     @property
     def _open(self) -> tuple[bool, bool]:
@@ -369,7 +375,8 @@ class World:
         changes = getattr(connection.connection, "total_changes", object())  # else: always
         if changes != self._looked[0]:
             busy = read_busy(ACCOUNT)
-            at_work = busy.signals or read_agenda(ACCOUNT).open_work
+            agenda = read_agenda(ACCOUNT)
+            at_work, self._wish = busy.signals or agenda.open_work, agenda.snapshot_wanted
             self._looked = changes, (at_work, busy.orders or busy.signals)
         return self._looked[1]
 
@@ -585,15 +592,3 @@ class World:
             self._gateway_back = self.now + timedelta(seconds=self.chance.randint(1, 15))
             with suppress(Exception):
                 program.broker._inbox.clear()  # type: ignore[attr-defined]
-
-
-#: Where a pause of the gateway lets the others run: outside any transaction.
-_PAUSES = frozenset(
-    {
-        "gateway.claimed",
-        "gateway.checked",
-        "gateway.submitted",
-        "gateway.cancel_claimed",
-        "gateway.drained",
-    }
-)

@@ -330,23 +330,19 @@ class Decisions:
     def sellable(self, symbol: Symbol, kind: SignalKind | None = None) -> int:
         """Return the shares a sell of this kind may have now, after what working orders promise (R8).
 
-        An exit of a higher kind keeps its claim on what it will order again. Beside a claim, or a sale whose outcome is
-        unknown, only whole lots: an odd rest can be sold only with everything that the broker calls sellable, and
-        these shares count there.
+        An exit of a higher kind keeps its claim on what it will order again. An odd rest can be sold only with
+        everything that the counter calls sellable: where that is less than our books say, its shares of an order that
+        has just ended are not free yet, and beside a claim, or a sale whose outcome is unknown, those count there. Then
+        only whole lots.
         """
         row = self._view.rows.get(symbol)
         if row is None:
             return 0
-        free = positions.sellable(
-            row.quantity,
-            self._view.locked(symbol),
-            True,
-            row.broker_sellable,
-            self._promised(symbol),
-        )
-        claimed = 0 if kind is None else self._claimed(symbol, kind)
-        free = max(0, free - claimed)
-        if free == row.broker_sellable or not (claimed or self._unknown_sale(symbol)):
+        locked, promised = self._view.locked(symbol), self._promised(symbol)
+        free = positions.sellable(row.quantity, locked, True, row.broker_sellable, promised)
+        free = max(0, free - (0 if kind is None else self._claimed(symbol, kind)))
+        is_all = free == row.quantity - locked - promised
+        if is_all and (free == row.broker_sellable or not self._unknown_sale(symbol)):
             return free
         return lot_rule(self._view.instrument(symbol), self._view.on).floor_buy(free)
 

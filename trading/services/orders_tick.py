@@ -8,7 +8,6 @@ from django.db import transaction
 
 from trading.domain import risk
 from trading.domain.calendar import TradingCalendar, books_closed, continuous_seconds, phase_at
-from trading.domain.instruments import lot_rule
 from trading.domain.orders import OrderState
 from trading.domain.timeouts import (
     DueAction,
@@ -169,17 +168,6 @@ def _next(view: TickView, order: Order) -> ReorderDecision | None:
     return decision and ReorderDecision(left, decision.attempt)
 
 
-def _part(view: TickView, symbol: Symbol, sellable: int) -> int:
-    """Return what of too few sellable shares may be sold: all that is held, or whole lots.
-
-    Where the terminal has not freed the rest yet, an odd number is not everything, and the counter refuses it.
-    """
-    row = view.rows.get(symbol)
-    if row is not None and sellable == row.quantity - view.locked(symbol):
-        return sellable
-    return lot_rule(view.instrument(symbol), view.on).floor_buy(sellable)
-
-
 def _reorder(view: TickView, order: Order, decision: ReorderDecision) -> bool:
     symbol, kind = Symbol(order.symbol), SignalKind(order.kind)
     quote = view.latest(symbol)
@@ -188,8 +176,8 @@ def _reorder(view: TickView, order: Order, decision: ReorderDecision) -> bool:
     decisions = Decisions(view)
     sellable = decisions.sellable(symbol)
     quantity = decision.quantity
-    if order.side == Side.SELL and sellable < quantity:
-        quantity = _part(view, symbol, sellable)
+    if order.side == Side.SELL:
+        quantity = min(quantity, sellable)
     if quantity <= 0:
         return False  # the terminal has not freed the shares yet; the next check sees them
     priced = price_intent(
