@@ -331,7 +331,7 @@ def test_a_fill_asks_for_the_snapshot_that_shows_what_it_paid(desk):
 
 
 def _paid(cash: str, *more: BrokerPosition) -> Snapshot:
-    held = sum((one.market_value for one in (HELD, *more)), Decimal(0))
+    held = sum((one.market_value or Decimal(0) for one in (HELD, *more)), Decimal(0))
     asset = BrokerAsset(Decimal(cash), Decimal(0), held, Decimal(cash) + held)
     return replace(WHOLE, asset=asset, positions=(HELD, *more))
 
