@@ -10,9 +10,8 @@ from celery import Celery
 from celery.contrib.testing.worker import start_worker
 
 from miniqmt.celery import app as ours
+from tests.integration.redis_uses import quotes_and_nudges_work
 from tests.redis_servers import PASSWORD, ROOT, installed_redis, wait_until
-from trading.market_data.redis_store import RedisQuoteStore
-from trading.services.nudges import NudgeListener, Nudger
 
 pytestmark = [pytest.mark.system, pytest.mark.unattended]
 
@@ -54,19 +53,7 @@ def test_both_languages_give_the_same_line():
 
 
 def test_quotes_nudges_and_every_part_of_celery_work_as_that_user(url):
-    store = RedisQuoteStore(url, timeout=5.0)
-    store.clear()
-    assert dict(store.latest(["600036.SH"])) == {}
-    store.close()
-
-    woken = threading.Event()
-    listener = NudgeListener(url, 7, woken.set)
-    listener.start()
-    assert woken.wait(10)  # it has subscribed
-    woken.clear()
-    Nudger(url)(7)
-    assert woken.wait(10)
-    listener.stop()
+    quotes_and_nudges_work(url)
 
     celery, ran = Celery("as-that-user", broker=url), threading.Event()
     celery.conf.update(

@@ -6,7 +6,6 @@ import os
 import ssl
 import subprocess
 import sys
-import threading
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -19,13 +18,13 @@ from monitoring.doctor.values import Severity
 from monitoring.security.certificates import NoTls, valid_until
 from monitoring.security.transport import redis_of
 from tests.certificates import certificates, speaking_tls
+from tests.integration.redis_uses import quotes_and_nudges_work
 from tests.postgres import postgres_or_skip
 from tests.redis_servers import PASSWORD, embedded_redis
 from tests.stack import ROOT, surroundings
 from trading.domain.types import Text
 from trading.errors import GatewayUnavailable
 from trading.market_data.redis_store import RedisQuoteStore
-from trading.services.nudges import NudgeListener, Nudger
 
 pytestmark = [pytest.mark.system, pytest.mark.orders]
 
@@ -51,19 +50,7 @@ def url(redis_port, made):
 
 
 def test_quotes_nudges_and_tasks_travel_over_tls_with_the_user_of_the_acl(url):
-    store = RedisQuoteStore(url, timeout=5.0)
-    store.clear()
-    assert dict(store.latest(["600036.SH"])) == {}
-    store.close()
-
-    woken = threading.Event()
-    listener = NudgeListener(url, 7, woken.set)
-    listener.start()
-    assert woken.wait(10)  # it has subscribed
-    woken.clear()
-    Nudger(url)(7)
-    assert woken.wait(10)
-    listener.stop()
+    quotes_and_nudges_work(url)
 
     app = Celery("tls", broker=url)
     with app.connection_for_write() as connection:
