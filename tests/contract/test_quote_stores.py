@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -280,9 +281,12 @@ def test_f149_a_reader_sees_whole_batches_while_they_are_written(make):
     writer, reader = make("shared"), make("shared")
     symbols = [Symbol(f"{600000 + number}.SH") for number in range(40)]
     batches = 60
+    # Old quotes make room for new ones: whoever reads late must not find that they are gone.
+    ahead = threading.Semaphore(20)
 
     def write():
         for number in range(batches + 1):
+            assert ahead.acquire(timeout=60)
             now = START + timedelta(seconds=number)
             quotes = [quote(number, max(number, 1), symbol) for symbol in symbols]
             writer.put("terminal", quotes, 10, now)
@@ -298,7 +302,10 @@ def test_f149_a_reader_sees_whole_batches_while_they_are_written(make):
             news = reader.since(marks)
             seen = {tuple(int(a.quote.last) for a in news.get(symbol, ())) for symbol in symbols}
             assert len(seen) == 1, "some symbols of a batch were missing"
-            read += seen.pop()
+            new = seen.pop()
+            read += new
+            if new:
+                ahead.release(len(new))
             marks = {
                 symbol: news[symbol][-1].at if symbol in news else marks[symbol]
                 for symbol in symbols
