@@ -65,7 +65,7 @@ def desk_of(account: Account, quotes: QuoteReader, calendar: TradingCalendar) ->
     return AccountDesk(account.pk, quotes, calendar, pace_of(AccountMode(account.mode)), lease)
 
 
-def loop_of(
+def _loop_of(
     account: Account,
     gateway: AnyGateway,
     quotes: QuoteReader,
@@ -83,19 +83,20 @@ def run_gateway(
     account: Account,
     gateway: AnyGateway,
     desk: AccountDesk,
-    loop: GatewayLoop,
+    quotes: QuoteReader,
+    calendar: TradingCalendar,
     stop: StopSignal,
     alive: Alive,
     real: Callable[[], datetime],
     patience: Callable[[], float],
-    stood_down: Callable[[StandDown], CommandError],
-    calendar: TradingCalendar,
+    stood_down: Callable[[StandDown, datetime], CommandError],
 ) -> None:
     """Turn until a signal says stop. `patience`: seconds a turn may take now, before the process ends itself.
 
-    Raises what `stood_down` makes of it when another process acts for the account, and CommandError when the session
+    Raises what `stood_down` makes of it, at a market time, when another process acts for the account, and CommandError when the session
     is over, or the trading days are others than the `calendar` it began with: a new process opens the next one.
     """
+    loop = _loop_of(account, gateway, quotes, calendar, real)
     # The same object as long as no day changed.
     days = ChangeWatch(calendar, load_calendar)
     watchdog = Watchdog(patience, time.monotonic)
@@ -109,7 +110,7 @@ def run_gateway(
             if stop.wait(_cycle(loop, keeper)):
                 gateway.nudge()
     except StandDown as problem:
-        raise stood_down(problem) from None
+        raise stood_down(problem, loop.now() or real()) from None
     finally:
         watchdog.feed()  # the terminal's library may hang when it is stopped, too
         listener.stop()

@@ -6,6 +6,7 @@ import logging
 import os
 from argparse import ArgumentParser
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,7 @@ from trading.broker.refusals import NoSession
 from trading.broker.userdata import Sessions, first_session, folder_problem
 from trading.domain.types import AccountMode, Text
 from trading.errors import GatewayUnavailable, StandDown
-from trading.management.gateway_loop import GatewayLoop
-from trading.management.gateway_run import account_named, desk_of, loop_of, run_gateway
+from trading.management.gateway_run import account_named, desk_of, run_gateway
 from trading.management.known_days import calendar_known_on
 from trading.management.one_instance import Alive, AlreadyRunning, gateway_lock, one_instance
 from trading.management.paper_files import read_token, terminal_address
@@ -72,30 +72,28 @@ class Command(BaseCommand):
             lambda: kill_file(account.name),
             one_session=account.mode == AccountMode.LIVE,
         )
-        loop = loop_of(account, gateway, quotes, calendar, timezone.now)
         self.stdout.write(f"Gateway of {account.name} is running. 网关已启动。")
         self.stdout.flush()
         run_gateway(
             account,
             gateway,
             desk,
-            loop,
+            quotes,
+            calendar,
             stop,
             alive,
             timezone.now,
             lambda: CONNECTING if gateway.connecting else END_AFTER.total_seconds(),
-            partial(_stood_down, account, loop),
-            calendar,
+            partial(_stood_down, account),
         )
 
 
-def _stood_down(account: Account, loop: GatewayLoop, problem: StandDown) -> CommandError:
+def _stood_down(account: Account, problem: StandDown, now: datetime) -> CommandError:
     log.warning("standing down: %s", problem)
     text = Text(
         f"A second gateway of {account.name} was started and stood down: {problem}.",
         f"账户 {account.name} 的第二个网关已启动并退出：{problem}。",
     )
-    now = loop.now() or timezone.now()
     journal_once(account.pk, EventLevel.WARNING, "GATEWAY_STOOD_DOWN", text, now)
     return _problem(
         f"Another gateway acts for {account.name}; this one stands down.",

@@ -25,7 +25,7 @@ from trading.broker.qmt import QmtBroker
 from trading.domain.calendar import TradingCalendar
 from trading.domain.instruments import Instrument
 from trading.domain.types import AccountMode, GatewayStatus, Symbol, Text
-from trading.management.gateway_run import account_named, desk_of, loop_of, run_gateway
+from trading.management.gateway_run import account_named, desk_of, run_gateway
 from trading.management.known_days import calendar_known_on
 from trading.management.one_instance import Alive, AlreadyRunning, gateway_lock, one_instance
 from trading.management.waiting import StopSignal
@@ -79,7 +79,6 @@ class Command(BaseCommand):
         with closing(shadow):
             desk = desk_of(account, quotes, calendar)
             gateway = shadow.gateway(account, desk, stop.wake)
-            loop = loop_of(account, gateway, quotes, calendar, timezone.now)
             self.stdout.write(
                 f"Shadow {account.name} is running; nothing is sent. 影子账户已启动，不发出委托。"
             )
@@ -88,16 +87,16 @@ class Command(BaseCommand):
                 account,
                 gateway,
                 desk,
-                loop,
+                quotes,
+                calendar,
                 stop,
                 alive,
                 timezone.now,
                 END_AFTER.total_seconds,
-                lambda problem: _problem(
+                lambda _stand_down, _now: _problem(
                     f"Another process acts for {account.name}; this one ends.",
                     f"账户 {account.name} 已由另一进程负责，本进程退出。",
                 ),
-                calendar,
             )
 
 
