@@ -34,7 +34,9 @@ LOOK = 5.0
 #: Ticks begin so long, in real time, before they are of use: longer than a look.
 AHEAD = timedelta(seconds=30)
 #: Ticks that look within so long of each other look once: reading the trading days and the accounts is most of the cost.
-TOGETHER = timedelta(seconds=2)
+TOGETHER = timedelta(seconds=4)
+#: Time between two questions whether an entry was changed; Celery asks at every turn, several times a second.
+ASKED_EVERY = timedelta(seconds=2)
 #: Seconds between the first ticks: those that fire in the same instant wait for each other in SQLite.
 STAGGER = 0.4
 #: Seconds after which what ran when is written down; it is shown in the admin, and nothing depends on it.
@@ -85,11 +87,12 @@ class SteadyEntry(ModelEntry):  # type: ignore[misc]  # it carries no types
 
 
 class MarketScheduler(DatabaseScheduler):  # type: ignore[misc]
-    """`CELERY_BEAT_SCHEDULER`. Reads its rows again within `CELERY_BEAT_MAX_LOOP_INTERVAL` after a change."""
+    """`CELERY_BEAT_SCHEDULER`. Reads its rows again after a change: at the next turn ASKED_EVERY later."""
 
     Entry = SteadyEntry
     sync_every = WRITE_EVERY
     _looked: tuple[datetime, Moments] | None = None
+    _asked: datetime | None = None
 
     def setup_schedule(self) -> None:
         """Make every periodic task due once at the start, one after the other."""
@@ -111,6 +114,14 @@ class MarketScheduler(DatabaseScheduler):  # type: ignore[misc]
         sent = super().apply_async(*args, **options)
         mark(Path(settings.HOME) / BEAT_SENT)
         return sent
+
+    def schedule_changed(self) -> bool:
+        real = _real()
+        if _is_within(self._asked, ASKED_EVERY, real):
+            return False
+        self._asked = real
+        changed: bool = super().schedule_changed()
+        return changed
 
     def adjust(self, n: float, drift: float = 0.0) -> float:
         """Wake up when something is due: 10 ms too early, as Celery does, would be a busy wait with queries."""
@@ -135,7 +146,7 @@ class MarketScheduler(DatabaseScheduler):  # type: ignore[misc]
 
     def _moments(self) -> Moments:
         real = _real()
-        if self._looked is None or not timedelta(0) <= real - self._looked[0] < TOGETHER:
+        if self._looked is None or not _is_within(self._looked[0], TOGETHER, real):
             self._looked = real, moments_at(real)
         return self._looked[1]
 
@@ -151,6 +162,10 @@ def period_of(plan: BaseSchedule) -> float | None:
     """Return the seconds between two runs; None for plans of another kind, such as a time of day."""
     every: timedelta | None = plan.run_every if type(plan) is schedule else None  # type: ignore[attr-defined]
     return None if every is None else every.total_seconds()
+
+
+def _is_within(since: datetime | None, period: timedelta, real: datetime) -> bool:
+    return since is not None and timedelta(0) <= real - since < period
 
 
 def _real() -> datetime:

@@ -51,7 +51,7 @@ class Day:
     def __init__(self, at: Any, late: float = 0.0) -> None:
         self._clock, self._late = at, late
         app = Celery("beat of a test", broker="memory://", set_as_current=False)
-        app.conf.update(timezone="Asia/Shanghai", result_expires=None, beat_max_loop_interval=5)
+        app.conf.update(timezone="Asia/Shanghai", result_expires=None, beat_max_loop_interval=3)
         app.conf.beat_schedule = SCHEDULE
         _Beat.sent = []
         self.beat = _Beat(app=app)
@@ -126,6 +126,17 @@ def test_beat_does_not_wait_busily(at, account):
     day = Day(at(MONDAY, "10:00:00"))
     sent = day.run(600)
     assert day.wakes <= 2 * len(sent) + 600 / 5
+
+
+def test_beat_does_not_ask_the_database_at_every_turn(at, account):
+    day = Day(at(MONDAY, "10:00:00"))
+    day.run(10)
+    before = day.wakes
+    with CaptureQueriesContext(connection) as queries:
+        day.run(60)
+    assert day.wakes - before > 90
+    # Every two seconds whether an entry was changed, every four the clock, the accounts and the trading days.
+    assert len(queries) <= 60 / 2 + 3 * 60 / 4 + 10
 
 
 @pytest.mark.parametrize(

@@ -255,6 +255,8 @@ class FileQuoteStore(QuoteReader, QuoteWriter):
     def _open_for_writing(self) -> sqlite3.Connection:
         try:
             return self._prepared()
+        except sqlite3.OperationalError:
+            raise  # locked by somebody, or no room: the quotes in it are as good as before
         except sqlite3.DatabaseError:
             for ending in ("", "-wal", "-shm"):
                 self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
