@@ -39,13 +39,14 @@ PROVED = 60.0
 #: Questions left out in a row after which it was the supervisor that stood still, and not the child.
 AWAY = 4.0
 #: Seconds between two looks at the children; the end of a child's output wakes the supervisor at once.
-LOOK_EVERY = 0.25
+LOOK_EVERY = 1.0
 #: Seconds between two looks while starting and stopping.
 LOOK_CLOSELY = 0.05
 #: Seconds a killed child has before the system is not waited for any longer.
 KILLED_WITHIN = 5.0
 #: Seconds a stop waits for what a child has under way.
 CALM_AT_STOP = 5.0
+_ON_THE_WAY = (State.WAITING, State.STARTING, State.BACKING_OFF)
 
 Monotonic = Callable[[], float]
 
@@ -322,7 +323,7 @@ class Supervisor:
     # --- the rest ---
 
     def _is_starting(self) -> bool:
-        return any(child.state in (State.WAITING, State.STARTING) for child in self._children)
+        return any(child.state in _ON_THE_WAY for child in self._children)
 
     def _wait(self, seconds: float) -> None:
         with contextlib.suppress(queue.Empty):
