@@ -84,9 +84,17 @@ class LogLines(_LineHandler):
 
 
 def show_what_the_console_can() -> None:
-    """Let a console or a log file of another encoding (GBK, cp1252) replace what it lacks: no word ends a process."""
+    """Let a console or a log file of another encoding (GBK, cp1252) replace what it lacks: no word ends a process.
+
+    Windows hands pipes and files the code page of its language, and Python "surrogateescape", which is as strict with
+    characters; what goes there is UTF-8 like every file of ours, unless PYTHONIOENCODING says otherwise.
+    """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        if not isinstance(stream, io.TextIOWrapper):
+            continue
+        if sys.platform == "win32" and not stream.isatty() and "PYTHONIOENCODING" not in os.environ:
+            stream.reconfigure(encoding="utf-8")
+        if stream.errors in ("strict", "surrogateescape"):
             stream.reconfigure(errors="replace")
 
 

@@ -48,8 +48,9 @@ def run(home, *options, **environment):
 @pytest.mark.parametrize(
     ("encoding", "shown"), [("gbk", "行情 ? ok"), ("cp1252", "?? ? ok"), ("ascii", "?? ? ok")]
 )
-def test_f126_a_console_that_lacks_a_character_ends_nothing(tmp_path, encoding, shown):
-    done = run(tmp_path, PYTHONIOENCODING=encoding)
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])  # the second: Python on Windows
+def test_f126_a_console_that_lacks_a_character_ends_nothing(tmp_path, encoding, shown, errors):
+    done = run(tmp_path, PYTHONIOENCODING=f"{encoding}:{errors}")
     assert done.returncode == 0, done.stderr
     assert done.stdout.decode(encoding).strip() == shown
     assert b"goodbye" in done.stderr
