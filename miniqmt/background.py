@@ -1,7 +1,7 @@
 """`pythonw -m miniqmt.background HOME COMMAND…`: a command of ours without a window, as the Task Scheduler starts it.
 
-pythonw has no console, and children are asked to end through one: the command gets a console nobody sees. What it says
-goes to HOME/logs/COMMAND.log. It ends with this process, and its exit code is ours. Standard library only.
+pythonw has no console, and what the command starts would each open one of its own: it gets one that nobody sees. What
+it says goes to HOME/logs/COMMAND.log. It ends with this process, and its exit code is ours. Standard library only.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from monitoring.processes import PARENT_PIPE, on_stop_signals
 ROOT = Path(__file__).resolve().parent.parent
 #: Seconds between two looks whether somebody wants us to stop.
 LOOK_EVERY = 1.0
+#: Seconds the command has to end when we do: `up` stops all it runs, in order.
+STOP_WITHIN = "60"
 
 
 def run(home: Path, words: Sequence[str]) -> int:
@@ -30,7 +32,7 @@ def run(home: Path, words: Sequence[str]) -> int:
         hidden["creationflags"] = subprocess.CREATE_NO_WINDOW
     known = {
         "MINIQMT_HOME": str(home),
-        PARENT_PIPE: "1",
+        PARENT_PIPE: STOP_WITHIN,
         "PYTHONUTF8": "1",
         "PYTHONUNBUFFERED": "1",
     }

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from monitoring.processes import PARENT_PIPE
+from monitoring.processes import ORPHAN_GRACE, PARENT_PIPE
 from monitoring.weight import Weight
 
 #: How much nicer a process is that yields: it still gets a third of what another one gets of the same processor.
@@ -146,17 +145,23 @@ def spawn(
     """Start a child whose output is a pipe, and which ends with us. Raises OSError."""
     # A group of its own: Ctrl-C in the terminal reaches us alone, and we stop the children in order.
     group: dict[str, Any] = {"start_new_session": True}
+    argv, environment = list(argv), {**environment}
     if sys.platform == "win32":
+        if argv[0] == sys.executable:
+            # A virtual environment's python.exe only starts the real one. That one is ours to weigh and to end, and
+            # this is how it knows its environment (as multiprocessing does).
+            argv[0] = getattr(sys, "_base_executable", sys.executable)
+            environment["__PYVENV_LAUNCHER__"] = sys.executable
         lower = subprocess.BELOW_NORMAL_PRIORITY_CLASS if yields else 0
         group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | lower}
     process = subprocess.Popen(
-        list(argv),
+        argv,
         cwd=folder,
         env={
             **os.environ,
             "PYTHONUNBUFFERED": "1",
             "PYTHONUTF8": "1",
-            PARENT_PIPE: "1",
+            PARENT_PIPE: ORPHAN_GRACE,
             **environment,
         },
         stdin=subprocess.PIPE,  # nobody writes: its end tells the child that we are gone
@@ -179,10 +184,12 @@ def yield_to_others(pid: int) -> None:
 def ask_to_end(process: subprocess.Popen[bytes]) -> None:
     """Ask a child to end in order; one that is gone already does not mind."""
     with contextlib.suppress(OSError):
-        if sys.platform == "win32":
-            process.send_signal(signal.CTRL_BREAK_EVENT)
-        else:
+        if sys.platform != "win32":
             process.terminate()
+        elif process.stdin is not None:
+            # Not CTRL_BREAK: it needs a console, which `up` has none of when Windows starts it, and where it cannot be
+            # delivered Python kills the child at once. The end of its input tells the child what our own end would.
+            process.stdin.close()
 
 
 def close_pipes(process: subprocess.Popen[bytes] | None) -> None:

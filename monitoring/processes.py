@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 else:  # it takes no type argument at run time
     _LineHandler = logging.StreamHandler
 
-#: Set for children whose standard input is a pipe that ends when their parent is gone.
+#: Set for children whose standard input is a pipe that ends when their parent is gone: the seconds they then have to end
+#: properly.
 PARENT_PIPE = "MINIQMT_PARENT_PIPE"
-#: Seconds an orphan has to end properly.
-ORPHAN_GRACE = 5.0
+ORPHAN_GRACE = "5"
 
 
 class AlreadyRunning(Exception):
@@ -105,12 +105,15 @@ def exit_with_parent() -> None:
     closes that end, and we read the end of the file: no polling, and the same on every system.
     """
     # Taken out: a program we start ourselves has another standard input.
-    if os.environ.pop(PARENT_PIPE, "") != "1":
-        return
-    threading.Thread(target=_watch_parent, name="parent", daemon=True).start()
+    grace = os.environ.pop(PARENT_PIPE, "")
+    if grace:
+        watch = threading.Thread(
+            target=_watch_parent, args=(float(grace),), name="parent", daemon=True
+        )
+        watch.start()
 
 
-def _watch_parent() -> None:
+def _watch_parent(grace: float) -> None:
     with contextlib.suppress(OSError, ValueError):
         while os.read(0, 4096):
             pass
@@ -119,5 +122,5 @@ def _watch_parent() -> None:
         signal.raise_signal(signal.SIGTERM)
     else:
         os.kill(os.getpid(), signal.SIGTERM)
-    threading.Event().wait(ORPHAN_GRACE)
+    threading.Event().wait(grace)
     os._exit(1)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from monitoring.loopback import free_port
-from monitoring.processes import PARENT_PIPE
+from monitoring.processes import ORPHAN_GRACE, PARENT_PIPE
 from tests.simulation.processes.market import Market
 from tests.stack import CHINA_IS_AHEAD, PRODUCT, ROOT, TERMINAL, Folder, surroundings
 
@@ -153,7 +153,7 @@ class House(Folder):
             "REDIS_URL": self.redis_url,
             "MINIQMT_SPEED": str(self.speed),
             "MINIQMT_FAULTS": process.told,
-            PARENT_PIPE: "1",  # it ends with us, however we end
+            PARENT_PIPE: ORPHAN_GRACE,  # it ends with us, however we end
             **self.more,
             **process.environment,
         }
