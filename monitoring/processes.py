@@ -92,7 +92,11 @@ def show_what_the_console_can() -> None:
     for stream in (sys.stdout, sys.stderr):
         if not isinstance(stream, io.TextIOWrapper):
             continue
-        if sys.platform == "win32" and not stream.isatty() and "PYTHONIOENCODING" not in os.environ:
+        if (
+            sys.platform == "win32"
+            and not stream.isatty()
+            and "PYTHONIOENCODING" not in os.environ
+        ):
             stream.reconfigure(encoding="utf-8")
         if stream.errors in ("strict", "surrogateescape"):
             stream.reconfigure(errors="replace")

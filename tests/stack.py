@@ -26,6 +26,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from monitoring.left_behind import born
+
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCT, TERMINAL, QUOTES = "miniqmt.sqlite3", "paper.sqlite3", "quotes.sqlite3"
 #: The children of `up` for the account it makes by itself, in the order they start.
@@ -321,15 +323,7 @@ def wait_for(condition: Callable[[], object], seconds: float, every: float = 0.0
 
 def is_there(pid: int) -> bool:
     """Whether a process lives; one that ended and was not waited for does not."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    stat = Path(f"/proc/{pid}/stat")
-    try:
-        return stat.read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return not Path("/proc/self").exists()
+    return born(pid) != ""
 
 
 def status_of(url: str, headers: Sequence[tuple[str, str]] = ()) -> int:

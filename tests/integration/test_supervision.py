@@ -15,6 +15,7 @@ import pytest
 from monitoring.processes import AlreadyRunning, only_instance
 from monitoring.run_file import read_run_file, redis_url, write_run_file
 from tests.redis_servers import ROOT, wait_until
+from tests.stack import is_there
 
 pytestmark = [pytest.mark.system, pytest.mark.unattended]
 
@@ -87,20 +88,6 @@ def are_running(home):
     return lambda: len(pids(home)) == len(NAMES)
 
 
-def is_gone(pid):
-    if os.name == "nt":
-        listing = subprocess.run(
-            ["tasklist", "/fi", f"pid eq {pid}"], capture_output=True, encoding="utf-8"
-        )
-        return str(pid) not in listing.stdout
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    status = Path(f"/proc/{pid}/stat")  # a zombie is gone too
-    return status.exists() and status.read_text(encoding="utf-8").split()[2] == "Z"
-
-
 def test_f159_a_killed_process_is_back_within_two_seconds_and_a_stop_ends_all(up, tmp_path):
     supervisor = up()
     wait_until(are_running(tmp_path))
@@ -117,7 +104,7 @@ def test_f159_a_killed_process_is_back_within_two_seconds_and_a_stop_ends_all(up
     supervisor.terminate()
     assert supervisor.wait(10) == 0
     assert time.monotonic() - asked_at < 3
-    wait_until(lambda: all(is_gone(pid) for pid in now.values()), 1)
+    wait_until(lambda: all(not is_there(pid) for pid in now.values()), 1)
     assert {row["state"] for row in read_run_file(tmp_path)["processes"]} == {"stopped"}
     assert "INFO up" in (tmp_path / "logs" / "web.log").read_text(encoding="utf-8")
 
@@ -142,7 +129,7 @@ def test_f160_processes_whose_supervisor_was_killed_end_by_themselves(up, tmp_pa
     wait_until(are_running(tmp_path))
     left = pids(tmp_path)
     supervisor.kill()
-    wait_until(lambda: all(is_gone(pid) for pid in left.values()), 5)
+    wait_until(lambda: all(not is_there(pid) for pid in left.values()), 5)
     again = up()  # the lock went with the killed one
     wait_until(lambda: pids(tmp_path) != left and are_running(tmp_path)())
     assert again.poll() is None

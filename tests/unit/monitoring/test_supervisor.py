@@ -31,7 +31,7 @@ from trading.management.progress import Answers, mark
 pytestmark = [pytest.mark.system, pytest.mark.unattended]
 
 WALL = datetime(2026, 7, 6, tzinfo=UTC)
-WAITS = "import time; time.sleep(60)"
+WAITS = "import sys; sys.stdin.read()"  # its end is how Windows asks
 ENDS = "raise SystemExit(3)"
 DEAF = """
 import signal, sys, time
@@ -405,7 +405,8 @@ def test_f131_who_is_asked_and_finishes_nothing_does_not_answer(tmp_path, story,
         else:
             path = asked if word == "ask" else finished
             mark(path)
-            os.utime(path, ns=(place + 1, place + 1))
+            moment = (place + 1) * 10**9
+            os.utime(path, ns=(moment, moment))
     assert alive() is answers
 
 
