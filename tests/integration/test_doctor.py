@@ -249,6 +249,18 @@ def test_a_check_that_hangs_is_left_at_its_deadline_and_the_others_go_on():
     assert [one.code for one in found] == ["HUNG_SLOW", "NEXT"]
 
 
+def test_what_is_looked_at_late_is_judged_by_the_time_it_is_then():
+    # On a slow machine the first checks take half a minute; quotes are not from the future because of that.
+    began = timezone.now()
+    times = iter([began, began + timedelta(seconds=30)])
+    seen = []
+    checks = [
+        Check(name, Text(name, name), lambda case: seen.append(case.now) or []) for name in "ab"
+    ]
+    list(examine(Case(Path(), Path(), began), checks, at_once, lambda: next(times)))
+    assert seen == [began, began + timedelta(seconds=30)]
+
+
 def test_a_database_that_is_away_is_one_failure_and_the_rest_is_not_checked(house):
     database_damaged(house)
     found = house.look()

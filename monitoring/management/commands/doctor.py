@@ -108,7 +108,7 @@ def _case(ntp: str = "") -> Case:
 
 
 def _examined(ntp: str) -> list[Diagnosis]:
-    return list(examine(_case(ntp), CHECKS))
+    return list(examine(_case(ntp), CHECKS, clock=timezone.now))
 
 
 def _fix(found: Sequence[Diagnosis], output: Output | None) -> list[str]:
