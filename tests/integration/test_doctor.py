@@ -9,6 +9,7 @@ import struct
 import sys
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
