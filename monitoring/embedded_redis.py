@@ -26,11 +26,9 @@ from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import redis
-from fakeredis._core import FakeServer
-from fakeredis._helpers import SimpleError, SimpleString
-from fakeredis._socket import FakeSocket
 
 from monitoring.processes import exit_with_parent, on_stop_signals, write_whole
+from monitoring.redis_engine import FakeServer, FakeSocket, SimpleError, SimpleString
 from monitoring.resp import (
     RESP2,
     RESP3,
