@@ -304,7 +304,8 @@ def test_f168_the_tests_run_away_from_the_operators_settings_data_and_redis(monk
     (tmp_path / "test_it.py").write_text(
         "import os\n\n\ndef test_it():\n"
         "    known = os.environ\n"
-        "    assert (known['MINIQMT_READ_DOTENV'], known['REDIS_URL']) == ('false', '')\n"
+        "    assert known['MINIQMT_READ_DOTENV'] == 'false'\n"
+        "    assert not known.get('REDIS_URL')  # Windows knows no empty ones\n"
         f"    assert not known['MINIQMT_HOME'].startswith({str(ROOT)!r})\n",
         "utf-8",
     )
