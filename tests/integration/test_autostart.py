@@ -269,14 +269,14 @@ threading.Event().wait(60)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGKILL"])
 def test_a_command_ends_with_whoever_started_it_without_a_window(tmp_path, how):
     process = in_background(tmp_path, "shell", "--no-imports", "-c", WAITS)
     written = tmp_path / "pid"
     try:
         wait_until(lambda: written.exists() and written.read_text(encoding="utf-8"), 60)
         command = int(written.read_text(encoding="utf-8"))
-        process.send_signal(how)
+        process.send_signal(signal.Signals[how])
         process.wait(30)
         wait_until(lambda: not is_there(command), 20)
     finally:
