@@ -145,13 +145,8 @@ def spawn(
     """Start a child whose output is a pipe, and which ends with us. Raises OSError."""
     # A group of its own: Ctrl-C in the terminal reaches us alone, and we stop the children in order.
     group: dict[str, Any] = {"start_new_session": True}
-    argv, environment = list(argv), {**environment}
+    argv, environment = past_the_launcher(argv, environment)
     if sys.platform == "win32":
-        if argv[0] == sys.executable:
-            # A virtual environment's python.exe only starts the real one. That one is ours to weigh and to end, and
-            # this is how it knows its environment (as multiprocessing does).
-            argv[0] = getattr(sys, "_base_executable", sys.executable)
-            environment["__PYVENV_LAUNCHER__"] = sys.executable
         lower = subprocess.BELOW_NORMAL_PRIORITY_CLASS if yields else 0
         group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | lower}
     process = subprocess.Popen(
@@ -172,6 +167,20 @@ def spawn(
     if yields and sys.platform != "win32":
         yield_to_others(process.pid)
     return process
+
+
+def past_the_launcher(
+    argv: Sequence[str], environment: Mapping[str, str]
+) -> tuple[list[str], dict[str, str]]:
+    """Return command and environment of the process itself.
+
+    On Windows a virtual environment's python.exe only starts the real one. That one is ours to weigh and to end; the
+    variable tells it of its environment (as multiprocessing does).
+    """
+    if sys.platform == "win32" and argv[0] == sys.executable:
+        python = getattr(sys, "_base_executable", sys.executable)
+        return [python, *argv[1:]], {**environment, "__PYVENV_LAUNCHER__": sys.executable}
+    return list(argv), {**environment}
 
 
 def yield_to_others(pid: int) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from monitoring.child_process import past_the_launcher
 from tests.unit.paper.terminal_over_tcp import eventually
 from tests.unit.paper.test_terminal import Heard
 from trading.paper import tcp_client, xtdata
@@ -89,10 +90,13 @@ def home(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 @contextmanager
 def running(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """A started process that has said where it listens; it is gone at the end, whatever happened."""
+    command, known = past_the_launcher(
+        [sys.executable, "-m", "django", "paper_terminal", *arguments], environment(home)
+    )
     process = subprocess.Popen(
-        [sys.executable, "-m", "django", "paper_terminal", *arguments],
+        command,
         cwd=ROOT,
-        env=environment(home),
+        env=known,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

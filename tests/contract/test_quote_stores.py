@@ -5,6 +5,7 @@ It keeps the last 64 quotes of a symbol in order and knows when each feed last d
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 import subprocess
@@ -415,6 +416,7 @@ def test_nothing_is_assumed_when_no_store_answers(tmp_path):
 
 
 @pytest.mark.fast
+@pytest.mark.skipif(os.name == "nt", reason="nobody overwrites there what somebody has open")
 def test_a_reader_may_be_there_before_the_file_and_survives_its_replacement(tmp_path):
     path = tmp_path / "quotes.sqlite3"
     reader = FileQuoteStore(path)

@@ -388,8 +388,9 @@ def test_a_database_of_a_newer_program_is_not_started(home):
 
 
 def test_a_first_start_has_nothing_to_look_at(home):
-    (home / "miniqmt.sqlite3").unlink()
-    assert problem_of_database(home) is None
+    first = home / "first"
+    first.mkdir()
+    assert problem_of_database(first) is None
 
 
 # --- commands -----------------------------------------------------------------------------------

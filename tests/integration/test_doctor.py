@@ -58,8 +58,14 @@ def test_a_sound_installation_has_nothing_wrong(house):
     assert {one.check for one in found} == {check.name for check in CHECKS}
 
 
+def skip_what_windows_does_not_check(code):
+    if os.name == "nt" and code == "FILE_OPEN":
+        pytest.skip("rights are the folder's there")
+
+
 @pytest.mark.parametrize("code", FAULTS)
 def test_a_planted_fault_is_found_with_its_remedy_in_both_languages(house, monkeypatch, code):
+    skip_what_windows_does_not_check(code)
     monkeypatch.setattr(sys, "path", sys.path[:])
     plant, severity, remedy = FAULTS[code]
     plant(house)
@@ -185,6 +191,7 @@ def test_variables_that_others_can_read_matter_when_one_of_them_is_a_secret(hous
 
 @pytest.mark.parametrize("code", sorted(SAFE))
 def test_what_is_safe_is_put_right(house, code):
+    skip_what_windows_does_not_check(code)
     FAULTS[code][0](house)
     house.fix(code)
     assert code not in [one.code for one in wrong(house.look())]

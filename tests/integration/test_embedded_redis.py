@@ -302,7 +302,9 @@ def test_it_stays_small_and_stops_at_once(tmp_path):
             assert resident <= 60
         before = time.monotonic()
         running.process.terminate()
-        assert running.process.wait(3) == 0
+        assert running.process.wait(3) == (
+            1 if os.name == "nt" else 0
+        )  # there it is not asked, but ended
         assert time.monotonic() - before < 2
 
 
