@@ -68,37 +68,25 @@ class Found:
 
 
 def read(house: House, expected: Expected) -> Found:
-    def rows(table: str) -> list[Row]:
-        return house.table(f"SELECT * FROM {table}")
-
     def bodies(table: str) -> list[Row]:
         return [
             json.loads(body) for (body,) in house.rows(f"SELECT body FROM {table}", file=TERMINAL)
         ]
 
     there_orders, there_trades, [there] = bodies("paper_order"), bodies("trade"), bodies("account")
-    alarms = Counter(
-        {
-            (row["code"], row["symbol"]): row["n"]
-            for row in house.table(
-                "SELECT code, symbol, COUNT(*) AS n FROM trading_event GROUP BY code, symbol"
-            )
-        }
+    orders, moves, fills, signals, positions, [account], alarms = house.tables(
+        "SELECT * FROM trading_order ORDER BY id",
+        "SELECT * FROM trading_orderevent ORDER BY id",
+        "SELECT * FROM trading_fill ORDER BY id",
+        "SELECT * FROM trading_signal ORDER BY id",
+        "SELECT * FROM trading_position ORDER BY id",
+        "SELECT * FROM trading_account",
+        "SELECT code, symbol, COUNT(*) AS n FROM trading_event GROUP BY code, symbol",
     )
-    [account] = rows("trading_account")
+    told = Counter({(row["code"], row["symbol"]): row["n"] for row in alarms})
     return Found(
-        house,
-        expected,
-        rows("trading_order ORDER BY id"),
-        rows("trading_orderevent ORDER BY id"),
-        rows("trading_fill ORDER BY id"),
-        rows("trading_signal ORDER BY id"),
-        rows("trading_position ORDER BY id"),
-        account,
-        alarms,
-        there_orders,
-        there_trades,
-        there,
+        *(house, expected, orders, moves, fills, signals, positions, account, told),
+        *(there_orders, there_trades, there),
     )
 
 

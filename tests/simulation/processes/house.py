@@ -322,9 +322,17 @@ class House(Folder):
 
     def table(self, query: str) -> list[dict[str, Any]]:
         """Rows by the names of their columns."""
-        with closing(sqlite3.connect(self.home / PRODUCT, timeout=20)) as database:
+        [rows] = self.tables(query)
+        return rows
+
+    def tables(self, *queries: str) -> list[list[dict[str, Any]]]:
+        """The rows of several questions, all of one moment: the processes go on writing."""
+        with closing(
+            sqlite3.connect(self.home / PRODUCT, timeout=20, isolation_level=None)
+        ) as database:
             database.row_factory = sqlite3.Row
-            return [dict(row) for row in database.execute(query)]
+            database.execute("BEGIN")
+            return [[dict(row) for row in database.execute(query)] for query in queries]
 
 
 _given: set[int] = set()

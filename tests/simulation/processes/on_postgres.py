@@ -53,9 +53,9 @@ class PostgresHouse(House):
             self.refresh()
         return super().rows(query, *values, file=file)
 
-    def table(self, query: str) -> list[dict[str, Any]]:
+    def tables(self, *queries: str) -> list[list[dict[str, Any]]]:
         self.refresh()
-        return super().table(query)
+        return super().tables(*queries)
 
     def write(self, query: str, *values: object) -> None:
         with psycopg.connect(self.url, autocommit=True, connect_timeout=10) as there:
