@@ -173,8 +173,11 @@ class Gateway:
             self._to_latch = None
 
     def _connect(self, now: datetime) -> bool:
-        if self._next_attempt is not None and now < self._next_attempt:
-            return False
+        if self._next_attempt is not None:
+            left = self._next_attempt - now
+            # More than it ever waits: the market's clock was set back, as by a terminal that has just started.
+            if timedelta(0) < left <= self._pace.market(timedelta(seconds=BACKOFF[-1])):
+                return False
         if not self._epoch:
             self._epoch = self._desk.take_over(now)
         self.connecting = True

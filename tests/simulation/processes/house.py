@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ STOPS_WITHIN = 8.0
 LOOK = 0.05
 #: How often a process is stopped anew that was in the middle of a write.
 _TRIES = 40
+#: Seconds it then has before it is frozen again.
+_GOES_ON = 0.2
 
 REDIS, PAPER, QUOTES, GATEWAY, WORKER, BEAT = (
     *("redis", "terminal", "market_data", "gateway"),
@@ -229,6 +232,7 @@ class House(Folder):
                 if self.can_be_written():
                     break
                 held.close()  # it goes on, and ends what it writes
+                time.sleep(_GOES_ON)
             else:
                 raise AssertionError(f"{name} writes all the time")
             yield
