@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 # All of these measure machines, so they are real time; `Pace` says what that is in market time.
 #: Waits between connection attempts, in seconds.
-BACKOFF = (2, 4, 8, 16, 30, 60)
+BACKOFF, LONGEST = (2, 4, 8, 16, 30, 60), timedelta(seconds=60)
 #: Start-up compares two snapshots this far apart before it arms (R1).
 CONFIRM_AFTER = timedelta(seconds=3)
 POLL_BUSY = timedelta(seconds=3)  # R9: while anything is open
@@ -173,11 +173,9 @@ class Gateway:
             self._to_latch = None
 
     def _connect(self, now: datetime) -> bool:
-        if self._next_attempt is not None:
-            left = self._next_attempt - now
-            # More than it ever waits: the market's clock was set back, as by a terminal that has just started.
-            if timedelta(0) < left <= self._pace.market(timedelta(seconds=BACKOFF[-1])):
-                return False
+        left = self._next_attempt - now if self._next_attempt else timedelta(0)
+        if timedelta(0) < left <= self._pace.market(LONGEST):  # longer: the clock was set back
+            return False
         if not self._epoch:
             self._epoch = self._desk.take_over(now)
         self.connecting = True
@@ -201,8 +199,7 @@ class Gateway:
         crash_point("gateway.connected")
         self._connected, self._next_attempt, self._connected_at = True, None, now
         self._pushes.connected()
-        self._login = None
-        self._asked_at = self._last_ask = self._first = self._good = None
+        self._login = self._asked_at = self._last_ask = self._first = self._good = None
         self._heard_at = now
         self._observing(Text("reading the account", "正在读取账户"), now)
         return True
