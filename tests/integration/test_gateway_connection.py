@@ -219,3 +219,15 @@ def test_f116_only_while_it_connects_may_a_gateway_take_longer():
     world.gateway.step(world.moment("09:20:10"))
     assert seen == [True, True]
     assert world.gateway.connecting is False
+
+
+def test_a_market_clock_that_is_set_back_does_not_delay_the_next_attempt():
+    # A gateway that is there first counts in real time; a simulated terminal then sets the market's clock to its morning.
+    world = falling()
+    world.terminal.logged_in = False
+    connects = connects_of(world)
+    world.gateway.step(world.moment("12:17:13"))
+    world.gateway.step(world.moment("12:17:14"))
+    assert len(connects) == 1  # it waits
+    world.gateway.step(world.moment("09:29:50"))
+    assert len(connects) == 2
