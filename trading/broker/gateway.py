@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 # All of these measure machines, so they are real time; `Pace` says what that is in market time.
 #: Waits between connection attempts, in seconds.
-BACKOFF, LONGEST = (2, 4, 8, 16, 30, 60), timedelta(seconds=60)
+BACKOFF = (2, 4, 8, 16, 30, 60)
 #: Start-up compares two snapshots this far apart before it arms (R1).
 CONFIRM_AFTER = timedelta(seconds=3)
 POLL_BUSY = timedelta(seconds=3)  # R9: while anything is open
@@ -174,7 +174,8 @@ class Gateway:
 
     def _connect(self, now: datetime) -> bool:
         left = self._next_attempt - now if self._next_attempt else timedelta(0)
-        if timedelta(0) < left <= self._pace.market(LONGEST):  # longer: the clock was set back
+        longest = self._pace.market(timedelta(seconds=BACKOFF[-1]))
+        if timedelta(0) < left <= longest:  # longer: the market's clock was set back
             return False
         if not self._epoch:
             self._epoch = self._desk.take_over(now)
@@ -184,13 +185,8 @@ class Gateway:
         except GatewayUnavailable as problem:
             wait = self._back_off(now)
             why = problem.reason if isinstance(problem, NoSession) else Text(*[str(problem)] * 2)
-            self._observing(
-                Text(
-                    f"no connection ({why.en}); next attempt in {wait} s",
-                    f"未连接（{why.zh}），{wait} 秒后重试",
-                ),
-                now,
-            )
+            en = f"no connection ({why.en}); next attempt in {wait} s"
+            self._observing(Text(en, f"未连接（{why.zh}），{wait} 秒后重试"), now)
             if self._one_session and self._failures >= GIVE_UP_AFTER:
                 self.over = why
             return False
@@ -199,7 +195,8 @@ class Gateway:
         crash_point("gateway.connected")
         self._connected, self._next_attempt, self._connected_at = True, None, now
         self._pushes.connected()
-        self._login = self._asked_at = self._last_ask = self._first = self._good = None
+        self._login = None
+        self._asked_at = self._last_ask = self._first = self._good = None
         self._heard_at = now
         self._observing(Text("reading the account", "正在读取账户"), now)
         return True

@@ -93,8 +93,9 @@ def run_gateway(
 ) -> None:
     """Turn until a signal says stop. `patience`: seconds a turn may take now, before the process ends itself.
 
-    Raises what `stood_down` makes of it, at a market time, when another process acts for the account, and CommandError when the session
-    is over, or the trading days are others than the `calendar` it began with: a new process opens the next one.
+    Raises what `stood_down` makes of it, at a market time, when another process acts for the account, and CommandError
+    when the session is over, or the trading days are others than the `calendar` it began with: a new process opens the
+    next one.
     """
     loop = _loop_of(account, gateway, quotes, calendar, real)
     # The same object as long as no day changed.
