@@ -151,9 +151,10 @@ def test_a_file_that_was_there_only_while_the_database_was_away_counts_all_the_s
     assert account(world).trading_state == TradingState.HALTED
 
 
-def test_a_data_directory_that_cannot_be_read_forbids_sending(home, settings):
+@pytest.mark.parametrize("place", ["file/below", "file", "gone"])
+def test_a_data_directory_that_cannot_be_read_or_is_gone_forbids_sending(home, settings, place):
     (home / "file").touch()
-    settings.HOME = home / "file" / "below"  # not a directory: an OSError that is no absence
+    settings.HOME = home / place
     assert kill_switch.kill_file("replay") == "KILL"
 
 

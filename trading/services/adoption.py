@@ -142,13 +142,13 @@ def _adopt(account: Account, broker: BrokerPosition, quantity: int, now: datetim
     if price > 0:
         level = EventLevel.INFO
         text = Text(
-            f"{quantity} {broker.symbol} found in the account; protected at cost {price}.",
+            f"{quantity} shares of {broker.symbol} found in the account; protected at cost {price}.",
             f"账户中发现 {broker.symbol} {quantity} 股，按成本 {price} 纳入保护。",
         )
     else:
         level = EventLevel.ALARM
         text = Text(
-            f"{quantity} {broker.symbol} found in the account without a cost: not protected. Enter its cost.",
+            f"{quantity} shares of {broker.symbol} found in the account without a cost: not protected. Enter its cost.",
             f"账户中发现 {broker.symbol} {quantity} 股，但没有成本，未受保护。请填写成本。",
         )
     journal(account.pk, level, "HOLDING_ADOPTED", text, now, symbol=broker.symbol)

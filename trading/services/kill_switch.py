@@ -28,17 +28,18 @@ KILL = "KILL"
 def kill_file(account_name: str) -> str | None:
     """Return the name of the file that forbids this account to send, None without one.
 
-    A data directory that cannot be read counts as forbidding: nobody could be heard.
+    A data directory that cannot be read, or is gone, counts as forbidding: nobody could be heard.
     """
+    home = Path(settings.HOME)
     for name in (KILL, f"{KILL}-{account_name}"):
         try:
-            (Path(settings.HOME) / name).lstat()
+            (home / name).lstat()
         except FileNotFoundError:
             continue
         except OSError:
             return name
         return name
-    return None
+    return None if home.is_dir() else KILL
 
 
 def place_kill_file(account_name: str | None, why: str) -> Path:
@@ -84,8 +85,9 @@ def switch(account: Account, state: TradingState, why: str, now: datetime, actor
 def latch(account_id: int, name: str, now: datetime) -> bool:
     """Halt because of the file `name`; True when it changed."""
     why = Text(
-        f"The file {name} is there: nothing is sent. Remove it and resume with a reason.",
-        f"存在文件 {name}：停止一切委托。请删除该文件，并填写原因后恢复。",
+        f"The file {name} is there, or the data directory cannot be read: nothing is sent."
+        " Remove it and resume with a reason.",
+        f"存在文件 {name}，或数据目录无法读取：停止一切委托。请删除该文件，并填写原因后恢复。",
     )
     return set_trading_state(account_id, TradingState.HALTED, why, now)
 

@@ -29,6 +29,8 @@ from trading.domain.types import Quote
 pytestmark = [pytest.mark.fast, pytest.mark.exits, pytest.mark.grid]
 
 TICK = Decimal("0.01")
+#: More than what the rounding of a lot's amount (to the fen) and of a level moves, as a ratio.
+EDGE = Decimal("0.0001")
 #: Prices × factor, shares × ratio: bonus shares, cash, rights, a fund's split, its merger, several at once.
 EVENTS = [
     ("0.5", "2"), ("0.9725", "1"), ("0.909090909091", "1"), ("0.25", "4"), ("2", "0.5"),
@@ -128,7 +130,11 @@ def unmoved(market, price, time, factor, ratio):
         quote = Quote(BANK, morning, at_price, at_price)
         return said(step(state, quote, market.rules, morning, facts)[1])
 
-    here = {grid_of(market.state, price * (1 + by * slack), known) for by in (-1, 0, 1)}
+    reference = (price * factor / TICK).quantize(Decimal(1)) * TICK
+    same = reference / factor  # between two lots' exits may lie a gap narrower than the slack
+    prices = [price * (1 + by * slack) for by in (-1, 0, 1)]
+    prices += [same * (1 + by * EDGE) for by in (-1, 0, 1)]
+    here = {grid_of(market.state, at_price, known) for at_price in prices}
     if len(here) > 1:
         return
     after = replace(
@@ -138,5 +144,4 @@ def unmoved(market, price, time, factor, ratio):
         sellable=int(known.sellable * ratio),
         base_quantity=int(known.base_quantity * ratio),
     )
-    reference = (price * factor / TICK).quantize(Decimal(1)) * TICK
     assert grid_of(scaled_state(market.state, factor), reference, after) in here
