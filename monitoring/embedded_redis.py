@@ -52,6 +52,9 @@ MOST_CONNECTIONS = 400
 #: Messages a subscriber may leave unread before it is cut off.
 MOST_UNREAD = 20_000
 
+#: Seconds between two looks whether it shall end while nobody comes.
+TURN = 1.0
+
 _OK = Status("OK")
 _NOAUTH = Error("NOAUTH Authentication required.")
 _WRONGPASS = Error("WRONGPASS invalid username-password pair or user is disabled.")
@@ -327,13 +330,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.ready_file:
             ready = {"port": server.port, "pid": os.getpid()}
             write_whole(options.ready_file, json.dumps(ready))
-        server.serve_forever(poll_interval=0.2)
+        server.serve_forever(poll_interval=TURN)
     return 0
 
 
 def _shut_down(server: EmbeddedRedis, told: queue.SimpleQueue[None]) -> None:
     told.get()
-    server.shutdown()
+    threading.Thread(target=server.shutdown, daemon=True).start()
+    # It looks whether it shall end when somebody comes, or at its next turn.
+    with contextlib.suppress(OSError):
+        socket.create_connection((LOOPBACK, server.port), 1.0).close()
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def process_name(argv: Sequence[str]) -> str:
     kinds = {program.stem, program.parent.name}
     if "celery" in kinds:
         return next((word for word in words if word in ("worker", "beat")), "")
-    if "uvicorn" in kinds or words[:1] == ["runserver"]:
+    if "uvicorn" in kinds or kinds == {"web", "miniqmt"} or words[:1] == ["runserver"]:
         return "web"
     if words[:1] == ["gateway"] and len(words) > 1:
         return "gateway-" + re.sub(r"[^\w.-]", "_", words[1])

@@ -179,7 +179,10 @@ def trading_processes(around: Surroundings, gateways: Iterable[ProcessSpec]) -> 
     """Run quotes, these gateways, and what decides: worker and beat."""
     celery = ("celery", "-A", "miniqmt")
     # Nobody else works here: no need to ask for others at the start, or to listen to them.
-    worker = ("worker", "--pool=threads", "-c", "4", "--without-gossip", "--without-mingle")
+    worker = (
+        *("worker", "--pool=threads", "-c", "4", "--without-gossip", "--without-mingle"),
+        *("--heartbeat-interval", "15"),  # for Flower alone: `up` looks at what is finished
+    )
     stop = partial(_stop_workers, around.redis.url) if sys.platform == "win32" else None
     return [
         around.spec(
@@ -255,10 +258,8 @@ def web(around: Surroundings, port: int, proxied: bool = False) -> ProcessSpec:
     """
     return around.spec(
         "web",
-        *("uvicorn", "miniqmt.asgi:application", "--host", HOST, "--port", str(port)),
-        *("--lifespan", "off", "--no-access-log", "--log-level", "warning"),
-        *("--timeout-graceful-shutdown", "1"),
-        *(() if proxied else ("--no-proxy-headers",)),
+        *("miniqmt.web", "--port", str(port)),
+        *(("--proxied",) if proxied else ()),
         ready=lambda: answers(port),
         ready_within=30.0,
         alive=partial(serves, port, SMALL_PAGE),

@@ -50,6 +50,7 @@ MAY_WAIT = {
     "trading/faults.py: threading.Event().wait": "a crash point that hangs, armed by tests alone",
     "monitoring/console/live.py: bell.wait": "a coroutine, rung every two seconds and when nobody rings any more",
     "grid/domain/rehearsal.py: play.result": "a value, no future",
+    "miniqmt/web.py: self._told.wait": "within a turn of the server",
 }
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import socket
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import uvicorn
 from django.db import connections
+
+from miniqmt.web import Server, configuration
 
 PATIENCE = 10.0
 
@@ -23,18 +25,11 @@ class Web:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self._server: uvicorn.Server | None = None
+        self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        options = {"lifespan": "off", "access_log": False, "log_level": "critical"}
-        config = uvicorn.Config(
-            "miniqmt.asgi:application",
-            port=self.port,
-            timeout_graceful_shutdown=1,
-            **options,  # type: ignore[arg-type]
-        )
-        self._server = uvicorn.Server(config)
+        self._server = Server(configuration(self.port))
         self._thread = threading.Thread(target=self._run, name="uvicorn", daemon=True)
         self._thread.start()
         for _ in range(int(PATIENCE * 50)):
@@ -46,7 +41,7 @@ class Web:
     def stop(self) -> None:
         """End it, and every line with it."""
         if self._server is not None and self._thread is not None:
-            self._server.should_exit = True
+            self._server.handle_exit(signal.SIGTERM, None)
             self._thread.join(PATIENCE)
             assert not self._thread.is_alive()
             self._server = None

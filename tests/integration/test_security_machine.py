@@ -20,7 +20,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from kombu.exceptions import ContentDisallowed
 
-from miniqmt import asgi
+from miniqmt import asgi, web
 from miniqmt.celery import app
 from monitoring import stack
 from monitoring.care import backup
@@ -251,8 +251,10 @@ def test_flower_stays_off_beside_a_live_account_unless_asked_for(mode, options, 
 
 def test_no_header_says_where_a_request_came_from_unless_a_server_stands_before():
     around = stack.Surroundings(ROOT, ROOT, stack.our_redis())
-    assert "--no-proxy-headers" in stack.web(around, 1).argv
-    assert "--no-proxy-headers" not in stack.web(around, 1, proxied=True).argv
+    assert "--proxied" not in stack.web(around, 1).argv
+    assert "--proxied" in stack.web(around, 1, proxied=True).argv
+    assert not web.configuration(1).proxy_headers
+    assert web.configuration(1, is_proxied=True).proxy_headers
 
 
 # -- where the web is served

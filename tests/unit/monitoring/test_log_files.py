@@ -273,6 +273,7 @@ def test_a_second_process_of_the_same_name_has_a_file_of_its_own(tmp_path):
         ([r"celery.exe", "-A", "miniqmt", "beat"], "beat"),
         (["/v/celery/__main__.py", "-A", "miniqmt", "flower"], ""),
         (["/v/uvicorn/__main__.py", "miniqmt.asgi:application"], "web"),
+        (["/v/miniqmt/web.py", "--port", "8000"], "web"),
         (["manage.py", "runserver"], "web"),
         (["/v/django/__main__.py", "gateway", "实盘/1"], "gateway-实盘_1"),
         (["manage.py", "market_data"], "market_data"),
