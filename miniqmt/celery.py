@@ -43,17 +43,6 @@ def let_garbage_wait(**_: object) -> None:
 
 
 @worker_init.connect
-def wait_longer(**_: object) -> None:
-    """Ask Redis for work every five seconds, not every second; it answers at once where there is some.
-
-    kombu's option `polling_interval` would say the same, and let Windows sleep as long between two messages.
-    """
-    from kombu.transport.redis import Transport
-
-    Transport.brpop_timeout = 5
-
-
-@worker_init.connect
 def show_progress(**_: object) -> None:
     """Tell `up` of every task that was finished: a worker that hangs is started again."""
     finished = Path(settings.HOME) / WORKER_FINISHED
