@@ -321,6 +321,14 @@ def test_an_account_that_is_not_logged_in_is_not_granted(bench):
     assert (found.outcome, found.facts["account status"]) == (Outcome.FAILED, [3])
 
 
+def test_no_list_of_fills_or_orders_is_not_taken_for_an_empty_one(bench):
+    bench.terminal.set_account_status(ACCOUNT, xtconstant.ACCOUNT_STATUS_CORRECTING)
+    found = findings(bench.probe(), "P2", "P9")
+    for one in found.values():
+        assert (one.outcome, one.facts["rows"]) == (Outcome.FAILED, "None")
+        assert "gave no list" in one.note.en
+
+
 def test_a_question_that_fails_does_not_keep_the_others_from_being_asked(bench):
     class Broken:
         def __getattr__(self, name: str) -> Any:

@@ -17,6 +17,11 @@ BURST = 30
 #: How many samples of a lag make a distribution (order-protocol's R4 rests on it).
 ENOUGH = 200
 AFTER_HOURS = (time(15, 5), time(15, 30))
+#: A client that says nothing has not said "none".
+NO_LIST = Text(
+    "The client gave no list: log in to the client, and run it again.",
+    "客户端未返回列表：请登录客户端后重新运行。",
+)
 
 
 def remark(probe: Probe) -> Finding:
@@ -41,7 +46,9 @@ def remark(probe: Probe) -> Finding:
 def fill_numbers(probe: Probe) -> Finding:
     """P2: are fill numbers there, and each its own?"""
     answer = probe.session.query("trades")
-    rows = answer.rows or []
+    rows = answer.rows
+    if rows is None:
+        return Finding(Outcome.FAILED, NO_LIST, answer.summary())
     numbers = [str(row["traded_id"] or "") for row in rows]
     facts = {
         **answer.summary(),
@@ -123,7 +130,10 @@ def refused_cancel(probe: Probe) -> Finding:
 
 def after_hours(probe: Probe) -> Finding:
     """P9: which order type do after-hours orders carry, and how are they filled?"""
-    rows = [row for row in probe.session.query("orders").rows or () if _in_after_hours(row)]
+    answer = probe.session.query("orders")
+    if answer.rows is None:
+        return Finding(Outcome.FAILED, NO_LIST, answer.summary())
+    rows = [row for row in answer.rows if _in_after_hours(row)]
     facts = {
         "orders": [
             {
