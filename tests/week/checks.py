@@ -6,12 +6,10 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from typing import cast
 
 from tests.invariants import Opening, violations
 from tests.simulation.processes import checks
 from tests.simulation.processes.checks import CASH, Expected, Found
-from tests.simulation.processes.house import House
 from tests.stack import PRODUCT, TERMINAL
 from tests.week.house import WeekHouse
 
@@ -35,7 +33,7 @@ def broken(house: WeekHouse, *, reported: bool = True) -> list[str]:
     """Return what does not hold while nothing works any more. `reported`: the day's report must be there, too."""
     opening = Opening(CASH, house.market.opening)
     found = violations(house.home / PRODUCT, house.home / TERMINAL, opening, at_rest=True)
-    rows = checks.read(cast(House, house), Expected())
+    rows = checks.read(house, Expected())
     for check in checks.CHECKS:
         if check not in _OTHERWISE:
             found += check(rows)

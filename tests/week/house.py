@@ -104,11 +104,6 @@ class WeekHouse(Stack):
         facts = super().facts()
         return facts if facts.get("pid") == self.process.pid else {}
 
-    def table(self, query: str) -> list[dict[str, Any]]:
-        with closing(sqlite3.connect(self.home / PRODUCT, timeout=20)) as database:
-            database.row_factory = sqlite3.Row
-            return [dict(row) for row in database.execute(query)]
-
     def refresh(self) -> None:
         """The file of the database is what its processes see."""
 

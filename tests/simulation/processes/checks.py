@@ -12,10 +12,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+from typing import Any, Protocol
 
 from tests.invariants import Opening, Row, violations
-from tests.simulation.processes.house import House
-from tests.simulation.processes.market import Stock
+from tests.simulation.processes.market import Market, Stock
 from tests.stack import CHINA_IS_AHEAD, PRODUCT, TERMINAL
 
 CASH = Decimal(1_000_000)
@@ -45,11 +46,29 @@ class Expected:
     unsold: Collection[str] = field(default_factory=tuple)
 
 
+class Readable(Protocol):
+    """What is asked of a house: of these processes, or of a whole `up`."""
+
+    @property
+    def home(self) -> Path: ...
+    @property
+    def market(self) -> Market: ...
+    @property
+    def logs(self) -> Path: ...
+
+    def rows(self, query: str, *values: object, file: str = PRODUCT) -> list[Any]: ...
+    def tables(self, *queries: str) -> list[list[Row]]: ...
+    def market_now(self) -> datetime: ...
+    def gateway(self) -> tuple[str, datetime | None, str]: ...
+    def is_armed(self) -> bool: ...
+    def refresh(self) -> None: ...
+
+
 @dataclass(frozen=True)
 class Found:
     """Both sides after a run, as rows."""
 
-    house: House
+    house: Readable
     expected: Expected
     orders: list[Row]
     moves: list[Row]
@@ -67,7 +86,7 @@ class Found:
         return {row["client_order_id"]: row for row in self.orders}
 
 
-def read(house: House, expected: Expected) -> Found:
+def read(house: Readable, expected: Expected) -> Found:
     def bodies(table: str) -> list[Row]:
         return [
             json.loads(body) for (body,) in house.rows(f"SELECT body FROM {table}", file=TERMINAL)
@@ -278,7 +297,7 @@ def heals(line: str) -> bool:
     return line.split()[0] not in _FOR_GOOD
 
 
-def broken(house: House, expected: Expected) -> list[str]:
+def broken(house: Readable, expected: Expected) -> list[str]:
     """Return everything that does not hold now; while orders work that is much, at rest nothing may be."""
     house.refresh()
     opening = Opening(CASH, house.market.opening)

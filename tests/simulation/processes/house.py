@@ -15,7 +15,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from monitoring.loopback import free_port
 from monitoring.processes import ORPHAN_GRACE, PARENT_PIPE
@@ -323,20 +322,6 @@ class House(Folder):
 
     def refresh(self) -> None:
         """Make the file of the database what its processes see; here it is theirs."""
-
-    def table(self, query: str) -> list[dict[str, Any]]:
-        """Rows by the names of their columns."""
-        [rows] = self.tables(query)
-        return rows
-
-    def tables(self, *queries: str) -> list[list[dict[str, Any]]]:
-        """The rows of several questions, all of one moment: the processes go on writing."""
-        with closing(
-            sqlite3.connect(self.home / PRODUCT, timeout=20, isolation_level=None)
-        ) as database:
-            database.row_factory = sqlite3.Row
-            database.execute("BEGIN")
-            return [[dict(row) for row in database.execute(query)] for query in queries]
 
 
 _given: set[int] = set()
