@@ -232,13 +232,22 @@ def _quotes(quotes: QuoteFacts) -> Iterator[Finding]:
     if not quotes.quotes_needed:
         return
     minutes = QUOTE_PATIENCE.seconds // 60
-    for symbol, age in sorted(quotes.ages.items()):
-        if age is None or age > QUOTE_PATIENCE:
-            text = Text(
-                f"{symbol}: no quote for more than {minutes} minutes while others trade; it is not protected.",
-                f"{symbol}：超过 {minutes} 分钟没有行情，该持仓不受保护。",
-            )
-            yield Finding("QUOTE_OLD", Level.ALARM, text, symbol)
+    ages = quotes.ages.items()
+    old = sorted(symbol for symbol, age in ages if age is None or age > QUOTE_PATIENCE)
+    if len(old) == len(quotes.ages) > 1:
+        # A feed that says the same old quotes again and again is as good as silent.
+        text = Text(
+            f"Not one of {len(old)} holdings has had a new quote for more than {minutes} minutes while the market trades: nothing is decided.",
+            f"交易时段超过 {minutes} 分钟，{len(old)} 个持仓均无新行情：暂停一切判断。",
+        )
+        yield Finding("FEED_SILENT", Level.ALARM, text)
+        return
+    for symbol in old:
+        text = Text(
+            f"{symbol}: no quote for more than {minutes} minutes while the market trades; it is not protected.",
+            f"{symbol}：交易时段超过 {minutes} 分钟没有行情，该持仓不受保护。",
+        )
+        yield Finding("QUOTE_OLD", Level.ALARM, text, symbol)
 
 
 def _sources(sources: Sequence[SourceFacts]) -> Iterator[Finding]:

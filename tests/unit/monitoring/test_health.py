@@ -115,6 +115,10 @@ def test_an_observing_gateway_says_why_in_both_languages():
         (None, True, {"600036.SH": None}, True, ["FEED_SILENT"]),
         (31, False, {"600036.SH": 999}, False, []),
         (3, True, {"600036.SH": 300, "000001.SZ": 301}, True, ["QUOTE_OLD"]),
+        (3, True, {"600036.SH": 301}, True, ["QUOTE_OLD"]),  # it alone may rest
+        # The feed speaks, and says what it said before: of everything.
+        (3, True, {"600036.SH": 301, "000001.SZ": None}, True, ["FEED_SILENT"]),
+        (3, True, {"600036.SH": 301, "000001.SZ": 301}, False, []),
         (3, True, {"600036.SH": None}, False, []),
         (None, True, {}, True, []),  # nothing is held
     ],
