@@ -53,7 +53,7 @@ def _application() -> Application:
     refuse_to_serve()
     # A look makes hundreds of thousands of objects that all go at its end: as Python does it by itself, it would spend a
     # third of its time looking through them for garbage.
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(50_000, 20, 10)
     return within(beside(pages, reverse("console-stream"), live), may_face)
 
 

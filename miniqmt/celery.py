@@ -36,10 +36,11 @@ app.autodiscover_tasks()
 def let_garbage_wait(**_: object) -> None:
     """Look for garbage rarely: a tick makes hundreds of thousands of objects, and all of them go when it ends.
 
-    As Python does it by itself, a tick of thousands of holdings spends a third of its time looking through them.
+    As Python does it by itself, a tick of thousands of holdings spends a third of its time looking through them. What
+    became garbage when it was old already waits for the third generation's turn: that one is to come within hours.
     """
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(50_000, 20, 10)
 
 
 @worker_init.connect
