@@ -211,6 +211,15 @@ def test_a_terminal_killed_amid_fills_comes_back_with_everything_it_ever_told(ho
         trader.stop()
 
 
+def test_begun_on_a_day_without_a_session_it_shows_holdings_of_before_and_no_trade(home):
+    with running(home, "--start", "2026-11-21T10:00:00", "--position", f"{STOCK}:1000@10.00"):
+        trader, _ = trader_at(home)
+        [held] = [one for one in trader.query_stock_positions(US) if one.stock_code == STOCK]
+        assert (held.volume, held.yesterday_volume, held.can_use_volume) == (1_000, 1_000, 1_000)
+        assert trader.query_stock_trades(US) == []
+        trader.stop()
+
+
 def test_asked_to_stop_it_says_goodbye_and_leaves_nothing(home):
     with running(home) as process:
         trader, heard = trader_at(home)

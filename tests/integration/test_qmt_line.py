@@ -37,6 +37,7 @@ class Module:
         self.subscribed: list[list[str]] = []
         self.push: Callable[[Any], None] = lambda _: None
         self.connects = 0
+        self.present: dict[str, Any] = {}
 
     def reconnect(self) -> Connection:
         self.connects += 1
@@ -55,7 +56,7 @@ class Module:
 
     def get_full_tick(self, code_list: list[str]) -> dict[str, Any]:
         self._alive()
-        return {}
+        return self.present
 
     def _alive(self) -> None:
         if not self.connection.alive:
@@ -96,6 +97,16 @@ def test_a_suspended_holding_is_no_dead_line_while_the_canaries_sing():
     assert module.connects == 1
     step(line, second + SILENT + 1, quiet, *CANARIES)  # not one of them: it is the line
     assert module.connects == 2
+
+
+def test_a_silent_line_that_is_opened_again_and_again_stays_silent_whatever_it_is_told_then():
+    module, store = Module(), MemoryQuoteStore()
+    module.present = {SYMBOL: tick()}
+    line = QuoteSources(QuoteLine(lambda: _QmtLine(module)), store)
+    for half_second in range(240):
+        step(line, half_second / 2)
+    assert module.connects > 4
+    assert store.fed(SYMBOL).at <= NOW + timedelta(seconds=1)
 
 
 @pytest.mark.django_db

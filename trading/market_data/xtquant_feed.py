@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -61,11 +62,21 @@ class _BadTick(Exception):
     """A field of a tick is missing or no number; the argument names it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The present ticks, as the terminal knows them when it is asked."""
+
+    ticks: Any
+
+
 class XtQuantFeed(Feed):
     """One terminal as a feed. A bad row is refused and counted, it never raises and never touches another row.
 
     Whole-quote subscriptions only: single ones are limited to about fifty by the vendor, push each symbol by itself,
     and tell nothing more of an A-share than the same snapshot every 3 s.
+
+    Who asks again is told the tick of before, however long the market has not been heard: that is no delivery, or a
+    line that is opened anew whenever it is silent would never be silent.
 
     `refused` counts (symbol, field), under no symbol what was never asked for; `poll` is called from one thread, the
     vendor's callback only appends.
@@ -78,6 +89,7 @@ class XtQuantFeed(Feed):
         self._xtdata = xtdata
         self._inbox: deque[Any] = deque(maxlen=INBOX)
         self._subscribed: set[Symbol] = set()
+        self._told: dict[Symbol, Quote] = {}
 
     def subscribe(self, symbols: Iterable[Symbol]) -> None:
         """Ask for pushes of the symbols not asked for yet, and for their present ticks. Raises GatewayUnavailable."""
@@ -93,7 +105,7 @@ class XtQuantFeed(Feed):
         if isinstance(handle, int) and handle < 0:
             raise GatewayUnavailable(f"{self.name}: subscription refused ({handle})")
         self._subscribed.update(new)
-        self._inbox.append(ticks)
+        self._inbox.append(_Asked(ticks))
 
     def forget_subscriptions(self) -> None:
         """Subscribe anew at the next `subscribe`: the terminal does not replay subscriptions after a reconnect."""
@@ -104,13 +116,17 @@ class XtQuantFeed(Feed):
         quotes: list[Quote] = []
         for _ in range(len(self._inbox)):
             delivery = self._inbox.popleft()
-            if not isinstance(delivery, Mapping):
+            was_asked = isinstance(delivery, _Asked)
+            ticks = delivery.ticks if was_asked else delivery
+            if not isinstance(ticks, Mapping):
                 self.refused["", "delivery"] += 1
                 continue
-            for code, tick in delivery.items():
+            for code, tick in ticks.items():
                 quote = self._read(code, tick)
-                if quote is not None:
-                    quotes.append(quote)
+                if quote is None or (was_asked and quote == self._told.get(quote.symbol)):
+                    continue
+                self._told[quote.symbol] = quote
+                quotes.append(quote)
         return quotes
 
     def unreadable(self) -> Sequence[tuple[Symbol, str]]:
@@ -148,7 +164,7 @@ def read_tick(symbol: Symbol, tick: object) -> Quote:
         high=_price(tick, "high", step),
         low=_price(tick, "low", step),
         volume=_whole(_field(tick, "volume"), "volume") * unit,
-        amount=_price(tick, "amount", step),
+        amount=_exact(_finite(_field(tick, "amount"), "amount"), step),
         bids=_levels(tick, "bidPrice", "bidVol", step, unit),
         asks=_levels(tick, "askPrice", "askVol", step, unit),
         status=at_its_time(
@@ -182,10 +198,13 @@ def _price(tick: Mapping[Any, Any], name: str, step: Decimal) -> Decimal:
     return _on_tick(_finite(_field(tick, name), name), step)
 
 
-@lru_cache(maxsize=65536)
-def _on_tick(value: int | float, step: Decimal) -> Decimal:
+def _exact(value: int | float, step: Decimal) -> Decimal:
     # float(): a number of another library's prints itself differently
     return from_float(value if isinstance(value, int) else repr(float(value)), step)
+
+
+#: Prices come again and again; amounts never do.
+_on_tick = lru_cache(maxsize=65536)(_exact)
 
 
 def _whole(value: object, name: str) -> int:

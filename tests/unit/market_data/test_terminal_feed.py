@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from tests.unit.market_data.files import TICKS, needs
 from trading.domain.types import CHINA, BookStatus, Level, Symbol
 from trading.errors import GatewayUnavailable
+from trading.market_data import xtquant_feed
 from trading.market_data.pump import MarketData
 from trading.market_data.store import MemoryQuoteStore
-from trading.market_data.xtquant_feed import XtQuantFeed
+from trading.market_data.xtquant_feed import XtQuantFeed, read_tick
 
 pytestmark = pytest.mark.fast
 
@@ -208,6 +209,26 @@ def test_subscribing_twice_asks_once_and_again_after_a_reconnect():
     feed.forget_subscriptions()
     feed.subscribe([SYMBOL, BOND])
     assert terminal.asked[-1] == [BOND, SYMBOL]
+
+
+def test_who_asks_again_is_told_nothing_new_by_the_tick_of_before():
+    terminal, feed = fed(SYMBOL, BOND, **{SYMBOL: tick(), BOND: tick()})
+    assert len(feed.poll(NOW)) == 2
+    for present, told in (({}, []), ({SYMBOL: tick(lastPrice=10.5)}, [SYMBOL]), ({}, [])):
+        terminal.present.update({str(one): it for one, it in present.items()})
+        feed.forget_subscriptions()
+        feed.subscribe([SYMBOL, BOND])
+        assert [quote.symbol for quote in feed.poll(NOW)] == told
+    terminal.push({SYMBOL: tick(lastPrice=10.5)})  # what it says by itself is said
+    assert [quote.symbol for quote in feed.poll(NOW)] == [SYMBOL]
+
+
+def test_an_amount_takes_no_room_among_the_prices_that_are_remembered():
+    before = xtquant_feed._on_tick.cache_info().currsize
+    amounts = [Decimal(f"{493393500 + n}.25") for n in range(50)]
+    read = [read_tick(SYMBOL, tick(amount=float(amount))).amount for amount in amounts]
+    assert read == amounts
+    assert xtquant_feed._on_tick.cache_info().currsize <= before + 10
 
 
 def test_a_terminal_that_is_down_is_said_and_asked_again():

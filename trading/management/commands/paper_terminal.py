@@ -8,7 +8,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from datetime import time as clock_time
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -57,7 +57,7 @@ FIRST_PORT, PORTS = 8700, 50
 #: Where the clock starts on the first day of a recording: before the opening auction; or before its first quote, by as
 #: much real time as the other processes need to be there.
 RECORDING_STARTS, LEAD = clock_time(9, 14, 50), timedelta(seconds=10)
-BOOKS_CLOSED = clock_time(15, 40)
+_NOON = clock_time(12)
 
 _POSITION = re.compile(r"(?P<symbol>[^:]+):(?P<quantity>[0-9]+)@(?P<cost>[0-9]+(\.[0-9]+)?)")
 
@@ -324,13 +324,22 @@ def _open_first(
     holdings: Sequence[DemoHolding],
     now: datetime,
 ) -> None:
-    """Open accounts in an empty exchange, with holdings bought the session before: they can be sold today."""
-    before = exchange.calendar.previous_session(now.date()) or now.date() - timedelta(days=1)
-    exchange.advance(datetime.combine(before, BOOKS_CLOSED, CHINA))
+    """Open accounts in an empty exchange, with holdings of before: they can be sold today.
+
+    They are older than the session before, too: on a day without one a terminal still shows that session, and who held
+    nothing in its morning and bought nothing in it would contradict himself.
+    """
+    before = _session_before(exchange, now.date())
+    exchange.advance(datetime.combine(before, _NOON, CHINA))
+    bought = _session_before(exchange, before)
     for number, fees in accounts.items():
         exchange.open_account(number, cash, fees)
         for one in holdings:
-            exchange.seed_position(number, one.symbol, one.quantity, one.cost, before)
+            exchange.seed_position(number, one.symbol, one.quantity, one.cost, bought)
+
+
+def _session_before(exchange: Exchange, day: date) -> date:
+    return exchange.calendar.previous_session(day) or day - timedelta(days=1)
 
 
 def _listen(
