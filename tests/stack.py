@@ -109,13 +109,8 @@ class Folder:
         with closing(sqlite3.connect(self.home / file, timeout=20)) as database:
             return database.execute(query, values).fetchall()
 
-    def table(self, query: str) -> list[dict[str, Any]]:
-        """Rows by the names of their columns."""
-        [rows] = self.tables(query)
-        return rows
-
     def tables(self, *queries: str) -> list[list[dict[str, Any]]]:
-        """The rows of several questions, all of one moment: the processes go on writing."""
+        """Rows by the names of their columns, of several questions in one moment: the processes go on writing."""
         with closing(
             sqlite3.connect(self.home / PRODUCT, timeout=20, isolation_level=None)
         ) as database:
