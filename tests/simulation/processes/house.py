@@ -309,9 +309,11 @@ class House(Folder):
         """Let it be this time in the market now (China, naive)."""
         real = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
         base = (market - CHINA_IS_AHEAD).isoformat(" ")
-        self.write("DELETE FROM trading_marketclock")
+        # In one statement: without a row it is real time, years away, and whoever looked just then would wait for it.
         self.write(
-            "INSERT INTO trading_marketclock VALUES ('demo', ?, ?, ?)",
+            "INSERT INTO trading_marketclock (environment, base_real, base_market, speed) VALUES ('demo', ?, ?, ?)"
+            " ON CONFLICT (environment) DO UPDATE SET base_real = excluded.base_real,"
+            " base_market = excluded.base_market, speed = excluded.speed",
             *(real, base, (speed or self.speed) * 1_000_000),
         )
 
