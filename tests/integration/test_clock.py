@@ -70,3 +70,41 @@ def test_a_jump_is_told_once_and_its_end_once():
 
     assert said == [False] * 10 + [True] * 30 + [False] * 20
     assert codes(world) == ["CLOCK_JUMPED", "CLOCK_STEADY"]
+
+
+def test_a_market_clock_that_is_set_back_is_told_and_the_account_is_read_anew():
+    world = World(symbols=[STOCK])
+    start = world.moment("10:00:00")
+    clock = {"real": start, "monotonic": 0.0}
+    guard = ClockGuard(
+        world.account.pk, world.store, lambda: clock["real"], lambda: clock["monotonic"]
+    )
+    said = []
+    for second in range(60):
+        clock.update(real=start + timedelta(seconds=second), monotonic=float(second))
+        back = timedelta(days=50) if second >= 10 else timedelta(0)
+        said.append(guard(clock["real"] - back, MarketPhase.MORNING) is not None)
+
+    assert said == [False] * 10 + [True] + [False] * 49
+    assert codes(world) == ["CLOCK_JUMPED", "CLOCK_STEADY"]
+
+
+def test_a_gateway_whose_market_clock_is_set_back_asks_at_once_and_not_when_the_old_time_comes_again():
+    terminal = Misbehaving()
+    world = World(symbols=[STOCK])
+    world.terminal.delivery = terminal
+    world.quote("09:40:30", STOCK, "10.00")
+    world.run(until="09:41:00")
+    guard = ClockGuard(
+        world.account.pk, world.store, lambda: world.moment("09:41:00"), lambda: 0.0
+    )
+    gateway, earlier = world.gateway, world.moment("09:31:00")
+    assert gateway.status == "armed"
+    assert guard(world.moment("09:41:00"), MarketPhase.MORNING) is None
+    assert not gateway.due(earlier + timedelta(seconds=20))  # it would wait for ten minutes
+
+    gateway.distrust(guard(earlier, MarketPhase.MORNING), earlier)
+    assert gateway.status == "observing"
+    asked = len(terminal.requests)
+    gateway.step(earlier)
+    assert len(terminal.requests) > asked

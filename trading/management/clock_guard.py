@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two looks at the database's clock.
 ASK_EVERY = 10.0
+#: Real time market time may go back unnoticed: less than the gateway waits for anything.
+SET_BACK = timedelta(seconds=1)
 
 
 class ClockGuard:
@@ -41,6 +43,7 @@ class ClockGuard:
         self._ahead, self._asked_at = ahead, float("-inf")
         self._apart: Text | None = None
         self._watch = ClockWatch()
+        self._before: datetime | None = None
         self._doubted = False
         self._compared: datetime | None = None
 
@@ -51,11 +54,23 @@ class ClockGuard:
             timedelta(seconds=self._monotonic()),
             lambda: self._quote_age(now) if phase.continuous else None,
         )
-        why = why or self._beside_the_database()
+        back = self._set_back(now)
+        why = why or self._beside_the_database() or back
         if (why is not None) is not self._doubted:
             self._doubted = why is not None
             self._tell(why, now)
         return why
+
+    def _set_back(self, now: datetime) -> Text | None:
+        """Say once that market time went back, as a simulated one may: what was noted by it lies in the future."""
+        before, self._before = self._before, now
+        if before is None or before - now <= self._pace.market(SET_BACK):
+            return None
+        return Text(
+            f"the market's clock was set back from {before:%Y-%m-%d %H:%M:%S} to {now:%Y-%m-%d %H:%M:%S}; the account"
+            " is read anew before anything is sent",
+            f"市场时钟由 {before:%Y-%m-%d %H:%M:%S} 回拨至 {now:%Y-%m-%d %H:%M:%S}；重新读取账户之后才会发送委托",
+        )
 
     def _beside_the_database(self) -> Text | None:
         """Ask the database for its time now and then: another machine decides by that one's."""
