@@ -140,7 +140,7 @@ def doubt_is_not_told() -> list[Patch]:
 
         return journal
 
-    return [put(desk, "journal", made)]
+    return [put(unknown_outcomes, "journal", made)]
 
 
 def silence_is_waited_for() -> list[Patch]:
