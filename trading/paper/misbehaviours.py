@@ -2,7 +2,8 @@
 
 `Misbehaviours(("zombie", "pushes_dead"), seed=7)` is a delivery policy of the twin: each named one acts by chance on
 the requests and messages it concerns, the others behave. `until` (market time) ends them all; what they promised
-before (a late request, a delayed push) still comes. Nothing here changes what the exchange knows to be true.
+before (a late request, a delayed push) still comes. `speed`: market seconds in a real one, for what befalls the
+client's machine, such as its restart. Nothing here changes what the exchange knows to be true.
 """
 
 from __future__ import annotations
@@ -213,7 +214,9 @@ NAMES = tuple(
 class Misbehaviours(Delivery):
     """See the module. Raises KeyError on a name nobody knows; `names` are in the order in which they get their say."""
 
-    def __init__(self, names: Sequence[str], seed: int, until: datetime | None = None) -> None:
+    def __init__(
+        self, names: Sequence[str], seed: int, until: datetime | None = None, speed: float = 1
+    ) -> None:
         unknown = [name for name in names if name not in NAMES]
         if unknown:
             raise KeyError(", ".join(unknown))
@@ -223,7 +226,7 @@ class Misbehaviours(Delivery):
         self._seen: dict[str, dict[Any, Any]] = {name: {} for name in names}
         self._rows = [ROWS[name](self._chance[name]) for name in names if name in ROWS]
         self._happenings = [
-            HAPPENINGS[name](self._chance[name]) for name in names if name in HAPPENINGS
+            HAPPENINGS[name](self._chance[name], speed) for name in names if name in HAPPENINGS
         ]
 
     def _acts(self, name: str, probability: float, now: datetime) -> bool:

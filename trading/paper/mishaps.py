@@ -20,20 +20,27 @@ if TYPE_CHECKING:
 
 
 class Happening:
-    """Nothing. A subclass overrides `act`, which is called now and then, on average every `every` seconds."""
+    """Nothing. A subclass overrides `act`, which is called now and then, on average every `every` seconds.
+
+    It befalls a machine, so its seconds are real ones; `speed` says how much market time passes in one.
+    """
 
     every = 20.0
 
-    def __init__(self, chance: random.Random) -> None:
-        self.chance = chance
+    def __init__(self, chance: random.Random, speed: float = 1) -> None:
+        self.chance, self._speed = chance, speed
         self._next: datetime | None = None
+
+    def after(self, now: datetime, seconds: float) -> datetime:
+        """Return the market time so many real seconds from now."""
+        return now + timedelta(seconds=seconds * self._speed)
 
     def happens(self, terminal: Terminal, now: datetime) -> None:
         if self._next is not None and now >= self._next:
             for account in list(terminal.exchange.accounts.values()):
                 self.act(terminal, account, now)
         if self._next is None or now >= self._next:
-            self._next = now + timedelta(seconds=self.chance.uniform(0.2, 1.8) * self.every)
+            self._next = self.after(now, self.chance.uniform(0.2, 1.8) * self.every)
 
     def act(self, terminal: Terminal, account: Account, now: datetime) -> None:
         """Let it happen."""
@@ -89,8 +96,8 @@ class StatusOff(Happening):
     every = 25.0
     status = xtconstant.ACCOUNT_STATUS_FAIL
 
-    def __init__(self, chance: random.Random) -> None:
-        super().__init__(chance)
+    def __init__(self, chance: random.Random, speed: float = 1) -> None:
+        super().__init__(chance, speed)
         self._over: datetime | None = None
 
     def happens(self, terminal: Terminal, now: datetime) -> None:
@@ -101,7 +108,7 @@ class StatusOff(Happening):
 
     def act(self, terminal: Terminal, account: Account, now: datetime) -> None:
         terminal.set_account_status(account.account_id, self.status)
-        self._over = now + timedelta(seconds=self.chance.uniform(1, 20))
+        self._over = self.after(now, self.chance.uniform(1, 20))
 
     def ends(self, terminal: Terminal, now: datetime) -> None:
         if self._over is not None:
@@ -127,8 +134,8 @@ class Restart(Happening):
 
     every = 30.0
 
-    def __init__(self, chance: random.Random) -> None:
-        super().__init__(chance)
+    def __init__(self, chance: random.Random, speed: float = 1) -> None:
+        super().__init__(chance, speed)
         self._back: datetime | None = None
 
     def happens(self, terminal: Terminal, now: datetime) -> None:
@@ -139,7 +146,7 @@ class Restart(Happening):
     def act(self, terminal: Terminal, account: Account, now: datetime) -> None:
         terminal.close()
         terminal.logged_in = False
-        self._back = now + timedelta(seconds=self.chance.uniform(1, 15))
+        self._back = self.after(now, self.chance.uniform(1, 15))
 
     def ends(self, terminal: Terminal, now: datetime) -> None:
         if self._back is not None:
@@ -183,7 +190,7 @@ class ManualSale(ByHand):
     side = Side.SELL
 
 
-HAPPENINGS: dict[str, Callable[[random.Random], Happening]] = {
+HAPPENINGS: dict[str, Callable[[random.Random, float], Happening]] = {
     "whole_day_pushed_again": WholeDayPushedAgain,
     "yesterdays_fills": YesterdaysFills,
     "status_correcting": StatusCorrecting,

@@ -300,11 +300,6 @@ class House(Folder):
         """Whether the gateway that runs now says so, and not one before it."""
         return self.holds_lease(self.gateway_name) and self.gateway()[0] == "armed"
 
-    def ask(self) -> None:
-        """Wish for a fresh snapshot, as a tick does: an idle gateway would look ten seconds later."""
-        now = self.market_now() - CHINA_IS_AHEAD
-        self.write("UPDATE trading_account SET snapshot_wanted_at = ?", now.isoformat(" "))
-
     def set_clock(self, market: datetime, speed: int | None = None) -> None:
         """Let it be this time in the market now (China, naive)."""
         real = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
@@ -316,11 +311,6 @@ class House(Folder):
             " base_market = excluded.base_market, speed = excluded.speed",
             *(real, base, (speed or self.speed) * 1_000_000),
         )
-
-    def write(self, query: str, *values: object) -> None:
-        """Change rows from outside."""
-        with closing(sqlite3.connect(self.home / PRODUCT, timeout=5)) as database, database:
-            database.execute(query, values)
 
     def refresh(self) -> None:
         """Make the file of the database what its processes see; here it is theirs."""

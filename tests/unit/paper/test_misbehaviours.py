@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.unit.paper.market_day import MONDAY, at
+from tests.unit.paper.market_day import MONDAY, at, exchange
 from tests.unit.paper.misbehaving_session import Heard, Session
 from trading.paper.misbehaviours import NAMES, Misbehaviours
+from trading.paper.terminal import Terminal
 
 pytestmark = [pytest.mark.fast, pytest.mark.orders]
 
@@ -221,6 +222,19 @@ def test_the_same_seed_misbehaves_the_same_way():
     first, again = ([(h.at, h.kind) for h in Session(names, 5).heard] for _ in range(2))
 
     assert first == again
+
+
+def test_a_client_restarts_after_as_much_real_time_in_a_market_twenty_times_as_fast():
+    def up(speed: int) -> list[bool]:
+        delivery = Misbehaviours(("restart",), 1, speed=speed)
+        terminal, seen = Terminal(exchange(), None, delivery), []
+        for second in range(300):
+            delivery.happens(terminal, at("10:00") + timedelta(seconds=second * speed))
+            seen.append(terminal.logged_in)
+        return seen
+
+    assert 10 < up(1).count(False) < 200
+    assert up(20) == up(1)
 
 
 def test_a_name_nobody_knows_is_refused():

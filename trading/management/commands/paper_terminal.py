@@ -143,7 +143,7 @@ class Command(BaseCommand):
         instruments.update(market.instruments)
         with closing(_open_store(options["store"] or home / STORE)) as store:
             exchange = Exchange(calendar, instruments)
-            terminal = Terminal(exchange, store, _delivery(options["misbehave"], options["seed"]))
+            terminal = Terminal(exchange, store, _delivery(options))
             instruments.update(instruments_of(_symbols_in(exchange) - instruments.keys()))
             clock = _clock(options, market, exchange)
             if not exchange.accounts:
@@ -184,11 +184,11 @@ def _problem(en: str, zh: str) -> CommandError:
     return CommandError(f"{text.en} {text.zh}")
 
 
-def _delivery(names: str, seed: int) -> Delivery:
+def _delivery(options: dict[str, Any]) -> Delivery:
     """Return how the terminal behaves: well, or as the named incidents have it."""
-    if not names:
+    wanted = [name.strip() for name in options["misbehave"].split(",") if name.strip()]
+    if not wanted:
         return Delivery()
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
     known = [
         name for name in NAMES if name != MINUS_ONE
     ]  # that one needs program and twin in one process
@@ -198,7 +198,7 @@ def _delivery(names: str, seed: int) -> Delivery:
             f"--misbehave knows no {', '.join(unknown)}; the names are {', '.join(known)}.",
             f"--misbehave 不认识 {', '.join(unknown)}；可用名称见上。",
         )
-    return Misbehaviours(wanted, seed)
+    return Misbehaviours(wanted, options["seed"], speed=options["speed"])
 
 
 def _calendar() -> TradingCalendar:
