@@ -1,6 +1,6 @@
 """The campaign itself: seeds that once failed, some planted bugs that must be caught, and how it goes on.
 
-Two thousand seeds: tests/acceptance/test_campaign_of_seeds.py; all planted bugs: `python -m tests.simulation --plant all`.
+Two thousand seeds: tests/acceptance/thousand_seeds.py; all planted bugs: `python -m tests.simulation --plant all`.
 """
 
 from __future__ import annotations
