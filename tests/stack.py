@@ -78,7 +78,7 @@ def copy_of(prepared: Path, home: Path, opens_in: float | None = None) -> Path:
     """Copy a prepared directory; `opens_in`: the real seconds until 09:30 of the day `SESSION` in the simulated market."""
     shutil.copytree(prepared, home)
     if opens_in is not None:
-        set_clock(home, OPENING - timedelta(seconds=opens_in))
+        Folder(home).set_clock(OPENING - timedelta(seconds=opens_in))
     return home
 
 
@@ -87,20 +87,11 @@ SESSION = "2026-08-10"
 OPENING = datetime.fromisoformat(f"{SESSION}T09:30:00")
 
 
-def set_clock(home: Path, market: datetime, speed: float = 1) -> None:
-    """Let the simulated market be at `market` (China's time, naive) now: every process follows within a second."""
-    row = (
-        "demo",
-        datetime.now(UTC).replace(tzinfo=None).isoformat(" "),
-        (market - CHINA_IS_AHEAD).isoformat(" "),
-        round(speed * 1_000_000),
-    )
-    with closing(sqlite3.connect(home / PRODUCT, timeout=20)) as database, database:
-        database.execute("INSERT OR REPLACE INTO trading_marketclock VALUES (?, ?, ?, ?)", row)
-
-
 class Folder:
     """A data directory on which processes run, and what is in its databases."""
+
+    #: Market seconds in a real one.
+    speed: float = 1
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -127,6 +118,18 @@ class Folder:
         """Wish for a fresh snapshot, as a tick does: an idle gateway would look ten seconds later."""
         now = self.market_now() - CHINA_IS_AHEAD
         self.write("UPDATE trading_account SET snapshot_wanted_at = ?", now.isoformat(" "))
+
+    def set_clock(self, market: datetime, speed: float | None = None) -> None:
+        """Let the simulated market be at `market` (China, naive) now: every process follows within a second."""
+        real = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
+        base = (market - CHINA_IS_AHEAD).isoformat(" ")
+        # In one statement: without a row it is real time, years away, and whoever looked just then would wait for it.
+        self.write(
+            "INSERT INTO trading_marketclock (environment, base_real, base_market, speed) VALUES ('demo', ?, ?, ?)"
+            " ON CONFLICT (environment) DO UPDATE SET base_real = excluded.base_real,"
+            " base_market = excluded.base_market, speed = excluded.speed",
+            *(real, base, round((speed or self.speed) * 1_000_000)),
+        )
 
     def market_now(self) -> datetime:
         """Market time in China, naive, as the clock's row gives it."""

@@ -19,7 +19,7 @@ import pytest
 from monitoring import stack
 from monitoring.console.health import processes
 from monitoring.supervisor import State, Supervisor
-from tests.stack import ROOT, prepare, set_clock, surroundings
+from tests.stack import ROOT, Folder, prepare, surroundings
 from tests.stack import SESSION as DAY
 from trading.management.progress import BEAT_SENT, WORKER_FINISHED
 from trading.management.watchdog import EXIT_CODE
@@ -85,9 +85,8 @@ class Three:
 @pytest.fixture(scope="module")
 def three(tmp_path_factory):
     home = prepare(tmp_path_factory.mktemp("hung") / "home")
-    set_clock(
-        home, datetime.fromisoformat(f"{DAY}T10:00:00")
-    )  # an open market: ticks every few seconds
+    # An open market: ticks every few seconds.
+    Folder(home).set_clock(datetime.fromisoformat(f"{DAY}T10:00:00"))
     three = Three(home)
     try:
         three.works()

@@ -55,8 +55,8 @@ def test_an_order_claimed_before_the_clock_went_back_becomes_unknown_all_the_sam
     assert moves(world.orders()[0])[-1] == "unknown"
 
 
-def test_a_jump_is_told_once_and_its_end_once():
-    world = World(symbols=[STOCK])
+def doubts(world, machine, market):
+    """Whether the guard doubts in each second of a minute; `machine`, `market`: how far the clocks are set by then."""
     start = world.moment("10:00:00")
     clock = {"real": start, "monotonic": 0.0}
     guard = ClockGuard(
@@ -64,9 +64,22 @@ def test_a_jump_is_told_once_and_its_end_once():
     )
     said = []
     for second in range(60):
-        leap = 3600 if second >= 10 else 0
-        clock.update(real=start + timedelta(seconds=second + leap), monotonic=float(second))
-        said.append(guard(clock["real"], MarketPhase.MORNING) is not None)
+        real = start + timedelta(seconds=second) + machine(second)
+        clock.update(real=real, monotonic=float(second))
+        said.append(guard(real + market(second), MarketPhase.MORNING) is not None)
+    return said
+
+
+def from_the_tenth_second(shift):
+    return lambda second: shift if second >= 10 else timedelta(0)
+
+
+STILL = from_the_tenth_second(timedelta(0))
+
+
+def test_a_jump_is_told_once_and_its_end_once():
+    world = World(symbols=[STOCK])
+    said = doubts(world, machine=from_the_tenth_second(timedelta(hours=1)), market=STILL)
 
     assert said == [False] * 10 + [True] * 30 + [False] * 20
     assert codes(world) == ["CLOCK_JUMPED", "CLOCK_STEADY"]
@@ -74,16 +87,7 @@ def test_a_jump_is_told_once_and_its_end_once():
 
 def test_a_market_clock_that_is_set_back_is_told_and_the_account_is_read_anew():
     world = World(symbols=[STOCK])
-    start = world.moment("10:00:00")
-    clock = {"real": start, "monotonic": 0.0}
-    guard = ClockGuard(
-        world.account.pk, world.store, lambda: clock["real"], lambda: clock["monotonic"]
-    )
-    said = []
-    for second in range(60):
-        clock.update(real=start + timedelta(seconds=second), monotonic=float(second))
-        back = timedelta(days=50) if second >= 10 else timedelta(0)
-        said.append(guard(clock["real"] - back, MarketPhase.MORNING) is not None)
+    said = doubts(world, machine=STILL, market=from_the_tenth_second(timedelta(days=-50)))
 
     assert said == [False] * 10 + [True] + [False] * 49
     assert codes(world) == ["CLOCK_JUMPED", "CLOCK_STEADY"]

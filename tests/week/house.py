@@ -25,7 +25,6 @@ from tests.stack import (
     TERMINAL,
     Stack,
     is_there,
-    set_clock,
     surroundings,
     wait_for,
 )
@@ -124,10 +123,6 @@ class WeekHouse(Stack):
         return datetime.fromisoformat(json.loads(body)["now"]).replace(tzinfo=None)
 
     # --- what is done to it
-
-    def clock(self, market: datetime, speed: float | None = None) -> None:
-        """Let it be this time in the market (China, naive), at this speed."""
-        set_clock(self.home, market, speed or self.speed)
 
     def empty_redis(self) -> None:
         client = redis.Redis.from_url(self.facts()["redis_url"], protocol=2)

@@ -85,7 +85,9 @@ def play(plan: Plan, done: int, say: Say) -> Iterator[Day]:
     house = WeekHouse(home, market, plan.speed)
     try:
         if begun:
-            house.clock(house.there_now())  # as long as it was away, the market has not gone on
+            house.set_clock(
+                house.there_now()
+            )  # as long as it was away, the market has not gone on
         for number, session in enumerate(week):
             if number >= done:
                 yield _Player(plan, house, session, number, say).play()
@@ -97,7 +99,7 @@ def play(plan: Plan, done: int, say: Say) -> Iterator[Day]:
 
 def _on_to(house: WeekHouse, session: Session) -> None:
     """The night is skipped, as the demo does it: from 15:36 to just before the next opening."""
-    house.clock(house.market_now())
+    house.set_clock(house.market_now())
     wait_for(lambda: house.market_now() >= session.opens - timedelta(minutes=5), STARTED)
 
 
@@ -224,7 +226,7 @@ class _Player:
     def _skip_lunch(self, now: datetime) -> None:
         begins, ends = self.session.lunch
         if begins + timedelta(seconds=60) < now < ends - timedelta(seconds=120):
-            self.house.clock(ends - timedelta(seconds=100))
+            self.house.set_clock(ends - timedelta(seconds=100))
 
     # --- when it is closed
 
@@ -239,14 +241,14 @@ class _Player:
         if house.market_now() < self.session.closes and whole:
             house.wait_for_market(self.session.closes + timedelta(seconds=30))
         # The rest of the afternoon is skipped, but for the minutes in which all that noticed it comes to rest.
-        house.clock(at_time(opens, 15, 20 if whole else 31))
+        house.set_clock(at_time(opens, 15, 20 if whole else 31))
         house.wait_for_market(at_time(opens, 15, 34, 50))
-        house.clock(house.market_now(), 1)
+        house.set_clock(house.market_now(), 1)
         house.wait_for_market(at_time(opens, 15, 35, 10))
         began, found = time.monotonic(), ["never looked"]
         while found and time.monotonic() - began < SETTLED:
             if house.market_now() > at_time(opens, 15, 35, 45):  # at 15:36 the night would begin
-                house.clock(at_time(opens, 15, 35, 45), STILL)
+                house.set_clock(at_time(opens, 15, 35, 45), STILL)
             try:
                 house.ask()  # by a slowed clock a gateway of this speed would look minutes later
                 found = broken(house, reported=whole)

@@ -13,13 +13,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from monitoring.loopback import free_port
 from monitoring.processes import ORPHAN_GRACE, PARENT_PIPE
 from tests.simulation.processes.market import Market
-from tests.stack import CHINA_IS_AHEAD, PRODUCT, ROOT, TERMINAL, Folder, surroundings
+from tests.stack import PRODUCT, ROOT, TERMINAL, Folder, surroundings
 
 #: Market seconds in a real one.
 SPEED = 20
@@ -299,18 +298,6 @@ class House(Folder):
     def is_armed(self) -> bool:
         """Whether the gateway that runs now says so, and not one before it."""
         return self.holds_lease(self.gateway_name) and self.gateway()[0] == "armed"
-
-    def set_clock(self, market: datetime, speed: int | None = None) -> None:
-        """Let it be this time in the market now (China, naive)."""
-        real = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
-        base = (market - CHINA_IS_AHEAD).isoformat(" ")
-        # In one statement: without a row it is real time, years away, and whoever looked just then would wait for it.
-        self.write(
-            "INSERT INTO trading_marketclock (environment, base_real, base_market, speed) VALUES ('demo', ?, ?, ?)"
-            " ON CONFLICT (environment) DO UPDATE SET base_real = excluded.base_real,"
-            " base_market = excluded.base_market, speed = excluded.speed",
-            *(real, base, (speed or self.speed) * 1_000_000),
-        )
 
     def refresh(self) -> None:
         """Make the file of the database what its processes see; here it is theirs."""
