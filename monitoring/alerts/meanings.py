@@ -76,6 +76,7 @@ MEANINGS: dict[str, Meaning] = {
     "GATEWAY_STOOD_DOWN": Meaning(WARNING, _C.CONNECTION),
     "SNAPSHOT_OLD": Meaning(ALARM, _C.CONNECTION),
     "PUSHES_DEAD": Meaning(ALARM, _C.CONNECTION),
+    "CYCLES_FAILED": Meaning(WARNING, _C.CONNECTION),
     "CLOCK_JUMPED": Meaning(CRITICAL, _C.CONNECTION),
     "CLOCK_STEADY": Meaning(INFO, _C.CONNECTION),
     # Quotes.

@@ -60,6 +60,7 @@ _NAMES = {
     "GATEWAY_STOOD_DOWN": Text("second gateway stood down", "重复的网关已退出"),
     "SNAPSHOT_OLD": Text("not compared with the terminal", "长时间未与客户端对账"),
     "PUSHES_DEAD": Text("pushes have stopped", "回报推送中断"),
+    "CYCLES_FAILED": Text("cycles of the gateway failed", "网关循环失败"),
     "CLOCK_JUMPED": Text("clock jumped", "系统时钟跳变"),
     "CLOCK_STEADY": Text("clock steady again", "系统时钟恢复稳定"),
     "FEED_SILENT": Text("no quotes at all", "行情中断"),

@@ -7,6 +7,7 @@ tests/acceptance); here it is miniqmt/postgres. Run with `--database postgres`.
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
@@ -14,11 +15,12 @@ from datetime import timedelta
 import pytest
 from django.db import DatabaseError, OperationalError, connection, connections, transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
-from tests.integration.scenes import falling, stop_gateway
+from tests.integration.scenes import account, falling, stop_gateway
 from trading.domain.types import TradingState
 from trading.errors import StandDown
-from trading.management import gateway_run
+from trading.management.gateway_cycles import Cycles
 from trading.models import Account, GatewayLease, Order, Position, Signal, TradingConfig
 from trading.services import config, kill_switch
 from trading.services.corrections import CorrectionError
@@ -268,6 +270,7 @@ def test_a_gateway_looks_at_its_connection_before_each_cycle(world):
         def cycle(self):
             return Account.objects.count()
 
-    assert gateway_run._cycle(Asks(), Asks()) == 1
+    cycles = Cycles(account(world).pk, Asks(), Asks(), timezone.now, time.monotonic)
+    assert cycles.turn() == 1
     cut(connection)
-    assert gateway_run._cycle(Asks(), Asks()) == 1
+    assert cycles.turn() == 1

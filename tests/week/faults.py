@@ -23,6 +23,8 @@ RESTARTED, STARTED, PROTECTIVE = "PROCESS_RESTARTED", "STARTED", "PROTECTIVE_PAS
 OBSERVING, SILENCE, LATE = "GATEWAY_OBSERVING", "FEED_SILENT", "TICK_LATE"
 #: Nobody starts the ticks: the gateway runs them itself, unless it only observes.
 MISSED = (PROTECTIVE, LATE)
+#: A database that could not be written for a moment: the gateway's cycles failed, or it ended.
+NOT_WRITTEN = (RESTARTED, PROTECTIVE, "CYCLES_FAILED")
 #: What is told once as long as it lasts: who makes it worse meanwhile is told of by the alert that stands.
 LASTING = {PROTECTIVE, OBSERVING, SILENCE, LATE, "SNAPSHOT_OLD"}
 
@@ -137,9 +139,9 @@ def kinds() -> list[Fault]:
         ),
         Fault("redis kept away", partial(_away, name="redis"), (RESTARTED, PROTECTIVE)),
         Fault("redis emptied", WeekHouse.empty_redis),
-        Fault("database locked", _locked, (RESTARTED, PROTECTIVE)),
-        Fault("database read-only", partial(_harmed, name=READ_ONLY), (RESTARTED, PROTECTIVE)),
-        Fault("disk full for the database", partial(_harmed, name=FULL), (RESTARTED, PROTECTIVE)),
+        Fault("database locked", _locked, NOT_WRITTEN),
+        Fault("database read-only", partial(_harmed, name=READ_ONLY), NOT_WRITTEN),
+        Fault("disk full for the database", partial(_harmed, name=FULL), NOT_WRITTEN),
         Fault("kill -9 up", _up_killed, (STARTED,)),
     ]
 

@@ -12,13 +12,14 @@ from typing import Protocol
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 
 from trading.domain.calendar import TradingCalendar
 from trading.domain.types import AccountMode, Text
 from trading.errors import StandDown
 from trading.management.change_watch import ChangeWatch
 from trading.management.clock_guard import ClockGuard
+from trading.management.gateway_cycles import Cycles
 from trading.management.gateway_loop import GatewayLoop, Protection, Steppable
 from trading.management.one_instance import Alive
 from trading.management.waiting import StopSignal, await_database
@@ -33,9 +34,6 @@ from trading.services.nudges import NudgeListener
 from trading.services.pace import pace_of
 
 log = logging.getLogger(__name__)
-
-#: Seconds to wait after a cycle that failed: the database may be coming back.
-AFTER_TROUBLE = 1.0
 
 
 class AnyGateway(Steppable, Protocol):
@@ -102,13 +100,14 @@ def run_gateway(
     days = ChangeWatch(calendar, load_calendar)
     watchdog = Watchdog(patience, time.monotonic)
     keeper = Keeper(desk.renew, watchdog, RENEW.total_seconds(), time.monotonic)
+    cycles = Cycles(account.pk, loop, keeper, real, time.monotonic)
     listener = NudgeListener(settings.REDIS_URL, account.pk, stop.wake)
     listener.start()
     watchdog.start()
     try:
         while not stop.asked() and gateway.over is None and not days.changed():
             alive()
-            if stop.wait(_cycle(loop, keeper)):
+            if stop.wait(cycles.turn()):
                 gateway.nudge()
     except StandDown as problem:
         raise stood_down(problem, loop.now() or real()) from None
@@ -127,19 +126,6 @@ def run_gateway(
             f"The trading days have changed: a new process of {account.name} begins with them."
             f" 交易日历已变更：账户 {account.name} 将由新进程按新日历运行。"
         )
-
-
-def _cycle(loop: GatewayLoop, keeper: Keeper) -> float:
-    close_old_connections()
-    try:
-        keeper.keep()
-        return loop.cycle()
-    except StandDown:
-        raise
-    except Exception:
-        # Whatever it was, the account must not be left alone: the next cycle looks at everything again.
-        log.exception("a cycle of the gateway failed")
-        return AFTER_TROUBLE
 
 
 def _close(
