@@ -6,12 +6,15 @@ import base64
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -126,6 +129,32 @@ def test_f160_an_up_after_a_killed_one_ends_what_hangs_and_its_starts_count(tmp_
             assert budget["in_order"] is False
             assert budget["left"]["gateway-demo"][0] == MOST - 1
             assert "redis" not in budget["left"]
+
+
+@POSIX
+def test_a_web_server_whose_port_another_program_took_serves_at_the_next_one(tmp_path):
+    with running(prepare(tmp_path / "home"), "--no-flower") as stack:
+        wait_until(stack.all_run, 45)
+        before, web = stack.facts()["web"], stack.processes()["web"]["pid"]
+        os.kill(web, signal.SIGKILL)
+        with _taken(urlsplit(before).port):
+            wait_until(lambda: stack.facts()["web"] != before and stack.all_run(), 45)
+            after = stack.facts()["web"]
+            assert status_of(after + "admin/login/") == 200
+            assert f"Open {after} " in stack.output()
+
+
+def _taken(port: int | None) -> socket.socket:
+    """Another program's server at this port, as soon as who was killed has let it go."""
+    made: list[socket.socket] = []
+
+    def take() -> bool:
+        with suppress(OSError):
+            made.append(socket.create_server(("127.0.0.1", port)))
+        return bool(made)
+
+    wait_until(take, 2)
+    return made[0]
 
 
 def _of(stack: Stack, symbol: str) -> list[dict[str, Any]]:

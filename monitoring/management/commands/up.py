@@ -8,7 +8,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from monitoring.alerts.stand_in import StandIn
 from monitoring.care.soundness import problem_of_database
 from monitoring.child_log import console
 from monitoring.left_behind import end_left_behind
-from monitoring.loopback import HOST, free_port
+from monitoring.management.door import Door, Doors
 from monitoring.management.enabled_accounts import AccountsWatch, Enabled, enabled_accounts
 from monitoring.management.machine_report import MachineReport
 from monitoring.management.only import (
@@ -60,16 +60,6 @@ from trading.services.demo import ensure_demo_account
 
 ADMIN, PASSWORD_FILE = "admin", "admin-password.txt"
 DEMO = "demo"
-
-
-@dataclass(frozen=True)
-class _Doors:
-    """Where to look, and with which password; a port of 0 is not served."""
-
-    web: int
-    flower: int
-    password: str
-    is_new: bool  # the password was made just now
 
 
 class Command(BaseCommand):
@@ -147,7 +137,7 @@ class Command(BaseCommand):
         wanted = names_of(options["only"])
         around = self._prepare(home, options["speed"], wanted)
         accounts = enabled_accounts()
-        doors = self._open_doors(home, options, wanted, accounts)
+        doors = self._open_doors(around, options, wanted, accounts)
         processes = self._processes(around, doors, source, options, accounts)
         refuse_strangers(processes, wanted)
         watch = AccountsWatch(accounts)
@@ -156,8 +146,6 @@ class Command(BaseCommand):
             "pid": os.getpid(),
             "source": source,
             "redis_url": around.redis.url if around.redis.port else "",
-            "web": _address(doors.web),
-            "flower": _address(doors.flower),
             "earlier": started_again(read_run_file(home)),
         }
         has_said = False
@@ -166,7 +154,8 @@ class Command(BaseCommand):
             nonlocal has_said
             rows = [status.as_row() for status in statuses]
             machine.say(rows)
-            write_run_file(home, {**facts, "processes": rows})
+            where = {name: doors.address(name) for name in ("web", "flower")}
+            write_run_file(home, {**facts, **where, "processes": rows})
             if not has_said and all(status.state is State.RUNNING for status in statuses):
                 has_said = True
                 self._say_where(home, doors, source)
@@ -176,6 +165,12 @@ class Command(BaseCommand):
         def every_step() -> None:
             alive()
             tell()
+            for door in doors.all:
+                elsewhere = door.moved(supervisor.statuses())
+                if elsewhere is not None:
+                    show(door.name, f"another program has its port: goes to port {door.port}")
+                    supervisor.keep(door.name, [elsewhere])
+                    self._say_addresses(doors)
             others = watch.changed()
             if others is not None:
                 supervisor.keep(GATEWAY, chosen(_gateways(around, others), wanted))
@@ -244,25 +239,29 @@ class Command(BaseCommand):
 
     def _open_doors(
         self,
-        home: Path,
+        around: stack.Surroundings,
         options: dict[str, Any],
         wanted: frozenset[str],
         accounts: Sequence[Enabled],
-    ) -> _Doors:
+    ) -> Doors:
         has_web = not options["no_web"] and (not wanted or "web" in wanted)
         has_flower = _wants_flower(options, accounts) and (not wanted or "flower" in wanted)
-        password, is_new = _admin(home) if has_web or has_flower or not wanted else ("", False)
-        return _Doors(
-            free_port(stack.WEB_PORT) if has_web else 0,
-            free_port(stack.FLOWER_PORT) if has_flower else 0,
-            password,
-            is_new,
-        )
+        password, is_new = "", False
+        if has_web or has_flower or not wanted:
+            password, is_new = _admin(around.home)
+        web = partial(stack.web, around, proxied=settings.HTTPS)
+        flower = partial(stack.flower, around, user=ADMIN, password=password)
+        # Flower comes last: what trades does not share the processor with it at the start.
+        doors = [
+            *([Door("web", stack.WEB_PORT, web)] if has_web else []),
+            *([Door("flower", stack.FLOWER_PORT, flower)] if has_flower else []),
+        ]
+        return Doors(doors, password, is_new)
 
     def _processes(
         self,
         around: stack.Surroundings,
-        doors: _Doors,
+        doors: Doors,
         source: str,
         options: dict[str, Any],
         accounts: Sequence[Enabled],
@@ -277,14 +276,11 @@ class Command(BaseCommand):
             stack.paper_terminal(around, market, holds_recording=source != DEMO),
             *stack.trading_processes(around, _gateways(around, accounts)),
         ]
-        if doors.web:
-            processes.append(stack.web(around, doors.web, proxied=settings.HTTPS))
-        if doors.flower:  # last: what trades does not share the processor with it at the start
-            processes.append(stack.flower(around, doors.flower, ADMIN, doors.password))
+        processes += [door.spec() for door in doors.all]
         connection.close()  # the supervisor seldom needs the database
         return processes
 
-    def _say_where(self, home: Path, doors: _Doors, source: str) -> None:
+    def _say_where(self, home: Path, doors: Doors, source: str) -> None:
         if source == DEMO:
             self._say(
                 "This is a DEMO market: every price, holding and order in it is invented.",
@@ -295,11 +291,7 @@ class Command(BaseCommand):
                 f"This is a REPLAY of {source} in a simulated market: no real order is sent.",
                 f"这是在模拟市场中回放 {source}：不会发出真实委托。",
             )
-        if doors.web:
-            self._say(f"Open {_address(doors.web)}", "用浏览器打开左侧地址：控制台。")
-            self._say(f"To change things: {_address(doors.web)}admin/", "修改与操作：管理后台。")
-        if doors.flower:
-            self._say(f"Tasks (Flower): {_address(doors.flower)}", "任务情况（Flower）。")
+        self._say_addresses(doors)
         if not doors.password:
             self._say("The console is on another machine.", "控制台在另一台机器上。")
         elif doors.is_new:
@@ -314,6 +306,14 @@ class Command(BaseCommand):
                 "用户名；初始密码在上述文件中。",
             )
         self._say(f"Logs: {home / 'logs'}. Ctrl-C stops everything.", "按 Ctrl-C 全部停止。")
+
+    def _say_addresses(self, doors: Doors) -> None:
+        web, flower = doors.address("web"), doors.address("flower")
+        if web:
+            self._say(f"Open {web}", "用浏览器打开左侧地址：控制台。")
+            self._say(f"To change things: {web}admin/", "修改与操作：管理后台。")
+        if flower:
+            self._say(f"Tasks (Flower): {flower}", "任务情况（Flower）。")
 
     def _say(self, en: str, zh: str) -> None:
         text = Text(en, zh)
@@ -385,10 +385,6 @@ def _nothing_under_way(account_id: int) -> bool:
         return not under_way.exists()
     finally:
         connection.close()
-
-
-def _address(port: int) -> str:
-    return f"http://{HOST}:{port}/" if port else ""
 
 
 def _problem(en: str, zh: str) -> CommandError:
