@@ -36,6 +36,8 @@ REDIS = TERMINAL  # once those above are gone nobody needs either, and they do n
 #: The oldest Redis that will do; Windows still has very old ones.
 OLDEST_REDIS = (6, 2)
 REDIS_PORT = 6379
+#: Where a Redis of our own is: ports that no system gives to outgoing calls.
+OUR_REDIS_PORTS = range(20_000, 30_000)
 #: The first ports tried for the web and for Flower.
 WEB_PORT, FLOWER_PORT = 8000, 5555
 #: Seconds without progress after which worker and beat count as hung. Beat sends something every 30 s at the least, and
@@ -96,8 +98,12 @@ class Surroundings:
 
 
 def our_redis() -> Redis:
-    """Choose port and password of a Redis of our own; both stay the same however often it starts."""
-    port, password = free_port(), secrets.token_urlsafe(24)
+    """Choose port and password of a Redis of our own; both stay the same however often it starts.
+
+    The port is none that a system gives to whoever calls: one of the many calls while Redis is away could get it.
+    """
+    port = free_port(secrets.choice(OUR_REDIS_PORTS))
+    password = secrets.token_urlsafe(24)
     return Redis(f"redis://:{password}@{HOST}:{port}/0", port, password)
 
 
