@@ -34,6 +34,7 @@ LASTING = (
     *(Protection.HALTED, Protection.AUTO_OFF, Protection.STOP_LOSS_OFF, Protection.SELL_OFF),
     *(Protection.HOLDING_OFF, Protection.PAUSED, Protection.NO_COST, Protection.SUSPENDED),
     *(Protection.QUOTE_REFUSED, Protection.QUOTE_SOURCE),
+    *(Protection.NOT_TRADED, Protection.LIMITS_UNCLEAR),
     *(Protection.EX_RIGHTS_UNVERIFIED, Protection.UNKNOWN_ORDER, Protection.ATTEMPTS_EXHAUSTED),
 )
 #: Symbols a sentence names; the others are counted.

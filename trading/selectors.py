@@ -84,11 +84,11 @@ def instruments_of(symbols: Iterable[Symbol]) -> Mapping[Symbol, instruments.Ins
 def instruments_today(
     symbols: Iterable[Symbol], now: datetime
 ) -> Mapping[Symbol, instruments.Instrument]:
-    """Return instruments from a copy that this process reads again every minute: they change at most once a day."""
+    """Return instruments from a copy that this process reads again every minute, all in one query."""
     minute = now.replace(second=0, microsecond=0)
     at, known = _minute[0]
     if at != minute:
-        known = {}
+        symbols, known = {*symbols, *known}, {}
     missing = [symbol for symbol in symbols if symbol not in known]
     if missing:
         known = {**known, **instruments_of(missing)}

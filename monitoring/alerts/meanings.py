@@ -139,6 +139,7 @@ MEANINGS: dict[str, Meaning] = {
     "OPENING_ACCEPTED": Meaning(WARNING, _C.CHANGE),
     "MOVED_IN": Meaning(WARNING, _C.CHANGE),
     # The system itself.
+    "TICK_FAILED": Meaning(CRITICAL, _C.SYSTEM),
     "TICK_LATE": Meaning(ALARM, _C.SYSTEM, apart=True),
     "CONFIG_INVALID": Meaning(CRITICAL, _C.SYSTEM),
     "CALENDAR_UNKNOWN": Meaning(CRITICAL, _C.SYSTEM),

@@ -111,6 +111,7 @@ _NAMES = {
     "WATCH_LIST_CHANGED": Text("watch list changed", "自选列表变更"),
     "OPENING_ACCEPTED": Text("opening of the books accepted", "已确认建账"),
     "MOVED_IN": Text("moved in", "迁入完成"),
+    "TICK_FAILED": Text("tick failed", "周期任务出错"),
     "TICK_LATE": Text("tick late", "周期任务超时"),
     "CONFIG_INVALID": Text("settings invalid", "系统配置无效"),
     "CALENDAR_UNKNOWN": Text("calendar has ended", "交易日历已用尽"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,12 +33,15 @@ from trading.services.calendar import disputed_days, load_calendar
 from trading.services.clock import Clock, environment_of, read_clocks
 from trading.services.config import Settings
 from trading.services.events import journal, journal_once
+from trading.services.failures import database_failed, tell_tick_failed
 from trading.services.pace import pace_of
 from trading.services.protection import protection_reports
 from trading.services.quote_sources import refused_since
 from trading.services.runner import TICKS, TickSpec, lease_name
 from trading.services.tick import settings_and_problem
 from trading.services.view import TickView
+
+log = logging.getLogger(__name__)
 
 LEASE = "health"
 PERIOD = timedelta(seconds=30)
@@ -113,16 +117,21 @@ def check_health(quotes: QuoteReader, clock: Callable[[], datetime], home: Path)
         read_failure(home),
         _backup_age(home, real),
     )
-    found = [
-        (
-            moment,
-            [
+    found = []
+    for moment in moments:
+        try:
+            findings = [
                 *health.findings(_facts(moment, quotes, machine)),
                 *_silences(moment, is_first=moment is moments[0]),
-            ],
-        )
-        for moment in moments
-    ]
+            ]
+        except Exception as problem:
+            if database_failed(problem):
+                raise
+            # One account's trouble must not hide what is wrong with the others.
+            log.exception("the health of account %s cannot be told", moment.account.name)
+            tell_tick_failed(moment.account.pk, LEASE, problem, moment.now)
+        else:
+            found.append((moment, findings))
     before = TickLease.objects.filter(name=LEASE).values_list("started_at", flat=True).first()
     with transaction.atomic():
         if not leases.claim(LEASE, period, clock()):

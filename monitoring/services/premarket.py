@@ -126,7 +126,7 @@ def _facts(
         without_limits=[
             symbol
             for symbol in wanted
-            if symbol not in latest or limits_of(latest[symbol]) is None
+            if symbol not in latest or limits_of(latest[symbol], now) is None
         ],
         without_quote=[
             symbol

@@ -225,7 +225,9 @@ def instrument_for(symbol: Symbol, name: str = "") -> Instrument:
 
 
 def _kind_of(symbol: Symbol) -> _Kind:
-    kinds = _KIND_BY_PREFIX[exchange_of(symbol)]
+    kinds = _KIND_BY_PREFIX.get(
+        exchange_of(symbol), {}
+    )  # an account may hold shares of another market
     return next((kinds[symbol[:n]] for n in (3, 2, 1) if symbol[:n] in kinds), _OTHER)
 
 

@@ -30,6 +30,8 @@ class Protection(StrEnum):
     QUOTE_REFUSED = "quote_refused"
     SUSPENDED = "suspended"
     NO_COST = "no_cost"
+    NOT_TRADED = "not_traded"
+    LIMITS_UNCLEAR = "limits_unclear"
     T1 = "t1"
     AT_LIMIT_DOWN = "at_limit_down"
     ORDER_WORKING = "order_working"
@@ -46,7 +48,8 @@ class ProtectionFacts:
     `holding_on`: the holding's own switch. `paused_until`: set while its exits rest because a person cancelled one.
     `sell_on`: the account may sell at all. `market_open`: continuous trading. `quote_time`: of the newest accepted
     quote. `quote_refused_since`: set while the newest quotes of this symbol are refused. `quote_may_trade`: the
-    newest is of a source the account may trade on. `sellable`: shares.
+    newest is of a source the account may trade on. `sellable`: shares. `traded`: of a kind that is traded at all.
+    `limits_clear`: the day's price limits are certain.
     `order_working`: an exit order of this holding is at the broker; `resting_at_limit_down`: and it waits there.
     `unknown_order`: an order in this symbol of which nobody knows whether it exists. `attempts_exhausted`: the last
     re-order ended unfilled. `ex_rights_paused`: unverified, and the reference moved beyond the daily limit.
@@ -66,6 +69,8 @@ class ProtectionFacts:
     quote_time: datetime | None = None
     quote_refused_since: datetime | None = None
     suspended: bool = False
+    traded: bool = True
+    limits_clear: bool = True
     order_working: bool = False
     resting_at_limit_down: bool = False
     unknown_order: bool = False
@@ -90,11 +95,11 @@ def protection_of(
     """Return the protection status; of several reasons the one that is named first here.
 
     1. Somebody or something switched it off: halted, auto trading off, selling off, holding off, stop-loss off, paused
-       after a person's cancel, no cost, a reference price beyond the limit.
+       after a person's cancel, no cost, a reference price beyond the limit; or it is of a kind that is never traded.
     2. The way to the exchange is closed: gateway down, gateway observing.
     3. The exchange trades it not: suspended.
     4. While the market is open, a stop reached now would not be decided or would not be sent: quote refused, quote
-       of a source that only shows, quote stale, unknown order, attempts exhausted.
+       of a source that only shows, quote stale, limits of the day uncertain, unknown order, attempts exhausted.
     5. The sale is on its way: resting at limit-down, order working.
     6. Nothing can be sold today (T+1); then: the market is closed.
     7. It would sell, but perhaps at the wrong price: ex-rights unverified.
@@ -116,6 +121,7 @@ def _for_good(
         (Protection.HOLDING_OFF, not facts.holding_on),
         (Protection.STOP_LOSS_OFF, not rules.stop_loss_enabled),
         (Protection.PAUSED, facts.paused_until is not None),
+        (Protection.NOT_TRADED, not facts.traded),
         (Protection.NO_COST, position.cost_for_decision is None),
         (Protection.EX_RIGHTS_UNVERIFIED, facts.ex_rights_paused),
         (Protection.GATEWAY_DOWN, not facts.gateway_alive),
@@ -131,6 +137,7 @@ def _for_now(facts: ProtectionFacts) -> tuple[tuple[Protection, bool], ...]:
         (Protection.QUOTE_SOURCE, is_open and not facts.quote_may_trade),
         # Outside continuous trading no quote is expected: lunch is not staleness.
         (Protection.QUOTE_STALE, is_open and not facts.quote_fresh),
+        (Protection.LIMITS_UNCLEAR, is_open and not facts.limits_clear),
         (Protection.UNKNOWN_ORDER, facts.unknown_order),
         (Protection.ATTEMPTS_EXHAUSTED, is_open and facts.attempts_exhausted),
         (Protection.AT_LIMIT_DOWN, facts.resting_at_limit_down),
@@ -163,6 +170,12 @@ WORDS = {
     ),
     Protection.SUSPENDED: Text("trading in it is suspended", "停牌"),
     Protection.NO_COST: Text("the cost is unknown", "成本未知"),
+    Protection.NOT_TRADED: Text(
+        "this kind is never traded here: sell it by hand", "本系统不交易该品种：请手动卖出"
+    ),
+    Protection.LIMITS_UNCLEAR: Text(
+        "the day's price limits are not certain", "当日涨跌停价无法确定"
+    ),
     Protection.T1: Text("nothing can be sold today (T+1)", "今日无可卖数量（T+1）"),
     Protection.AT_LIMIT_DOWN: Text("a sell order rests at limit-down", "卖单在跌停价排队"),
     Protection.ORDER_WORKING: Text("a sell order is working", "卖单委托中"),

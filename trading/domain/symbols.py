@@ -79,7 +79,7 @@ _INDEXES = {"SH": ("000", "880"), "SZ": ("399",), "BJ": ("899",)}
 
 def is_index(symbol: Symbol) -> bool:
     """Whether the key is an index's: counted, never traded."""
-    return symbol[:3] in _INDEXES[exchange_of(symbol)]
+    return symbol[:3] in _INDEXES.get(exchange_of(symbol), ())
 
 
 def _listing_exchange(code: str) -> str | None:
@@ -91,5 +91,5 @@ def _listing_exchange(code: str) -> str | None:
 
 
 def exchange_of(symbol: Symbol) -> str:
-    """Return `SH`, `SZ` or `BJ`."""
+    """Return `SH`, `SZ` or `BJ`; anything else for what an account holds of another market (`00700.HGT`)."""
     return symbol[-2:]

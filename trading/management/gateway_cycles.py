@@ -7,12 +7,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
+from django.db import DatabaseError, close_old_connections
 
 from trading.domain.types import Text
 from trading.errors import StandDown
 from trading.models import EventLevel
 from trading.services.events import journal
+from trading.services.failures import database_failed, named
 
 log = logging.getLogger(__name__)
 
@@ -20,12 +21,6 @@ log = logging.getLogger(__name__)
 AFTER_TROUBLE = 1.0
 #: Seconds from one event about failed cycles to the next: every cycle may fail.
 TELL_EVERY = 60.0
-
-
-def _named(problem: Exception) -> str:
-    """Return what an alert may say of it: only the database's words are known to hold nobody's secrets."""
-    said = str(problem).partition("\n")[0] if isinstance(problem, DatabaseError) else ""
-    return ": ".join(filter(None, [type(problem).__name__, said]))
 
 
 class Cyclic(Protocol):
@@ -70,10 +65,10 @@ class Cycles:
             # Whatever it was, the account must not be left alone: the next cycle looks at everything again.
             log.exception("a cycle of the gateway failed")
             self._failed += 1
-            self._reason = _named(problem)
+            self._reason = named(problem)
             wait = AFTER_TROUBLE
-            if isinstance(problem, OperationalError | InterfaceError):
-                return wait  # the journal is in the database that failed
+            if database_failed(problem):
+                return wait  # the journal is in it
         self._tell()
         return wait
 

@@ -19,7 +19,7 @@ from trading.ports import Feed, QuoteWriter
 log = logging.getLogger(__name__)
 
 #: The day's limits a quote has to keep, None when nobody knows them.
-LimitsOf = Callable[[Quote], Limits | None]
+LimitsOf = Callable[[Quote, datetime], Limits | None]
 
 _MINUTE = timedelta(minutes=1)
 _REAL = Pace()
@@ -58,7 +58,7 @@ class _Source:
     told: int = 0
 
 
-def no_limits(quote: Quote) -> Limits | None:
+def no_limits(quote: Quote, now: datetime) -> Limits | None:
     """Say that no limits are known: the gate then uses what the quote itself states."""
     return None
 
@@ -157,7 +157,7 @@ class MarketData:
         if symbol not in source.wanted:
             health.unwanted += 1
             return False
-        why = health.gate.accept(quote, self._limits(quote), now)
+        why = health.gate.accept(quote, self._limits(quote, now), now)
         if why is not None:
             self._refused(source, symbol, None, why, minute, now, suspended=quote.suspended)
             return False

@@ -186,11 +186,14 @@ class Execution:
         if snapshot.orders is not None and snapshot.orders != self._orders_seen:
             early = self._orders(snapshot.orders, now, snapshot.as_of)
             self._orders_seen, self._changed = None if early else snapshot.orders, True
+            on = snapshot.taken_at.astimezone(CHINA).date()
             self._listed = (
-                snapshot.taken_at.astimezone(CHINA).date(),
+                on,
                 tuple(
                     KnownOrder(one.broker_order_id, one.traded_quantity, one.state.terminal)
                     for one in snapshot.orders
+                    # Before the open a terminal may still list yesterday's, which then go.
+                    if one.time.astimezone(CHINA).date() >= on
                 ),
             )
         self._changed |= store_snapshot(self._account_id, snapshot, now)
@@ -199,7 +202,7 @@ class Execution:
             self.trip(now)
         self._changed |= self.unknown.review(snapshot, self.epoch, now)
         self._books.look(snapshot, now)
-        loss = self._loss.look(snapshot.asset.total, now) if snapshot.asset is not None else None
+        loss = self._loss.look(snapshot, now)
         if loss is not None:
             set_trading_state(self._account_id, TradingState.REDUCING, loss, now)
 

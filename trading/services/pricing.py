@@ -22,10 +22,9 @@ from trading.domain.types import (
     Quote,
     Side,
     SignalKind,
-    Symbol,
     Text,
 )
-from trading.selectors import instruments_of
+from trading.selectors import instruments_today
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +36,28 @@ class Priced:
     quote: Quote
 
 
-def limits_by_rule(calendar: TradingCalendar) -> Callable[[Quote], Limits | None]:
-    """Return what tells the day's limits around a quote's previous close; None when nothing certain is known."""
+def limits_by_rule(calendar: TradingCalendar) -> Callable[[Quote, datetime], Limits | None]:
+    """Return what tells the day's limits around a quote's previous close at a market time; None: nothing certain is known."""
 
     @lru_cache(maxsize=20_000)
     def known(
-        symbol: Symbol, on: date, previous_close: Decimal, up: Decimal | None, down: Decimal | None
+        instrument: Instrument,
+        on: date,
+        previous_close: Decimal,
+        up: Decimal | None,
+        down: Decimal | None,
     ) -> Limits | None:
-        instrument = instruments_of([symbol])[symbol]
         at = datetime.combine(on, time(9, 30), CHINA)
-        quote = Quote(symbol, at, ZERO, previous_close, limit_up=up, limit_down=down)
+        quote = Quote(instrument.symbol, at, ZERO, previous_close, limit_up=up, limit_down=down)
         session = sessions_since_listing(calendar, instrument, on)
         limits = day_limits(instrument, quote, on, session)
         return None if isinstance(limits, Denial) else limits
 
-    def limits_of(quote: Quote) -> Limits | None:
+    def limits_of(quote: Quote, now: datetime) -> Limits | None:
         on = quote.time.astimezone(CHINA).date()
-        return known(quote.symbol, on, quote.previous_close, quote.limit_up, quote.limit_down)
+        # Read again every minute: a person, or the terminal before the open, may correct it.
+        instrument = instruments_today([quote.symbol], now)[quote.symbol]
+        return known(instrument, on, quote.previous_close, quote.limit_up, quote.limit_down)
 
     return limits_of
 

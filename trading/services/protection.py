@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from trading.domain.exits import ExitRules
+from trading.domain.instruments import lot_rule
+from trading.domain.limits import day_limits
 from trading.domain.orders import OrderState
 from trading.domain.protection import ProtectionFacts, ProtectionReport, protection_of
-from trading.domain.types import GatewayStatus, Purpose, Quote, Side, Symbol, TradingState
+from trading.domain.types import Denial, GatewayStatus, Purpose, Quote, Side, Symbol, TradingState
 from trading.models import Account, Order, Position
 from trading.selectors import instruments_today, orders_in_hand
 from trading.services.clock import Clock
@@ -86,6 +88,7 @@ def _rules(view: TickView, row: Position) -> ExitRules:
 def _facts(view: TickView, row: Position, in_hand: _InHand, alive: bool) -> ProtectionFacts:
     symbol, account, risk = Symbol(row.symbol), view.account, view.settings.risk
     quote, rests = view.latest(symbol), row.exits_paused_until
+    instrument = view.instrument(symbol)
     return ProtectionFacts(
         sellable=view.free_after_cancels(symbol),
         holding_on=row.exit_enabled,
@@ -100,6 +103,9 @@ def _facts(view: TickView, row: Position, in_hand: _InHand, alive: bool) -> Prot
         quote_may_trade=view.may_trade(symbol),
         quote_time=None if quote is None else quote.time,
         suspended=quote is not None and quote.suspended,
+        traded=lot_rule(instrument, view.on).largest > 0,
+        limits_clear=quote is None
+        or not isinstance(day_limits(instrument, quote, view.on, view.session(symbol)), Denial),
         order_working=in_hand.working,
         resting_at_limit_down=in_hand.at_limit_down,
         unknown_order=in_hand.unknown,

@@ -23,6 +23,7 @@ from trading.ports import QuoteReader
 from trading.services import leases
 from trading.services.calendar import load_calendar
 from trading.services.clock import Clock, environment_of, market_at, read_clocks
+from trading.services.failures import tell_tick_failed
 from trading.services.orders_tick import orders_tick
 from trading.services.pace import pace_of
 from trading.services.quotes import capture
@@ -116,9 +117,10 @@ def run_tick(
             continue
         try:
             ran += _run(spec, due, quotes, calendar, nudge, clock)
-        except Exception:
+        except Exception as problem:
             # One account's trouble must not stop the protection of the others; the next tick tries again.
             log.exception("tick %s of account %s failed", spec.name, due.name)
+            tell_tick_failed(due.account_id, spec.name, problem, due.now)
     return ran
 
 

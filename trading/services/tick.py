@@ -10,7 +10,7 @@ from django.db import transaction
 
 from trading.domain.calendar import TradingCalendar, phase_at
 from trading.domain.instruments import lot_rule
-from trading.domain.types import CHINA, Purpose, SignalKind, Symbol, Text
+from trading.domain.types import CHINA, BookStatus, Purpose, Quote, SignalKind, Symbol, Text
 from trading.errors import ConfigError
 from trading.faults import crash_point
 from trading.models import Account, EventLevel, Order, Position
@@ -123,7 +123,7 @@ def _holdings(view: TickView) -> tuple[list[Holding], datetime | None]:
         new = [
             one.quote
             for one in since.get(symbol, ())
-            if one.quote.time.astimezone(CHINA).date() == view.on
+            if one.quote.time.astimezone(CHINA).date() == view.on and not _virtual(one.quote)
         ]
         holdings.append(
             Holding(
@@ -135,7 +135,7 @@ def _holdings(view: TickView) -> tuple[list[Holding], datetime | None]:
                 sellable=partial(view.free_after_cancels, symbol),
                 locked=partial(view.locked, symbol),
                 # A rule that still holds decides again although no new quote came: the newest one is folded again.
-                quotes=new or ((latest,) if latest is not None else ()),
+                quotes=new or ((latest,) if latest is not None and not _virtual(latest) else ()),
                 latest=latest,
                 fresh=view.fresh(symbol),
                 decides=not view.paused(row),
@@ -143,6 +143,11 @@ def _holdings(view: TickView) -> tuple[list[Holding], datetime | None]:
         )
     arrived = [arrivals[-1].at for arrivals in since.values()]
     return holdings, max(arrived, default=mark)
+
+
+def _virtual(quote: Quote) -> bool:
+    """Whether its price is an auction's virtual match: orders that may still be withdrawn touch no level."""
+    return quote.status is BookStatus.AUCTION
 
 
 def _folded_until(row: Position, mark: datetime | None) -> datetime:

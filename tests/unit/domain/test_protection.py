@@ -27,6 +27,7 @@ REASONS: list[tuple[Protection, dict[str, Any]]] = [
     (Protection.SELL_OFF, {"sell_on": False}),
     (Protection.HOLDING_OFF, {"holding_on": False}),
     (Protection.PAUSED, {"paused_until": at(60)}),
+    (Protection.NOT_TRADED, {"traded": False}),
     (Protection.EX_RIGHTS_UNVERIFIED, {"ex_rights_paused": True, "ex_rights_unverified": True}),
     (Protection.GATEWAY_DOWN, {"gateway_alive": False}),
     (Protection.GATEWAY_OBSERVING, {"gateway_status": GatewayStatus.OBSERVING}),
@@ -34,6 +35,7 @@ REASONS: list[tuple[Protection, dict[str, Any]]] = [
     (Protection.QUOTE_REFUSED, {"quote_refused_since": at(60)}),
     (Protection.QUOTE_SOURCE, {"quote_may_trade": False, "quote_fresh": False}),
     (Protection.QUOTE_STALE, {"quote_fresh": False}),
+    (Protection.LIMITS_UNCLEAR, {"limits_clear": False}),
     (Protection.UNKNOWN_ORDER, {"unknown_order": True}),
     (Protection.ATTEMPTS_EXHAUSTED, {"attempts_exhausted": True}),
     (Protection.AT_LIMIT_DOWN, {"resting_at_limit_down": True, "order_working": True}),
@@ -75,7 +77,7 @@ def test_of_several_reasons_the_gravest_is_named():
     facts: dict[str, Any] = {}
     closed = {
         *(Protection.QUOTE_REFUSED, Protection.QUOTE_SOURCE, Protection.QUOTE_STALE),
-        Protection.ATTEMPTS_EXHAUSTED,
+        *(Protection.ATTEMPTS_EXHAUSTED, Protection.LIMITS_UNCLEAR),
     }
     for expected, made_by in reversed(REASONS):
         if expected in closed:
