@@ -155,7 +155,7 @@ def daily_view(account: AccountNow, on: date, calendar: TradingCalendar) -> Dail
     shown = list(fills.order_by("at", "pk")[:FILLS])
     sums = _sums(row.pk, on)
     sales = read_sales(row.pk, on, on)
-    rules = by_rule(sales.rows, closes_of(sales.rows))
+    rules = by_rule(sales.rows, closes_of(row, sales.rows))
     held = report.positions if report is not None else []
     names = instruments_of({Symbol(one.symbol) for one in shown} | {Symbol(one["symbol"]) for one in held})  # fmt: skip
     window = _window(on, calendar)

@@ -10,8 +10,9 @@ from decimal import Decimal
 from django.db.models import Q, QuerySet
 
 from monitoring.results import OUTSIDE, Basis, Deal, Rescaled, Sale, sales_of
-from trading.domain.types import CHINA, Side, Symbol
-from trading.models import Close, DailyBar, Event, Fill, Position
+from trading.domain.types import CHINA, AccountMode, Side, Symbol
+from trading.models import Account, Close, DailyBar, Event, Fill, Position
+from trading.services.clock import environment_of
 
 #: Fills that are read at most: of the days asked for, and of the same holdings since.
 MOST = 20_000
@@ -101,14 +102,15 @@ def _rescaled(life: int, levels: Mapping[str, Sequence[str | None]]) -> Rescaled
     )
 
 
-def closes_of(sales: Sequence[Sale]) -> Mapping[tuple[Symbol, date], Decimal]:
+def closes_of(account: Account, sales: Sequence[Sale]) -> Mapping[tuple[Symbol, date], Decimal]:
     """Return the close of each sale's symbol on its day, where somebody recorded it; two queries."""
+    environment = environment_of(AccountMode(account.mode))
     symbols = {sale.deal.symbol for sale in sales}
     days = {sale.deal.on for sale in sales}
     found: dict[tuple[Symbol, date], Decimal] = {}
     tables: tuple[QuerySet[DailyBar] | QuerySet[Close], ...] = (
         DailyBar.objects.filter(symbol__in=symbols, on__in=days),
-        Close.objects.filter(symbol__in=symbols, on__in=days),
+        Close.objects.filter(environment=environment, symbol__in=symbols, on__in=days),
     )
     for rows in tables:  # our own record of a close has the last word
         for symbol, on, close in rows.values_list("symbol", "on", "close"):

@@ -80,7 +80,7 @@ def results_page(account: AccountNow, first: date, calendar: TradingCalendar) ->
     sales = read_sales(account.row.pk, first, last)
     changes = _changes(account, first, last)
     fills = _fills(account.row.pk, first, last)
-    rules = by_rule(sales.rows, closes_of(sales.rows))
+    rules = by_rule(sales.rows, closes_of(account.row, sales.rows))
     known = [change for change in changes.values() if change is not None]
     return ResultsPage(
         first=first,

@@ -20,7 +20,7 @@ from trading.domain.calendar import TradingCalendar, books_closed
 from trading.domain.types import CHINA, ZERO, AccountMode, Side
 from trading.models import Account, Close, Denial, Event, EventLevel, Fill, Order, Position
 from trading.services.calendar import load_calendar
-from trading.services.clock import market_time
+from trading.services.clock import environment_of, market_time
 from trading.services.sync import BOOKS_CLOSED
 
 #: At most so many missed sessions are made up for in one run; the next one goes on.
@@ -157,7 +157,9 @@ def _holdings(account: Account, on: date, since: Sequence[Fill]) -> list[dict[st
         if fill.trade_date > on:
             after[fill.position_id].append(fill)
     closes: Mapping[str, Decimal] = dict(
-        Close.objects.filter(on=on).values_list("symbol", "close")
+        Close.objects.filter(
+            environment=environment_of(AccountMode(account.mode)), on=on
+        ).values_list("symbol", "close")
     )
     end = datetime.combine(on + timedelta(days=1), time(0), CHINA)
     held = []

@@ -22,6 +22,7 @@ from trading.market_data.sources import open_source
 from trading.models import Close, Event, Order, Position, Signal
 from trading.replay.engine import Options, Replay, Seed
 from trading.services.calendar import fill_calendar
+from trading.services.clock import DEMO
 from trading.services.tick import strategy_tick
 
 pytestmark = [
@@ -59,7 +60,7 @@ def a_morning_after(name: str, style: str) -> tuple[World, CorporateAction]:
         corporate_actions=[action],
         settings={"grid_enabled": "on"},
     )
-    Close.objects.create(symbol=key, on=YESTERDAY, close=Decimal(10))
+    Close.objects.create(environment=DEMO, symbol=key, on=YESTERDAY, close=Decimal(10))
     start(world, "09:19:00", style, symbol, max_investment="50000")
     world.at("09:20:00", lambda: as_of_yesterday(world, symbol))
     world.hold(symbol, reference, since="09:30:00", until="09:31:00", previous_close=reference)
@@ -164,9 +165,12 @@ def quoted_after_a_gap(closes: list[tuple[date, str, str | None]], quoted: str) 
     """A holding whose recorded closes are given (day, close, previous close quoted then), and today's quotes."""
     world = World(holdings=[(BANK, 1000, "10.00")])
     world.hold(BANK, quoted, since="09:30:00", until="09:31:00", previous_close=quoted)
-    Close.objects.create(symbol="000001.SZ", on=date(2023, 1, 31), close=Decimal(1))
+    Close.objects.create(
+        environment=DEMO, symbol="000001.SZ", on=date(2023, 1, 31), close=Decimal(1)
+    )
     for on, close, then in closes:
         Close.objects.create(
+            environment=DEMO,
             symbol=BANK,
             on=on,
             close=Decimal(close),

@@ -93,7 +93,7 @@ def test_no_quote_with_a_trap_of_recorded_data_passes_into_a_decision(answers, o
     store = MemoryQuoteStore()
     with TdxServer() as server:
         feed = open_feed([server.address], pace=0)
-        data = MarketData([feed], store, lambda quote: LIMITS)
+        data = MarketData([feed], store, lambda quote, now: LIMITS)
         data.subscribe([BANK])
         now, volume = START, 100_000
         passed: list[tuple[datetime, Quote]] = []
@@ -139,7 +139,7 @@ def test_honest_answers_pass():
     store = MemoryQuoteStore()
     with TdxServer() as server:
         feed = open_feed([server.address], pace=0)
-        data = MarketData([feed], store, lambda quote: LIMITS)
+        data = MarketData([feed], store, lambda quote, now: LIMITS)
         data.subscribe([BANK])
         for minute in range(3):
             now = START.replace(hour=10, minute=minute)

@@ -14,6 +14,7 @@ from trading.domain.symbols import parse_symbol
 from trading.domain.types import BookStatus, CorporateAction, Side
 from trading.models import Close, Instrument, Position
 from trading.models import CorporateAction as CorporateActionRow
+from trading.services.clock import DEMO
 
 pytestmark = [pytest.mark.exits, pytest.mark.django_db, pytest.mark.usefixtures("calendar")]
 
@@ -24,9 +25,11 @@ HALF = Decimal("0.5")
 def closes(symbol: str = BANK, yesterday: str | None = None, before: str | None = None) -> None:
     for on, close in ((YESTERDAY, yesterday), (BEFORE, before)):
         if close is not None:
-            Close.objects.create(symbol=symbol, on=on, close=Decimal(close))
+            Close.objects.create(environment=DEMO, symbol=symbol, on=on, close=Decimal(close))
     # The world records nothing by itself once there is any close of yesterday.
-    Close.objects.get_or_create(symbol="000001.SZ", on=YESTERDAY, defaults={"close": Decimal(1)})
+    Close.objects.get_or_create(
+        environment=DEMO, symbol="000001.SZ", on=YESTERDAY, defaults={"close": Decimal(1)}
+    )
 
 
 def an_ex_rights_morning(previous_close: str, last: str, actions=(), quantity=1000) -> World:

@@ -25,7 +25,7 @@ from trading import selectors
 from trading.domain.types import Side, SignalKind
 from trading.models import Account, Close, Event, Fill, Instrument, Order
 from trading.services.calendar import load_calendar
-from trading.services.clock import set_clock
+from trading.services.clock import DEMO, set_clock
 from trading.services.reach import EVERYTHING
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db, pytest.mark.usefixtures("calendar")]
@@ -48,7 +48,9 @@ def world(calendar):
     make_day_reports(REAL)
     DayReport.objects.update(equity_before=Decimal(1_012_000), equity=Decimal(1_011_300))
     set_clock("demo", REAL, world.moment("15:36:00"))
-    Close.objects.update_or_create(symbol=BANK, on=world.on, defaults={"close": Decimal("9.50")})
+    Close.objects.update_or_create(
+        environment=DEMO, symbol=BANK, on=world.on, defaults={"close": Decimal("9.50")}
+    )
     with time_machine.travel(REAL, tick=False):
         yield world
 

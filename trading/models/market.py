@@ -85,8 +85,13 @@ class TradingDay(models.Model):
 
 
 class Close(models.Model):
-    """The close we recorded of a session, to notice an ex-rights morning by."""
+    """The close we recorded of a session, to notice an ex-rights morning by.
 
+    A simulated market has other prices under the same codes, and days that are yet to come: nobody else's.
+    """
+
+    #: Whose market it is: see `services.clock.environment_of`.
+    environment = models.CharField(max_length=16)
     symbol = models.CharField(max_length=12)
     on = models.DateField()
     close = MoneyField()
@@ -95,7 +100,9 @@ class Close(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["symbol", "on"], name="one_close_per_session")
+            models.UniqueConstraint(
+                fields=["environment", "symbol", "on"], name="one_close_per_session"
+            )
         ]
 
     def __str__(self) -> str:

@@ -34,6 +34,7 @@ from trading.selectors import instruments_of
 from trading.services import config
 from trading.services.accounts import fee_schedule
 from trading.services.calendar import load_calendar
+from trading.services.clock import environment_of
 from trading.services.desk import AccountDesk
 from trading.services.orders_tick import orders_tick
 from trading.services.pricing import limits_by_rule
@@ -282,7 +283,8 @@ class Replay:
     def _record_closes(self, on: date, day: Sequence[Quote]) -> None:
         """On the first day nobody recorded yesterday's closes: they are what the exchange says, before any ex-rights."""
         before = self.calendar.previous_session(on)
-        if before is None or Close.objects.filter(on=before).exists():
+        environment = environment_of(AccountMode(self.account.mode))
+        if before is None or Close.objects.filter(environment=environment, on=before).exists():
             return
         factors = {
             action.symbol: action.factor
@@ -296,7 +298,7 @@ class Replay:
             )
         unit = Decimal("0.0001")
         Close.objects.bulk_create(
-            Close(symbol=symbol, on=before, close=close.quantize(unit))
+            Close(environment=environment, symbol=symbol, on=before, close=close.quantize(unit))
             for symbol, close in closes.items()
             if close > 0
         )

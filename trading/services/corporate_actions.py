@@ -7,6 +7,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
+from django.db.models import QuerySet
+
 from trading.domain import positions
 from trading.domain.corporate_actions import ExRights, ExRightsVerdict, detect
 from trading.domain.instruments import tick_size
@@ -15,6 +17,7 @@ from trading.domain.types import CHINA, Limits, Quote, Symbol
 from trading.models import Close, CorporateAction, Event, EventLevel, Position
 from trading.selectors import position_value_of
 from trading.services.booking import assign, state_fields
+from trading.services.clock import environment_of
 from trading.services.view import TickView
 
 Levels = dict[str, list[str | None]]
@@ -67,9 +70,9 @@ def ex_rights_of(
     """Return what today's previous close says of each symbol, all of which have a quote of today; two queries."""
     previous = view.calendar.previous_session(view.on)
     before = view.calendar.previous_session(previous) if previous is not None else None
-    closes = _closes(symbols, [day for day in (previous, before) if day is not None])
+    closes = _closes(view, symbols, [day for day in (previous, before) if day is not None])
     unseen = [symbol for symbol in symbols if (symbol, previous) not in closes]
-    older = _newest_closes(unseen, view.on) if unseen else {}
+    older = _newest_closes(view, unseen) if unseen else {}
     rows = CorporateAction.objects.filter(on=view.on, symbol__in=symbols)
     actions = {Symbol(row.symbol): row for row in rows}
     found = {}
@@ -166,17 +169,21 @@ def _event(view: TickView, symbol: Symbol, verdict: ExRightsVerdict, levels: Lev
     )
 
 
+def _ours(view: TickView, symbols: Sequence[Symbol]) -> QuerySet[Close]:
+    """The closes of the account's own market: an invented one has other prices under the same codes."""
+    return Close.objects.filter(environment=environment_of(view.busy.mode), symbol__in=symbols)
+
+
 def _closes(
-    symbols: Sequence[Symbol], days: list[date]
+    view: TickView, symbols: Sequence[Symbol], days: list[date]
 ) -> dict[tuple[Symbol, date | None], Close]:
-    rows = Close.objects.filter(symbol__in=symbols, on__in=days)
-    return {(Symbol(row.symbol), row.on): row for row in rows}
+    return {(Symbol(row.symbol), row.on): row for row in _ours(view, symbols).filter(on__in=days)}
 
 
-def _newest_closes(symbols: Sequence[Symbol], before: date) -> dict[Symbol, Close]:
+def _newest_closes(view: TickView, symbols: Sequence[Symbol]) -> dict[Symbol, Close]:
     """Return the newest older close of symbols whose previous session nobody recorded; one query."""
-    since = before - _OLDEST
-    rows = Close.objects.filter(symbol__in=symbols, on__lt=before, on__gte=since).order_by("on")
+    since = view.on - _OLDEST
+    rows = _ours(view, symbols).filter(on__lt=view.on, on__gte=since).order_by("on")
     return {Symbol(row.symbol): row for row in rows}
 
 

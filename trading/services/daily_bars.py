@@ -19,6 +19,7 @@ from trading.domain.types import CHINA, CorporateAction, Quote, Symbol
 from trading.models import Close, DailyIndicator
 from trading.models import CorporateAction as CorporateActionRow
 from trading.models import DailyBar as DailyBarRow
+from trading.services.clock import LIVE
 
 #: A quote of this time or later has the closing price; an earlier one is a day that was seen in part.
 CLOSES_AT = time(15, 0)
@@ -39,9 +40,15 @@ class Kept(NamedTuple):
 
 
 def keep_bars(
-    bars: Iterable[DailyBar], source: str, calendar: TradingCalendar, now: datetime
+    bars: Iterable[DailyBar],
+    source: str,
+    calendar: TradingCalendar,
+    now: datetime,
+    environment: str = LIVE,
 ) -> Kept:
     """Write bars, each symbol and session once; a bar that is there already is replaced when it differs.
+
+    `environment`: whose market they are of (`services.clock.environment_of`).
 
     A source is a function that returns bars, whatever it reads. Today's bar before the books close, and a bar of a day
     that is no session, are refused: half a day is no day.
@@ -57,13 +64,13 @@ def keep_bars(
     for bar in wanted.values():
         by_symbol[bar.symbol].append(bar)
     changed = sum(
-        _keep(symbol, sorted(of, key=lambda bar: bar.on), source)
+        _keep(symbol, sorted(of, key=lambda bar: bar.on), source, environment)
         for symbol, of in by_symbol.items()
     )
     return Kept(changed, len(wanted) - changed, refused)
 
 
-def _keep(symbol: Symbol, bars: Sequence[DailyBar], source: str) -> int:
+def _keep(symbol: Symbol, bars: Sequence[DailyBar], source: str, environment: str) -> int:
     with transaction.atomic():
         known = {row.on: row for row in DailyBarRow.objects.filter(symbol=symbol)}
         new = [row for bar in bars if _differs(row := _row(bar, source), known.get(bar.on))]
@@ -79,7 +86,13 @@ def _keep(symbol: Symbol, bars: Sequence[DailyBar], source: str) -> int:
         forget_indicators(symbol, new[0].on)
         # Our own record of a close, if there is one, stays: it is what decisions of that evening saw.
         closes = [
-            Close(symbol=row.symbol, on=row.on, close=row.close, previous_close=row.previous_close)
+            Close(
+                environment=environment,
+                symbol=row.symbol,
+                on=row.on,
+                close=row.close,
+                previous_close=row.previous_close,
+            )
             for row in new[-_CLOSES:]
         ]
         Close.objects.bulk_create(closes, ignore_conflicts=True)

@@ -22,7 +22,7 @@ from trading.ports import QuoteReader
 from trading.selectors import symbols_of_interest, watched_symbols
 from trading.services import indicators, leases
 from trading.services.calendar import load_calendar
-from trading.services.clock import market_time
+from trading.services.clock import environment_of, market_time
 from trading.services.daily_bars import bars_of_quotes, keep_bars
 from trading.services.events import journal_once
 
@@ -51,7 +51,11 @@ def _keep(account: Account, now: datetime, quotes: QuoteReader, calendar: Tradin
     except GatewayUnavailable as problem:
         log.warning("the day's bars are not kept yet: %s", problem)
         return
-    keep_bars(bars_of_quotes(latest, now.date()), f"quotes, {account.mode}", calendar, now)
+    bars, environment = (
+        bars_of_quotes(latest, now.date()),
+        environment_of(AccountMode(account.mode)),
+    )
+    keep_bars(bars, f"quotes, {account.mode}", calendar, now, environment)
 
 
 def command() -> Sequence[str]:

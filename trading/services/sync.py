@@ -30,6 +30,7 @@ from trading.models.prepared import Prepared, PreparedUpdate
 from trading.ports import QuoteReader
 from trading.selectors import account_of, open_positions, symbols_of_interest
 from trading.services.adoption import adopt_missing
+from trading.services.clock import environment_of
 from trading.services.daily_bars import saw_the_close
 from trading.services.events import journal
 from trading.services.pace import pace_of, pace_of_account
@@ -249,7 +250,13 @@ def _close_books(
     latest = quotes.latest(list(symbols_of_interest(account.pk)))
     # A symbol whose quotes stopped before the end has no close: tomorrow says so, instead of scaling by a wrong one.
     rows = [
-        Close(symbol=symbol, on=today, close=quote.last, previous_close=quote.previous_close)
+        Close(
+            environment=environment_of(AccountMode(account.mode)),
+            symbol=symbol,
+            on=today,
+            close=quote.last,
+            previous_close=quote.previous_close,
+        )
         for symbol, quote in latest.items()
         if saw_the_close(quote, today)
     ]
