@@ -14,7 +14,7 @@ from trading.domain.limits import day_limits
 from trading.domain.reference import Dividend, to_row
 from trading.domain.types import CHINA, Denial, DenialCode, Limits, Quote, Symbol
 from trading.errors import GatewayUnavailable
-from trading.models import Account, CorporateAction, Event, Instrument, WatchedSymbol
+from trading.models import Account, CorporateAction, Event, Instrument, Position, WatchedSymbol
 from trading.selectors import instrument_of, instruments_of
 from trading.services.calendar import load_calendar
 from trading.services.reference_round import before_the_open
@@ -34,11 +34,13 @@ class Terminal:
         self.details, self.refused, self.dividends = details, list(refused), dividends
         self.days = days
         self.asked: list[str] = []
+        self.symbols: set[str] = set()
         self.fails: set[str] = set()
 
     def __call__(self, arguments):
         kind = arguments[0]
         self.asked.append(kind)
+        self.symbols |= set(arguments[1:])
         if kind in self.fails:
             raise GatewayUnavailable(f"no {kind}")
         if kind == "calendar":
@@ -81,6 +83,19 @@ def test_what_the_terminal_states_is_kept_and_its_limits_hold_for_the_day(accoun
     # Tomorrow they are old, and the rules count.
     tomorrow = day_limits(known, quote(), TODAY + timedelta(days=1))
     assert tomorrow == Limits(Decimal("11.00"), Decimal("9.00"))
+
+
+def test_f072_what_is_no_symbol_of_ours_is_not_asked_of_the_terminal(account):
+    for other in ("00700.HGT", "122001.SH"):  # Stock Connect; a bond
+        Position.objects.create(
+            account=account, symbol=other, quantity=500, bought_quantity=500,
+            bought_amount=Decimal(500), opened_on=date(2026, 8, 7), seen=OPEN,
+        )  # fmt: skip
+    terminal = Terminal(DETAIL)
+    before_the_open(OPEN, terminal)
+    assert BANK in terminal.symbols
+    assert not {"00700.HGT", "122001.SH"} & terminal.symbols
+    assert "REFERENCE_NOT_READ" not in codes()
 
 
 def test_limits_that_agree_are_no_news(account):

@@ -60,6 +60,15 @@ def parse_symbol(text: str) -> Symbol:
     return Symbol(f"{code}.{exchange}")
 
 
+def is_symbol(text: str) -> bool:
+    """Whether the text is a symbol of our exchanges; an account may hold bonds, and shares of other markets."""
+    try:
+        parse_symbol(text)
+    except SymbolError:
+        return False
+    return True
+
+
 def parse_series(text: str) -> Symbol:
     """Return the key of a series of prices: a symbol, or an index, which has to name its exchange (`000001.SH`).
 

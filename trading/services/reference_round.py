@@ -14,6 +14,7 @@ from typing import Any
 from trading.domain.calendar import TradingCalendar, sessions_since_listing
 from trading.domain.instruments import StatedLimits
 from trading.domain.reference import Dividend, InstrumentDetail, differences, from_row
+from trading.domain.symbols import is_symbol
 from trading.domain.types import CHINA, AccountMode, Symbol, Text
 from trading.errors import GatewayUnavailable
 from trading.models import Account, EventLevel
@@ -80,7 +81,10 @@ def _keep_days(accounts: Sequence[Account], read: Reader, now: datetime) -> None
 
 def _keep_details(accounts: Sequence[Account], read: Reader, now: datetime) -> None:
     today, calendar = now.date(), load_calendar()
-    wanted = watched_symbols().union(*(symbols_of_interest(one.pk) for one in accounts))
+    asked = watched_symbols().union(*(symbols_of_interest(one.pk) for one in accounts))
+    wanted = set(
+        filter(is_symbol, asked)
+    )  # one that is none would be the end of the whole reading
     if not wanted or not calendar.is_session(today):
         return
     rows, refused = read(["details", *sorted(wanted)])
