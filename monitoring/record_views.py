@@ -110,7 +110,7 @@ def signals(request: HttpRequest) -> HttpResponse:
 def holding(request: HttpRequest, pk: int) -> HttpResponse:
     """One holding: what would sell it, and everything that was decided about it."""
     reach = reach_of(request.user)
-    row = get_object_or_404(reach.rows(Position.objects.all()), pk=pk)
+    row = get_object_or_404(reach.rows(Position.objects.select_related("account")), pk=pk)
     real = timezone.now()
     account = read_accounts(real, reach)[row.account_id]
     asked = _asked(request)

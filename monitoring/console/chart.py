@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 from monitoring.console.curve import Point
 from monitoring.console.holding_levels import LevelView
 from monitoring.models import PricePoint
-from trading.domain.types import CHINA, Quote, Side, SignalKind, Text
+from trading.domain.types import CHINA, AccountMode, Quote, Side, SignalKind, Text
 from trading.domain.wording import yuan
 from trading.models import DailyBar, Fill, Order, Position
 from trading.models.fields import CHINESE
 from trading.selectors import position_value_of
+from trading.services.clock import environment_of
 
 #: Sessions, minutes, and deeds of ours, that a chart shows at most.
 BARS, MINUTES, DEEDS = 120, 300, 200
@@ -109,14 +110,14 @@ def role_of(level: LevelView) -> str:
 def chart_of(
     row: Position, name: str, levels: Sequence[LevelView], quote: Quote | None, now: datetime
 ) -> ChartView:
-    """Read the chart of a holding at `now` (market time); four queries, each with an end."""
+    """Read the chart of a holding, with its account, at `now` (market time); four queries, each with an end."""
     today = _day(now)
     until = today if row.closed_at is None else _day(row.closed_at)
     if row.closed_at is not None or (quote is not None and _day(quote.time) != today):
         quote = None
     return ChartView(
         name=name or row.symbol,
-        bars=_bars(row.symbol, quote, until, today),
+        bars=_bars(row, quote, until, today),
         minutes=_with(quote, _minutes(row.symbol, row.closed_at or now)),
         levels=tuple(one for one in levels or [_cost_of(row)] if one.price is not None),
         marks=_marks(row),
@@ -129,8 +130,10 @@ def _cost_of(row: Position) -> LevelView:
     return LevelView(Text("Cost", "成本"), cost, Text("", ""))
 
 
-def _bars(symbol: str, quote: Quote | None, until: date, today: date) -> tuple[Bar, ...]:
-    rows = DailyBar.objects.filter(symbol=symbol, on__lte=until).order_by("-on")[:BARS]
+def _bars(row: Position, quote: Quote | None, until: date, today: date) -> tuple[Bar, ...]:
+    market = environment_of(AccountMode(row.account.mode))
+    ours = DailyBar.objects.filter(environment=market, symbol=row.symbol, on__lte=until)
+    rows = ours.order_by("-on")[:BARS]
     found = [Bar(one.on, one.open, one.high, one.low, one.close) for one in reversed(rows)]
     has_today = bool(found) and found[-1].on == today
     if quote is not None and not has_today:

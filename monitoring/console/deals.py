@@ -109,7 +109,7 @@ def closes_of(account: Account, sales: Sequence[Sale]) -> Mapping[tuple[Symbol, 
     days = {sale.deal.on for sale in sales}
     found: dict[tuple[Symbol, date], Decimal] = {}
     tables: tuple[QuerySet[DailyBar] | QuerySet[Close], ...] = (
-        DailyBar.objects.filter(symbol__in=symbols, on__in=days),
+        DailyBar.objects.filter(environment=environment, symbol__in=symbols, on__in=days),
         Close.objects.filter(environment=environment, symbol__in=symbols, on__in=days),
     )
     for rows in tables:  # our own record of a close has the last word

@@ -50,6 +50,7 @@ def world(transactional_db, calendar, tmp_path, monkeypatch) -> World:
     world.run(until="09:31:30")
     for back, close in ((2, Decimal("10.20")), (1, Decimal("10.00"))):
         DailyBar.objects.create(
+            environment=DEMO,
             symbol=SOLD, on=world.on - timedelta(days=back), open=close + 1, high=close + 1,
             low=close, close=close, volume=1, amount=close, source="test",
         )  # fmt: skip

@@ -198,6 +198,7 @@ def _day() -> World:
     for back in range(1, 40):
         close = Decimal("10.00") + Decimal(back % 7) / 20
         DailyBar.objects.create(
+            environment=DEMO,
             symbol=HELD, on=world.on - timedelta(days=back), open=close, high=close + 1,
             low=close - 1, close=close + Decimal("0.1"), volume=1, amount=close, source="test",
         )  # fmt: skip

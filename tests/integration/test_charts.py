@@ -32,6 +32,7 @@ from trading import selectors
 from trading.domain.types import Side
 from trading.errors import GatewayUnavailable
 from trading.models import DailyBar, Instrument, Position
+from trading.services.clock import DEMO
 
 pytestmark = [pytest.mark.system, pytest.mark.django_db, pytest.mark.usefixtures("calendar")]
 
@@ -53,6 +54,7 @@ def world(calendar, tmp_path, monkeypatch):
 def bar(symbol: str, on: date, close: str) -> None:
     price = Decimal(close)
     DailyBar.objects.create(
+        environment=DEMO,
         symbol=symbol, on=on, open=price, high=price + 1, low=price - 1, close=price, volume=100,
         amount=price, source="test",
     )  # fmt: skip
@@ -166,7 +168,7 @@ def test_without_anything_to_draw_nothing_is_loaded(world):
 
 
 def test_the_queries_do_not_grow_with_what_is_drawn(world):
-    row = Position.objects.get(symbol=SOLD)
+    row = Position.objects.select_related("account").get(symbol=SOLD)
     counts = []
     for number in range(2):
         with CaptureQueriesContext(connection) as captured:

@@ -20,7 +20,7 @@ from trading.models import Close, DailyIndicator, Event
 from trading.models import DailyBar as DailyBarRow
 from trading.services import daily_round, indicators
 from trading.services.calendar import load_calendar
-from trading.services.clock import set_clock
+from trading.services.clock import LIVE, set_clock
 from trading.services.daily_bars import Kept, keep_bars, keep_corporate_actions
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("calendar")]
@@ -44,7 +44,7 @@ def keep(bars, now=NOW, source="test"):
 
 
 def update() -> int:
-    return indicators.update(indicators.symbols_with_bars(), load_calendar())
+    return indicators.update(indicators.series_with_bars(), load_calendar())
 
 
 def stored(symbol=BANK):
@@ -114,7 +114,7 @@ def test_f144_day_by_day_corrected_and_split_is_the_same_as_at_once():
     update()
     before = without_ids(stored())
     assert len(before) == 120
-    indicators.rebuild([Symbol(BANK)], load_calendar())
+    indicators.rebuild([indicators.Series(LIVE, Symbol(BANK))], load_calendar())
     assert without_ids(stored()) == before
     assert keep_corporate_actions([split]) == 0
 

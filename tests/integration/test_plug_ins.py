@@ -18,6 +18,7 @@ from trading.domain.plug_in import Advice
 from trading.domain.symbols import parse_symbol
 from trading.domain.types import Side, Symbol, Text
 from trading.models import Close, DailyIndicator, Denial, Signal, WatchedSymbol
+from trading.services.clock import DEMO
 from trading.services.plug_ins import PLUG_INS, plug_in_tick
 from trading.services.quotes import capture
 
@@ -35,6 +36,7 @@ def indicators(symbol: str, dif: tuple[str, str], averages: str = "rising") -> N
     ma = ["13", "12", "11", "10"] if averages == "rising" else ["10", "11", "12", "13"]
     for on, value in zip((BEFORE, LAST), dif, strict=True):
         DailyIndicator.objects.create(
+            environment=DEMO,
             symbol=symbol, on=on, sessions=300, close=Decimal(10), ema12=float(value), ema26=0.0,
             dea=0.0, **dict(zip(("ma10", "ma20", "ma30", "ma60"), map(Decimal, ma), strict=True)),
         )  # fmt: skip
@@ -203,8 +205,8 @@ def test_the_example_of_the_documentation_runs(settings, tmp_path, monkeypatch):
     world = a_day(settings, line, **ON)
     for on, close, ma20 in ((BEFORE, "10", "9.8"), (LAST, "10.2", "9.9")):
         row = {"sessions": 40, "ema12": 0.0, "ema26": 0.0, "dea": 0.0}
-        DailyIndicator.objects.create(symbol=WATCHED, on=on, close=Decimal(close), ma20=Decimal(ma20), **row)  # fmt: skip
-        DailyIndicator.objects.create(symbol=BANK, on=on, close=Decimal(9), ma20=Decimal(ma20), **row)  # fmt: skip
+        DailyIndicator.objects.create(environment=DEMO, symbol=WATCHED, on=on, close=Decimal(close), ma20=Decimal(ma20), **row)  # fmt: skip
+        DailyIndicator.objects.create(environment=DEMO, symbol=BANK, on=on, close=Decimal(9), ma20=Decimal(ma20), **row)  # fmt: skip
     world.run(until="09:38:00")
     assert {(o.symbol, o.side, o.state) for o in world.orders()} == {
         (WATCHED, "buy", "filled"),

@@ -102,8 +102,9 @@ class DailyBarAdmin(Readable):
 
     list_display = (
         *("symbol", "on", "open", "high", "low", "close", "previous_close"),
-        *("volume", "amount", "source"),
+        *("volume", "amount", "environment", "source"),
     )
+    list_filter = ("environment",)
     list_select_related = ()
     search_fields = ("symbol",)
     date_hierarchy = "on"
@@ -116,8 +117,9 @@ class DailyIndicatorAdmin(Readable):
 
     list_display = (
         *("symbol", "on", "close", "dif", "dea_", "histogram", "ma10", "ma20", "ma30", "ma60"),
-        "sessions",
+        *("sessions", "environment"),
     )
+    list_filter = ("environment",)
     list_select_related = ()
     search_fields = ("symbol",)
     date_hierarchy = "on"

@@ -9,6 +9,17 @@ from django.db import models
 from trading.domain import instruments
 from trading.models.fields import LevelField, MoneyField, RatioField, both, choices
 
+#: Whose prices they are (`services.clock.environment_of`): a simulated market plays real codes.
+MARKETS = (
+    ("demo", both("simulated market", "模拟市场")),
+    ("live", both("real market", "真实市场")),
+)
+
+
+def market_field() -> models.CharField[str, str]:
+    """Return the field of a row that is of one market alone."""
+    return models.CharField(both("market", "市场"), max_length=16, choices=MARKETS)
+
 
 class Instrument(models.Model):
     """标的: what the rules need to know of one symbol."""
@@ -90,8 +101,7 @@ class Close(models.Model):
     A simulated market has other prices under the same codes, and days that are yet to come: nobody else's.
     """
 
-    #: Whose market it is: see `services.clock.environment_of`.
-    environment = models.CharField(max_length=16)
+    environment = market_field()
     symbol = models.CharField(max_length=12)
     on = models.DateField()
     close = MoneyField()
@@ -112,6 +122,7 @@ class Close(models.Model):
 class DailyBar(models.Model):
     """日线: one completed session of one symbol as it was traded, nothing adjusted."""
 
+    environment = market_field()
     symbol = models.CharField(both("symbol", "代码"), max_length=12)
     on = models.DateField(both("session", "交易日"))
     open = MoneyField(both("open", "开盘"))
@@ -128,7 +139,9 @@ class DailyBar(models.Model):
         verbose_name = both("daily bar", "日线")
         verbose_name_plural = both("daily bars", "日线")
         constraints = [
-            models.UniqueConstraint(fields=["symbol", "on"], name="one_bar_per_session")
+            models.UniqueConstraint(
+                fields=["environment", "symbol", "on"], name="one_bar_per_session"
+            )
         ]
 
     def __str__(self) -> str:
@@ -138,6 +151,7 @@ class DailyBar(models.Model):
 class DailyIndicator(models.Model):
     """日线指标 after one session, prices as they count after it. Floats are the state the next session goes on from."""
 
+    environment = market_field()
     symbol = models.CharField(both("symbol", "代码"), max_length=12)
     on = models.DateField(both("session", "交易日"))
     #: How many sessions it was counted over; the first few dozen still remember where they began.
@@ -155,7 +169,9 @@ class DailyIndicator(models.Model):
         verbose_name = both("daily indicators", "日线指标")
         verbose_name_plural = both("daily indicators", "日线指标")
         constraints = [
-            models.UniqueConstraint(fields=["symbol", "on"], name="one_indicator_per_session")
+            models.UniqueConstraint(
+                fields=["environment", "symbol", "on"], name="one_indicator_per_session"
+            )
         ]
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from trading.domain.types import CHINA, AccountMode
-from trading.models import MarketClock
+from trading.models import Account, MarketClock
 
 #: Accounts of these modes live in simulated time; all others in real time.
 SIMULATED = (AccountMode.DEMO, AccountMode.PAPER)
@@ -38,6 +38,13 @@ class Clock:
 def environment_of(mode: AccountMode) -> str:
     """Return which clock an account of this mode follows."""
     return DEMO if mode in SIMULATED else LIVE
+
+
+def market_of_history() -> str:
+    """Return whose market imported prices are of: the real one's, but where there are only simulated accounts."""
+    accounts = Account.objects.all()
+    simulated = accounts.exists() and not accounts.exclude(mode__in=SIMULATED).exists()
+    return DEMO if simulated else LIVE
 
 
 def read_clocks() -> Mapping[str, Clock]:

@@ -19,7 +19,7 @@ from trading.domain.types import CHINA, CorporateAction, Quote, Symbol
 from trading.models import Close, DailyIndicator
 from trading.models import CorporateAction as CorporateActionRow
 from trading.models import DailyBar as DailyBarRow
-from trading.services.clock import LIVE
+from trading.services.clock import DEMO, LIVE
 
 #: A quote of this time or later has the closing price; an earlier one is a day that was seen in part.
 CLOSES_AT = time(15, 0)
@@ -72,18 +72,20 @@ def keep_bars(
 
 def _keep(symbol: Symbol, bars: Sequence[DailyBar], source: str, environment: str) -> int:
     with transaction.atomic():
-        known = {row.on: row for row in DailyBarRow.objects.filter(symbol=symbol)}
-        new = [row for bar in bars if _differs(row := _row(bar, source), known.get(bar.on))]
+        ours = DailyBarRow.objects.filter(environment=environment, symbol=symbol)
+        known = {row.on: row for row in ours}
+        rows = [_row(bar, source, environment) for bar in bars]
+        new = [row for row in rows if _differs(row, known.get(row.on))]
         if not new:
             return 0
         DailyBarRow.objects.bulk_create(
             new,
             update_conflicts=True,
-            unique_fields=["symbol", "on"],
+            unique_fields=["environment", "symbol", "on"],
             update_fields=_COLUMNS,
             batch_size=_AT_ONCE,
         )
-        forget_indicators(symbol, new[0].on)
+        forget_indicators(symbol, new[0].on, [environment])
         # Our own record of a close, if there is one, stays: it is what decisions of that evening saw.
         closes = [
             Close(
@@ -99,8 +101,9 @@ def _keep(symbol: Symbol, bars: Sequence[DailyBar], source: str, environment: st
     return len(new)
 
 
-def _row(bar: DailyBar, source: str) -> DailyBarRow:
+def _row(bar: DailyBar, source: str, environment: str) -> DailyBarRow:
     return DailyBarRow(
+        environment=environment,
         symbol=bar.symbol,
         on=bar.on,
         open=bar.open,
@@ -120,9 +123,13 @@ def _differs(row: DailyBarRow, known: DailyBarRow | None) -> bool:
     )
 
 
-def forget_indicators(symbol: Symbol, since: date) -> None:
+def forget_indicators(
+    symbol: Symbol, since: date, environments: Sequence[str] = (DEMO, LIVE)
+) -> None:
     """Drop what was counted from a session on: its bar, or a factor, is another one now."""
-    DailyIndicator.objects.filter(symbol=symbol, on__gte=since).delete()
+    DailyIndicator.objects.filter(
+        environment__in=environments, symbol=symbol, on__gte=since
+    ).delete()
 
 
 def keep_corporate_actions(actions: Iterable[CorporateAction]) -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Exists, Max, OuterRef, QuerySet
 
 from trading.domain.calendar import TradingCalendar
 from trading.domain.daily import DailyBar, Indicators, price_factors
@@ -22,40 +23,53 @@ _AVERAGES = tuple(f"ma{length}" for length in WINDOWS)
 _COLUMNS = ("sessions", "close", "ema12", "ema26", "dea", *_AVERAGES)
 
 
-def symbols_with_bars() -> list[Symbol]:
-    """Return every symbol and index that has a daily bar."""
-    rows = DailyBarRow.objects.order_by("symbol").values_list("symbol", flat=True).distinct()
-    return [Symbol(symbol) for symbol in rows]
+class Series(NamedTuple):
+    """The sessions of a symbol, or index, in one market (`services.clock.environment_of`)."""
+
+    environment: str
+    symbol: Symbol
+
+
+def series_with_bars(environment: str | None = None) -> list[Series]:
+    """Return every series that has a daily bar, of one market or of all."""
+    rows = DailyBarRow.objects.order_by("environment", "symbol")
+    if environment is not None:
+        rows = rows.filter(environment=environment)
+    found = rows.values_list("environment", "symbol").distinct()
+    return [Series(of, Symbol(symbol)) for of, symbol in found]
 
 
 def are_missing() -> bool:
-    """Whether a bar of the newest session waits for its indicators; two queries."""
-    newest = DailyBarRow.objects.aggregate(on=Max("on"))["on"]
-    if newest is None:
-        return False
-    there = DailyIndicator.objects.filter(symbol=OuterRef("symbol"), on=newest)
-    return DailyBarRow.objects.filter(on=newest).exclude(Exists(there)).exists()
+    """Whether a bar of its market's newest session waits for its indicators; three queries."""
+    for environment, newest in (
+        DailyBarRow.objects.values_list("environment").annotate(Max("on")).order_by("environment")
+    ):
+        of = {"environment": environment, "on": newest}
+        there = DailyIndicator.objects.filter(**of, symbol=OuterRef("symbol"))
+        if DailyBarRow.objects.filter(**of).exclude(Exists(there)).exists():
+            return True
+    return False
 
 
-def update(symbols: Iterable[Symbol], calendar: TradingCalendar) -> int:
-    """Count what is missing of each symbol; returns how many rows were written. Needs pandas."""
-    return sum(_update(symbol, calendar) for symbol in symbols)
+def update(wanted: Iterable[Series], calendar: TradingCalendar) -> int:
+    """Count what is missing of each series; returns how many rows were written. Needs pandas."""
+    return sum(_update(series, calendar) for series in wanted)
 
 
-def rebuild(symbols: Iterable[Symbol], calendar: TradingCalendar) -> int:
+def rebuild(wanted: Iterable[Series], calendar: TradingCalendar) -> int:
     """Count everything again from the bars; returns how many rows were written."""
     written = 0
-    for symbol in symbols:
+    for series in wanted:
         with transaction.atomic():
-            DailyIndicator.objects.filter(symbol=symbol).delete()
-            written += _update(symbol, calendar)
+            _indicators(series).delete()
+            written += _update(series, calendar)
     return written
 
 
-def wrong(symbol: Symbol, calendar: TradingCalendar) -> list[date]:
+def wrong(series: Series, calendar: TradingCalendar) -> list[date]:
     """Return the sessions whose stored row is not, bit for bit, what counting everything from the bars gives."""
-    expected = {state.on: state for state in calculate(_points(symbol, calendar))[-KEEP:]}
-    rows = {row.on: _state(row) for row in DailyIndicator.objects.filter(symbol=symbol)}
+    expected = {state.on: state for state in calculate(_points(series, calendar))[-KEEP:]}
+    rows = {row.on: _state(row) for row in _indicators(series)}
     recent = {on: state for on, state in rows.items() if not expected or on >= min(expected)}
     return sorted(
         on for on in expected.keys() | recent.keys() if expected.get(on) != recent.get(on)
@@ -63,10 +77,12 @@ def wrong(symbol: Symbol, calendar: TradingCalendar) -> list[date]:
 
 
 def indicators_on(
-    symbols: Iterable[Symbol], days: Sequence[date]
+    environment: str, symbols: Iterable[Symbol], days: Sequence[date]
 ) -> Mapping[tuple[Symbol, date], Indicators]:
-    """Return the stored indicators of some sessions; one query."""
-    rows = DailyIndicator.objects.filter(symbol__in=list(symbols), on__in=days)
+    """Return the stored indicators of some sessions of a market; one query."""
+    rows = DailyIndicator.objects.filter(
+        environment=environment, symbol__in=list(symbols), on__in=days
+    )
     return {(Symbol(row.symbol), row.on): indicators_value_of(row) for row in rows}
 
 
@@ -86,32 +102,37 @@ def indicators_value_of(row: DailyIndicator) -> Indicators:
     )
 
 
-def _update(symbol: Symbol, calendar: TradingCalendar) -> int:
-    newest = DailyIndicator.objects.filter(symbol=symbol).order_by("-on").first()
-    points = _points(symbol, calendar)
+def _indicators(series: Series) -> QuerySet[DailyIndicator]:
+    return DailyIndicator.objects.filter(environment=series.environment, symbol=series.symbol)
+
+
+def _update(series: Series, calendar: TradingCalendar) -> int:
+    newest = _indicators(series).order_by("-on").first()
+    points = _points(series, calendar)
     if newest is None:
         states = calculate(points)
     else:
         earlier = [point for point in points if point.on <= newest.on]
         later = points[len(earlier) :]
         states = calculate(later, _state(newest), earlier[-(max(WINDOWS) - 1) :]) if later else []
-    rows = [_row(symbol, state) for state in states[-KEEP:]]
+    rows = [_row(series, state) for state in states[-KEEP:]]
     DailyIndicator.objects.bulk_create(
         rows,
         update_conflicts=True,
-        unique_fields=["symbol", "on"],
+        unique_fields=["environment", "symbol", "on"],
         update_fields=_COLUMNS,
         batch_size=500,
     )
     if states:
         outlived = states[-1].sessions - KEEP
-        DailyIndicator.objects.filter(symbol=symbol, sessions__lte=outlived).delete()
+        _indicators(series).filter(sessions__lte=outlived).delete()
     return len(rows)
 
 
-def _points(symbol: Symbol, calendar: TradingCalendar) -> list[Point]:
-    bars = [_bar(row) for row in DailyBarRow.objects.filter(symbol=symbol).order_by("on")]
-    actions = CorporateAction.objects.filter(symbol=symbol)
+def _points(series: Series, calendar: TradingCalendar) -> list[Point]:
+    rows = DailyBarRow.objects.filter(environment=series.environment, symbol=series.symbol)
+    bars = [_bar(row) for row in rows.order_by("on")]
+    actions = CorporateAction.objects.filter(symbol=series.symbol)
     known = dict(actions.values_list("on", "factor"))
     factors = price_factors(bars, calendar, known)
     return [Point(bar.on, bar.close, f) for bar, f in zip(bars, factors, strict=True)]
@@ -136,9 +157,10 @@ def _state(row: DailyIndicator) -> State:
     return State(row.on, row.close, row.sessions, row.ema12, row.ema26, row.dea, averages)
 
 
-def _row(symbol: Symbol, state: State) -> DailyIndicator:
+def _row(series: Series, state: State) -> DailyIndicator:
     return DailyIndicator(
-        symbol=symbol,
+        environment=series.environment,
+        symbol=series.symbol,
         on=state.on,
         sessions=state.sessions,
         close=state.close,

@@ -24,6 +24,7 @@ from trading.domain.types import DenialCode, Purpose, Side, SignalKind, Symbol, 
 from trading.models import EventLevel
 from trading.ports import QuoteReader
 from trading.selectors import orders_of_day, watched_by, watched_symbols
+from trading.services.clock import environment_of
 from trading.services.decisions import Decisions
 from trading.services.events import journal_once
 from trading.services.indicators import indicators_on
@@ -114,7 +115,8 @@ class _PlugInTick:
         before = None if last is None else calendar.previous_session(last)
         if last is None or before is None:
             return {}
-        found = indicators_on(symbols, [before, last])
+        market = environment_of(self._view.busy.mode)
+        found = indicators_on(market, symbols, [before, last])
         return {
             symbol: (found[symbol, before], found[symbol, last])
             for symbol in symbols

@@ -19,7 +19,9 @@ from trading.market_data.sources.daily import UNITS, read_daily
 from trading.market_data.tdx_local import local_daily_bars
 from trading.services import indicators
 from trading.services.calendar import load_calendar
+from trading.services.clock import market_of_history
 from trading.services.daily_bars import keep_bars
+from trading.services.indicators import Series
 
 
 class Command(BaseCommand):
@@ -43,27 +45,28 @@ class Command(BaseCommand):
         what.add_argument("--rebuild", action="store_true", help="count everything again 全部重算")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self._calendar = load_calendar()
+        self._calendar, self._market = load_calendar(), market_of_history()
         try:
             for file in options["files"]:
                 self._import(file, options["symbol"], options["volume_in"])
-            named = [parse_series(text) for text in options["symbols"]]
+            named = [Series(self._market, parse_series(text)) for text in options["symbols"]]
             if options["fetch"]:
-                self._fetch(named or indicators.symbols_with_bars(), options["fetch"])
+                known = named or indicators.series_with_bars(self._market)
+                self._fetch([one.symbol for one in known], options["fetch"])
         except SourceError as problem:
             raise CommandError(f"{problem}. 文件有误，未导入。") from problem
         except SymbolError as problem:
             raise CommandError(f"{problem.text.en} {problem.text.zh}") from problem
         except (GatewayUnavailable, ValueError) as problem:
             raise CommandError(f"{problem}. 未能获取日线。") from problem
-        symbols = named or indicators.symbols_with_bars()
+        wanted = named or indicators.series_with_bars()
         if options["verify"]:
-            self._verify(symbols)
+            self._verify(wanted)
             return
         count = indicators.rebuild if options["rebuild"] else indicators.update
-        written = count(symbols, self._calendar)
+        written = count(wanted, self._calendar)
         self.stdout.write(
-            f"{written} rows of {len(symbols)} symbols. {len(symbols)} 个标的，写入 {written} 行。"
+            f"{written} rows of {len(wanted)} symbols. {len(wanted)} 个标的，写入 {written} 行。"
         )
 
     def _fetch(self, symbols: list[Symbol], days: int) -> None:
@@ -80,19 +83,19 @@ class Command(BaseCommand):
         self._keep(bars, f"file {file.name}", file.name)
 
     def _keep(self, bars: list[DailyBar], source: str, name: str) -> None:
-        kept = keep_bars(bars, source, self._calendar, timezone.now())
+        kept = keep_bars(bars, source, self._calendar, timezone.now(), self._market)
         self.stdout.write(
             f"{name}: {kept.changed} new or changed, {kept.same} known, {kept.refused} refused"
             f" (no session, or not over). 新增或变更 {kept.changed}，已有 {kept.same}，拒绝 {kept.refused}。"
         )
 
-    def _verify(self, symbols: list[Symbol]) -> None:
-        differing = {one: days for one in symbols if (days := indicators.wrong(one, self._calendar))}  # fmt: skip
-        for symbol, days in differing.items():
-            self.stdout.write(f"{symbol}: {len(days)} rows differ, from {days[0]} on")
+    def _verify(self, wanted: list[Series]) -> None:
+        differing = {one: days for one in wanted if (days := indicators.wrong(one, self._calendar))}  # fmt: skip
+        for series, days in differing.items():
+            self.stdout.write(f"{series.symbol}: {len(days)} rows differ, from {days[0]} on")
         if differing:
             raise CommandError(
                 "Stored indicators are not what the bars give: run `manage.py indicators --rebuild`."
                 " 指标与日线不符：请运行 `manage.py indicators --rebuild`。"
             )
-        self.stdout.write(f"{len(symbols)} symbols, bit for bit. {len(symbols)} 个标的，逐位一致。")  # fmt: skip
+        self.stdout.write(f"{len(wanted)} symbols, bit for bit. {len(wanted)} 个标的，逐位一致。")  # fmt: skip

@@ -1,7 +1,8 @@
-"""An invented market plays real codes, and days that are yet to come: its closes are nobody else's."""
+"""An invented market plays real codes, and days that are yet to come: its history is nobody else's."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from importlib import import_module
@@ -12,11 +13,14 @@ from django.apps import apps
 
 from tests.integration.scenes import codes
 from tests.world import World
+from trading.domain import daily
 from trading.domain.types import CHINA, AccountMode, BookStatus, Quote, Symbol
 from trading.market_data.store import MemoryQuoteStore
-from trading.models import Account, Close, Position, TradingConfig
+from trading.models import Account, Close, DailyBar, Position, TradingConfig
+from trading.services import indicators
 from trading.services.calendar import load_calendar
-from trading.services.clock import DEMO, LIVE
+from trading.services.clock import DEMO, LIVE, market_of_history
+from trading.services.daily_bars import keep_bars
 from trading.services.sync import sync_tick
 
 pytestmark = [
@@ -26,6 +30,7 @@ pytestmark = [
     pytest.mark.usefixtures("calendar"),
 ]
 
+MIGRATION = import_module("trading.migrations.0012_history_of_each_market")
 FUND, YESTERDAY = Symbol("513100.SH"), date(2023, 1, 31)
 
 
@@ -101,9 +106,63 @@ def test_f085_shadow_and_live_share_the_real_market():
     ],
 )
 def test_a_close_from_before_belongs_to_the_only_market_there_was(modes, environment):
-    migration = import_module("trading.migrations.0012_closes_of_each_market")
     for mode in modes:
         Account.objects.create(name=mode, broker_account_id=mode, mode=mode)
     Close.objects.create(environment=DEMO, symbol=FUND, on=YESTERDAY, close=Decimal("1.9"))
-    migration.give_to_the_only_market(apps, None)
+    MIGRATION.give_to_its_market(apps, None)
     assert Close.objects.get().environment == environment
+
+
+def bar_from(source: str) -> None:
+    price = Decimal("1.9")
+    DailyBar.objects.create(
+        environment=DEMO, symbol=FUND, on=YESTERDAY, open=price, high=price, low=price, close=price,
+        volume=100, amount=Decimal(190), source=source,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("modes", "source", "environment"),
+    [
+        (["live"], "TDX servers", LIVE),
+        (["paper", "live"], "file 513100.day", LIVE),
+        (["paper", "live"], "quotes, live", LIVE),
+        (["paper", "live"], "quotes, paper", DEMO),
+        (["paper", "live"], "quotes, demo", DEMO),
+        (["demo"], "TDX servers", DEMO),  # they were shown there until now
+        ([], "TDX servers", LIVE),
+    ],
+)
+def test_a_bar_from_before_belongs_to_the_market_of_its_source(modes, source, environment):
+    for mode in modes:
+        Account.objects.create(name=mode, broker_account_id=mode, mode=mode)
+    bar_from(source)
+    MIGRATION.give_to_its_market(apps, None)
+    assert DailyBar.objects.get().environment == environment
+
+
+def test_a_bar_of_each_market_has_indicators_of_its_own():
+    day = daily.DailyBar(FUND, YESTERDAY, *[Decimal("1.9")] * 4, 100, Decimal(190))
+    other = replace(day, open=Decimal(3), high=Decimal(3), low=Decimal(3), close=Decimal(3))
+    calendar, now = load_calendar(), datetime.combine(YESTERDAY, time(16), CHINA)
+    keep_bars([day], "quotes, live", calendar, now, LIVE)
+    keep_bars([other], "quotes, paper", calendar, now, DEMO)
+    assert indicators.are_missing()
+    indicators.update(indicators.series_with_bars(), calendar)
+    assert not indicators.are_missing()
+    for market, close in ((LIVE, "1.9"), (DEMO, "3")):
+        [value] = indicators.indicators_on(market, [FUND], [YESTERDAY]).values()
+        assert value.close == Decimal(close)
+    keep_bars([replace(day, volume=200)], "quotes, live", calendar, now, LIVE)
+    assert [one.environment for one in indicators.series_with_bars(DEMO)] == [DEMO]
+    assert list(indicators.indicators_on(DEMO, [FUND], [YESTERDAY]))
+    assert not indicators.indicators_on(LIVE, [FUND], [YESTERDAY])
+
+
+@pytest.mark.parametrize(
+    ("modes", "market"), [([], LIVE), (["demo"], DEMO), (["paper", "shadow"], LIVE)]
+)
+def test_imported_prices_are_the_real_markets_unless_all_is_simulated(modes, market):
+    for mode in modes:
+        Account.objects.create(name=mode, broker_account_id=mode, mode=mode)
+    assert market_of_history() == market
