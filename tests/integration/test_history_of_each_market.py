@@ -6,10 +6,12 @@ from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.apps import apps
+from django.db import connection
 
 from tests.integration.scenes import codes
 from tests.world import World
@@ -109,7 +111,7 @@ def test_a_close_from_before_belongs_to_the_only_market_there_was(modes, environ
     for mode in modes:
         Account.objects.create(name=mode, broker_account_id=mode, mode=mode)
     Close.objects.create(environment=DEMO, symbol=FUND, on=YESTERDAY, close=Decimal("1.9"))
-    MIGRATION.give_to_its_market(apps, None)
+    MIGRATION.give_to_its_market(apps, SimpleNamespace(connection=connection))
     assert Close.objects.get().environment == environment
 
 
@@ -137,7 +139,7 @@ def test_a_bar_from_before_belongs_to_the_market_of_its_source(modes, source, en
     for mode in modes:
         Account.objects.create(name=mode, broker_account_id=mode, mode=mode)
     bar_from(source)
-    MIGRATION.give_to_its_market(apps, None)
+    MIGRATION.give_to_its_market(apps, SimpleNamespace(connection=connection))
     assert DailyBar.objects.get().environment == environment
 
 

@@ -24,24 +24,29 @@ NAMES = {
 }
 
 
+def _rows(apps, schema_editor, name):
+    """The rows of the database that is migrated: a backup is, beside the one that is in use."""
+    return apps.get_model("trading", name).objects.using(schema_editor.connection.alias)
+
+
 def give_to_its_market(apps, schema_editor):
-    accounts = apps.get_model("trading", "Account").objects
+    accounts = _rows(apps, schema_editor, "Account")
     simulated = accounts.filter(mode__in=SIMULATED).exists()
     if accounts.exists() and not simulated:
-        apps.get_model("trading", "Close").objects.update(environment="live")
-    bars = apps.get_model("trading", "DailyBar").objects
+        _rows(apps, schema_editor, "Close").update(environment="live")
+    bars = _rows(apps, schema_editor, "DailyBar")
     invented = Q()
     for mode in SIMULATED:
         invented |= Q(source=f"quotes, {mode}")
     if not (simulated and not accounts.exclude(mode__in=SIMULATED).exists()):
         bars.exclude(invented).update(environment="live")
-    apps.get_model("trading", "DailyIndicator").objects.all().delete()
+    _rows(apps, schema_editor, "DailyIndicator").delete()
 
 
 def keep_the_real_one(apps, schema_editor):
     """Back again there is one row for a symbol and session: the real one, where any is."""
     for name in NAMES:
-        rows = apps.get_model("trading", name).objects
+        rows = _rows(apps, schema_editor, name)
         if rows.filter(environment="live").exists():
             rows.exclude(environment="live").delete()
 
